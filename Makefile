@@ -1,0 +1,51 @@
+# A thin front to Meson and Ninja, which are the one build description (meson.build).
+# Usage: make | demo | check | bench | fuzz | coverage | format | install | clean
+
+BUILD ?= build
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+# what to pass to `meson setup`; `make check` adds -Dtests=true and later calls keep it
+MESON_ARGS ?=
+PREFIX ?=
+ifneq ($(PREFIX),)
+MESON_ARGS += --prefix=$(PREFIX)
+endif
+
+all:
+	@tools/configure.sh $(BUILD) $(MESON_ARGS)
+	@ninja -C $(BUILD) -j $(JOBS)
+
+# installs what is missing, builds, counts a network
+demo:
+	@tools/demo.sh $(BUILD)
+
+# installs what is missing, builds, runs every test and sums up
+check:
+	@tools/install_deps.sh build check
+	@tools/check.sh $(BUILD) $(MESON_ARGS)
+
+# ratios to other tools, measured now (docs/benchmarks.md)
+bench:
+	@tools/install_deps.sh build bench
+	@$(MAKE) --no-print-directory all
+	@ninja -C $(BUILD) -j $(JOBS) flopwise-bench
+	@python3 bench/run.py $(BUILD)
+
+fuzz:
+	@tools/install_deps.sh build check fuzz
+	@tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+coverage:
+	@tools/install_deps.sh build check coverage
+	@tools/coverage.sh build-coverage
+
+format:
+	@tools/format.sh --write
+
+install: all
+	@meson install --no-rebuild -C $(BUILD)
+
+clean:
+	rm -rf build build-*
+
+.PHONY: all demo check bench fuzz coverage format install clean

@@ -1,0 +1,176 @@
+/* flopwise: what a neural network costs to train and to run, from the model file alone.
+ *
+ * The library never prints, never exits and keeps no global state; every handle may be used by one
+ * thread at a time, different handles by different threads. Strings are UTF-8. Numbers of
+ * operations and bytes are exact integers of any size up to 10^37 and may contain letters, so they
+ * are handed out as text (and as int64 where they fit). */
+#ifndef FLOPWISE_H
+#define FLOPWISE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define FW_API __attribute__((visibility("default")))
+#else
+#define FW_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a call ended. The value is also the exit code of the command-line program. */
+enum fw_status {
+    FW_OK = 0,
+    FW_CHECK_FAILED = 1, /* a budget check failed */
+    FW_USAGE = 2,        /* the call itself is wrong */
+    FW_IO = 3,           /* a file could not be read or written */
+    FW_FORMAT = 4,       /* malformed file */
+    FW_UNSUPPORTED = 5,  /* not supported, or incomplete where completeness was asked for */
+    FW_SHAPE = 6,        /* shapes do not fit */
+    FW_LIMIT = 7,        /* a limit was exceeded */
+    FW_MEMORY = 8,       /* out of memory */
+    FW_COUNTER = 9       /* hardware counter not available */
+};
+
+/* What went wrong: filled when a call returns anything but FW_OK. */
+struct fw_error {
+    enum fw_status code;
+    int64_t at;        /* byte offset in the file, or -1 */
+    char message[512]; /* complete sentence, UTF-8, no line break */
+};
+
+/* Version of the library, "MAJOR.MINOR.PATCH". */
+FW_API const char *fw_version(void);
+
+/* ---- models ---- */
+
+/* A model file, opened but not yet read: what is in it is found out by the first question. */
+struct fw_net;
+
+/* path: a file or "-" for standard input. On success *ret is to be freed with fw_net_free; reports
+ * made from it may outlive it. Errors: FW_IO, FW_LIMIT, FW_MEMORY. Questions add FW_FORMAT: no
+ * known format (the message says what the file seems to be) or a malformed file. */
+FW_API enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err);
+FW_API void fw_net_free(struct fw_net *net); /* NULL is fine */
+
+/* Binds a symbol of the model's dimensions ("batch", "seq", a dim_param) to a value: an integer or
+ * an expression with letters ("8", "n", "2*k"). "batch" and "seq" also find the model's own name
+ * for that dimension (batch_size, N, sequence_length ...). Checked when the model is analysed. */
+FW_API enum fw_status fw_net_set(struct fw_net *net, const char *symbol, const char *value,
+                                 struct fw_error *err);
+/* Gives an input a shape: "1x3x224x224"; each dimension an integer or an expression. */
+FW_API enum fw_status fw_net_set_shape(struct fw_net *net, const char *input, const char *shape,
+                                       struct fw_error *err);
+
+/* ---- questions ---- */
+
+enum fw_group { FW_BY_LAYER, FW_BY_OP, FW_BY_MODULE };
+
+/* What is asked. Start from fw_options_default(). Texts may be NULL for the default. */
+struct fw_options {
+    int inference;             /* 1: leave backward and update out */
+    const char *optimizer;     /* "sgd" */
+    const char *precision;     /* "fp32" */
+    const char *loss;          /* "auto", "cross-entropy", "squares" */
+    const char *const *freeze; /* (n_freeze) patterns over parameter and layer names */
+    size_t n_freeze;
+    int input_grad;         /* 1: the network's input wants a gradient */
+    const char *recompute;  /* "none", "full" or a pattern over layer names */
+    const char *convention; /* "flopwise": whose way of counting */
+    enum fw_group by;       /* rows of the layer table */
+    size_t top;             /* only the costliest rows; 0: all */
+};
+FW_API struct fw_options fw_options_default(void);
+
+/* An answer: a few tables and records that can be written in several formats. */
+struct fw_report;
+FW_API void fw_report_free(struct fw_report *report); /* NULL is fine */
+
+/* Parameters, operations and bytes, per layer and in all (schema flopwise.count/1). */
+FW_API enum fw_status fw_count_report(struct fw_report **ret, struct fw_net *net,
+                                      const struct fw_options *options, struct fw_error *err);
+/* Peak memory of inference and of a training step (schema flopwise.memory/1). */
+FW_API enum fw_status fw_memory_report(struct fw_report **ret, struct fw_net *net,
+                                       const struct fw_options *options, struct fw_error *err);
+/* Two models side by side (schema flopwise.diff/1). */
+FW_API enum fw_status fw_diff_report(struct fw_report **ret, struct fw_net *a, struct fw_net *b,
+                                     const struct fw_options *options, struct fw_error *err);
+/* Budgets: texts such as "5M", "10G", "2GiB", "1e9"; NULL for none (schema flopwise.check/1).
+ * fw_report_status() tells whether all were kept. */
+struct fw_budget {
+    const char *max_params;
+    const char *max_mac;       /* forward */
+    const char *max_flop;      /* forward, all classes */
+    const char *max_step_flop; /* a whole training step */
+    const char *max_memory;    /* peak of inference, or of training without options->inference */
+};
+FW_API enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net,
+                                      const struct fw_options *options,
+                                      const struct fw_budget *budget, struct fw_error *err);
+/* The table of operators (schema flopwise.ops/1); pattern over names, NULL for all. */
+FW_API enum fw_status fw_ops_report(struct fw_report **ret, const char *pattern,
+                                    struct fw_error *err);
+
+/* FW_OK, FW_CHECK_FAILED for a budget that was exceeded, FW_UNSUPPORTED for an answer that is only
+ * a lower bound because something is missing. */
+FW_API enum fw_status fw_report_status(const struct fw_report *report);
+/* One value by its path in the JSON form ("totals/forward/mac"), as text; NULL when there is none.
+ * Belongs to the report. */
+FW_API const char *fw_report_text(struct fw_report *report, const char *path);
+/* The same as a number. FW_USAGE: no such value; FW_LIMIT: symbolic or larger than int64. */
+FW_API enum fw_status fw_report_int(struct fw_report *report, const char *path, int64_t *ret,
+                                    struct fw_error *err);
+
+/* ---- writing ---- */
+
+struct fw_style {
+    int width; /* columns of the terminal, 0: unlimited */
+    int color; /* 1: escape sequences for colour */
+    int ascii; /* 1: lines, marks and bars from ASCII characters only */
+    int all; /* 1: tables show the rows too that they leave out (which cost nothing, or the same) */
+};
+/* Receives the output piece by piece; anything but 0 stops the writing with FW_IO. */
+typedef int fw_sink(void *ctx, const char *text, size_t len);
+
+/* format: "table", "tree", "json", "csv", "md", "html" or "svg", as far as the report has it;
+ * FW_USAGE names those it has. */
+FW_API enum fw_status fw_report_write(struct fw_report *report, const char *format,
+                                      const struct fw_style *style, fw_sink *sink, void *ctx,
+                                      struct fw_error *err);
+/* "table, tree, json, ..." of this report; belongs to it. */
+FW_API const char *fw_report_formats(struct fw_report *report);
+/* An error as a report (schema flopwise.error/1), to be written as JSON. */
+FW_API enum fw_status fw_error_report(struct fw_report **ret, const struct fw_error *what,
+                                      struct fw_error *err);
+
+/* A file that appears whole or not at all: written beside the target and renamed on commit. path
+ * "-" is standard output; that, pipes and devices are written directly. Errors: FW_IO, FW_MEMORY.
+ */
+struct fw_output;
+FW_API enum fw_status fw_output_open(struct fw_output **ret, const char *path,
+                                     struct fw_error *err);
+FW_API enum fw_status fw_output_write(struct fw_output *out, const void *data, size_t n,
+                                      struct fw_error *err);
+/* Frees out always. */
+FW_API enum fw_status fw_output_commit(struct fw_output *out, struct fw_error *err);
+/* Removes what was written so far and frees out; NULL is fine. */
+FW_API void fw_output_abandon(struct fw_output *out);
+
+/* ---- names ---- */
+
+/* The name of the list (NULL-terminated) that word was most likely meant to be, or NULL when none
+ * is near. */
+FW_API const char *fw_nearest(const char *word, const char *const *names);
+/* Name number i of what an option takes; NULL behind the last. */
+FW_API const char *fw_optimizer_name(size_t i);
+FW_API const char *fw_precision_name(size_t i);
+FW_API const char *fw_convention_name(size_t i);
+FW_API const char *fw_loss_name(size_t i);
+FW_API const char *fw_format_name(size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

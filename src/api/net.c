@@ -1,0 +1,203 @@
+/* Opening model files and binding what they leave open. */
+#include "api/net.h"
+
+#include <string.h>
+
+#ifndef FW_VERSION
+#error "the build gives FW_VERSION"
+#endif
+
+const char *fw_version(void)
+{
+    return FW_VERSION;
+}
+
+enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err)
+{
+    return fw_net_open_with(ret, path, &fw_alloc_default, err);
+}
+
+enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
+                                struct fw_error *err)
+{
+    FW_REQUIRE(strncmp(path, "zoo:", 4) != 0, err, FW_UNSUPPORTED,
+               "%s: built-in networks are not in this version; a model file is wanted", path);
+    struct fw_net *net = fw_mem_resize(alloc, NULL, 0, sizeof *net);
+    if (net == NULL)
+        return fw_fail_memory(err);
+    memset(net, 0, sizeof *net);
+    net->users = 1;
+    net->alloc = alloc;
+    fw_arena_init(&net->arena, alloc);
+    net->path = fw_arena_strndup(&net->arena, path, strlen(path));
+    enum fw_status status =
+        net->path == NULL ? fw_fail_memory(err) : fw_file_open(&net->file, path, 0, alloc, err);
+    if (status != FW_OK) {
+        fw_error_prefix(err, "%s: ", path);
+        fw_net_free(net);
+        return status;
+    }
+    *ret = net;
+    return FW_OK;
+}
+
+void fw_net_free(struct fw_net *net)
+{
+    if (net == NULL || --net->users > 0)
+        return;
+    fw_file_close(&net->file);
+    fw_arena_clear(&net->arena);
+    fw_mem_resize(net->alloc, net, sizeof *net, 0);
+}
+
+static enum fw_status bind(struct fw_net *net, struct fw_binding **list, size_t *n,
+                           const char *name, const char *value, struct fw_error *err)
+{
+    struct fw_binding *more = fw_arena_array(&net->arena, *n + 1, sizeof *more);
+    char *kept_value = fw_arena_strndup(&net->arena, value, strlen(value));
+    char *kept_name = name != NULL ? fw_arena_strndup(&net->arena, name, strlen(name)) : NULL;
+    if (more == NULL || kept_value == NULL || (name != NULL && kept_name == NULL))
+        return fw_fail_memory(err);
+    if (*n > 0)
+        memcpy(more, *list, *n * sizeof *more);
+    more[(*n)++] = (struct fw_binding){kept_name, kept_value};
+    *list = more;
+    return FW_OK;
+}
+
+enum fw_status fw_net_set(struct fw_net *net, const char *symbol, const char *value,
+                          struct fw_error *err)
+{
+    for (size_t i = 0; i < net->n_symbols; i++)
+        FW_REQUIRE(strcmp(net->symbols[i].name, symbol) != 0, err, FW_USAGE,
+                   "'%s' is given two values", symbol);
+    return bind(net, &net->symbols, &net->n_symbols, symbol, value, err);
+}
+
+enum fw_status fw_net_set_shape(struct fw_net *net, const char *input, const char *shape,
+                                struct fw_error *err)
+{
+    return bind(net, &net->shapes, &net->n_shapes, input, shape, err);
+}
+
+/* ---- options as the passes want them ---- */
+
+struct fw_options fw_options_default(void)
+{
+    return (struct fw_options){.by = FW_BY_LAYER};
+}
+
+enum { MAX_NAMES = 63 };
+
+/* A name that is not in a list: which one was meant, or all there are. */
+static enum fw_status unknown(const char *what, const char *name, const char *(*name_at)(size_t i),
+                              struct fw_error *err)
+{
+    const char *names[MAX_NAMES + 1];
+    size_t n = 0;
+    while (n < MAX_NAMES && name_at(n) != NULL) {
+        names[n] = name_at(n);
+        n++;
+    }
+    names[n] = NULL;
+    const char *near = fw_nearest(name, names);
+    if (near != NULL)
+        return fw_fail(err, FW_USAGE, -1, "there is no %s '%s'; did you mean '%s'?", what, name,
+                       near);
+    struct fw_str list;
+    fw_str_init(&list, &fw_alloc_default);
+    for (size_t i = 0; i < n; i++)
+        fw_str_addf(&list, "%s%s", i ? ", " : "", names[i]);
+    enum fw_status status = fw_fail(err, FW_USAGE, -1, "there is no %s '%s'; there are: %s", what,
+                                    name, fw_str_text(&list));
+    fw_str_free(&list);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    enum fw_loss loss;
+} losses[] = {{"auto", FW_LOSS_AUTO},
+              {"cross-entropy", FW_LOSS_CROSS_ENTROPY},
+              {"squares", FW_LOSS_SQUARES},
+              {"none", FW_LOSS_NONE}};
+
+enum { N_LOSSES = sizeof losses / sizeof *losses };
+
+const char *fw_loss_name(size_t i)
+{
+    return i < N_LOSSES ? losses[i].name : NULL;
+}
+
+static enum fw_status find_loss(const char *name, enum fw_loss *ret, struct fw_error *err)
+{
+    for (unsigned i = 0; i < N_LOSSES; i++)
+        if (strcmp(losses[i].name, name) == 0) {
+            *ret = losses[i].loss;
+            return FW_OK;
+        }
+    return unknown("loss", name, fw_loss_name, err);
+}
+
+static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_options *ret,
+                              struct fw_error *err)
+{
+    const char *optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
+    const char *precision = o->precision != NULL ? o->precision : "fp32";
+    ret->optimizer = fw_optimizer_find(optimizer);
+    if (ret->optimizer == NULL)
+        return unknown("optimizer", optimizer, fw_optimizer_name, err);
+    ret->precision = fw_precision_find(precision);
+    if (ret->precision == NULL)
+        return unknown("precision", precision, fw_precision_name, err);
+    if (o->convention != NULL) {
+        size_t i = 0;
+        while (fw_convention_name(i) != NULL && strcmp(fw_convention_name(i), o->convention) != 0)
+            i++;
+        if (fw_convention_name(i) == NULL)
+            return unknown("convention", o->convention, fw_convention_name, err);
+    }
+    ret->freeze = o->freeze;
+    ret->n_freeze = o->n_freeze;
+    ret->recompute = o->recompute;
+    ret->inference = o->inference != 0;
+    ret->input_grad = o->input_grad != 0;
+    return find_loss(o->loss != NULL ? o->loss : "auto", &ret->loss, err);
+}
+
+enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
+                            const struct fw_options *options, bool memory, struct fw_error *err)
+{
+    struct fw_analysis_options how = {.symbols = net->symbols,
+                                      .n_symbols = net->n_symbols,
+                                      .shapes = net->shapes,
+                                      .n_shapes = net->n_shapes,
+                                      .memory = memory,
+                                      .timeline = memory};
+    FW_TRY(resolve(options, &how, err));
+    struct fw_study *s = fw_mem_resize(net->alloc, NULL, 0, sizeof *s);
+    if (s == NULL)
+        return fw_fail_memory(err);
+    enum fw_status status =
+        fw_analyse(&s->analysis, net->file.data, net->file.size, net->path, net->alloc, &how, err);
+    if (status != FW_OK) {
+        fw_mem_resize(net->alloc, s, sizeof *s, 0);
+        if (err != NULL && strncmp(err->message, net->path, strlen(net->path)) != 0)
+            fw_error_prefix(err, "%s: ", net->path);
+        return status;
+    }
+    s->net = net;
+    net->users++;
+    *ret = s;
+    return FW_OK;
+}
+
+void fw_study_free(struct fw_study *study)
+{
+    if (study == NULL)
+        return;
+    struct fw_net *net = study->net;
+    fw_analysis_clear(&study->analysis);
+    fw_mem_resize(net->alloc, study, sizeof *study, 0);
+    fw_net_free(net);
+}

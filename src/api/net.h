@@ -1,0 +1,35 @@
+/* A model file as callers hold it. */
+#ifndef FW_API_NET_H
+#define FW_API_NET_H
+
+#include "base/file.h"
+#include "report/answers.h"
+
+struct fw_net {
+    unsigned users; // the caller's handle and every report that stands on the file
+    const struct fw_alloc *alloc;
+    struct fw_arena arena; // path and bindings
+    struct fw_file file;
+    const char *path;
+    struct fw_binding *symbols; // (n_symbols)
+    size_t n_symbols;
+    struct fw_binding *shapes; // (n_shapes)
+    size_t n_shapes;
+};
+
+/* fw_net_open with an allocator of the caller's choice, which everything asked later uses too. */
+enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
+                                struct fw_error *err);
+
+/* An analysis with the file it reads from; what reports own. */
+struct fw_study {
+    struct fw_net *net;
+    struct fw_analysis analysis;
+};
+
+/* memory: fill the memory answers. Errors name the file. */
+enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
+                            const struct fw_options *options, bool memory, struct fw_error *err);
+void fw_study_free(struct fw_study *study); // NULL-safe
+
+#endif

@@ -1,0 +1,290 @@
+/* Input files mapped or read whole, output files that appear whole.
+ *
+ * Where there is no mmap (or the input is a pipe) stdio alone is used. */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE 1
+#endif
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
+#define HAVE_POSIX 1
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#else
+#define HAVE_POSIX 0
+#endif
+
+#define RANDOM_ACCESS_BYTES ((size_t)256 << 20) // larger files are mostly weights, to be skipped
+
+static enum fw_status fail_system(struct fw_error *err, const char *what, int number)
+{
+    return fw_fail(err, FW_IO, -1, "%s: %s", what,
+                   number ? strerror(number) : "input or output error");
+}
+
+/* Reads to the end of in. */
+static enum fw_status read_all(struct fw_file *ret, FILE *in, size_t limit_bytes,
+                               struct fw_error *err)
+{
+    unsigned char *data = NULL;
+    size_t size = 0, cap = 0;
+    enum fw_status status = FW_OK;
+    for (;;) {
+        if (size == cap) {
+            size_t larger = cap ? cap * 2 : (size_t)64 << 10;
+            void *grown = larger > cap ? fw_mem_resize(ret->alloc, data, cap, larger) : NULL;
+            if (!grown) {
+                status = fw_fail_memory(err);
+                break;
+            }
+            data = grown;
+            cap = larger;
+        }
+        errno = 0;
+        size_t n = fread(data + size, 1, cap - size, in);
+        size += n;
+        if (limit_bytes && size > limit_bytes) {
+            status = fw_fail(err, FW_LIMIT, -1, "input is larger than the limit of %zu bytes",
+                             limit_bytes);
+            break;
+        }
+        if (n == 0) {
+            if (ferror(in))
+                status = fail_system(err, "cannot read", errno);
+            break;
+        }
+    }
+    if (status == FW_OK && size > 0) { // exact size, so that close knows what to give back
+        void *exact = fw_mem_resize(ret->alloc, data, cap, size);
+        if (exact) {
+            ret->data = exact;
+            ret->size = size;
+            return FW_OK;
+        }
+        status = fw_fail_memory(err);
+    }
+    (void)fw_mem_resize(ret->alloc, data, cap, 0);
+    return status;
+}
+
+#if HAVE_POSIX
+/* Maps fd when it is a regular file with content; *ret_done says whether ret is complete. */
+static enum fw_status map_regular(struct fw_file *ret, int fd, bool *ret_done, struct fw_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail_system(err, "cannot read", errno);
+    if (S_ISDIR(st.st_mode))
+        return fail_system(err, "cannot read", EISDIR);
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+        return FW_OK; // pipes, devices, and files like those in /proc that state no size
+    if ((uintmax_t)st.st_size > PTRDIFF_MAX)
+        return fw_fail(err, FW_LIMIT, -1, "file is larger than the address space");
+    size_t size = (size_t)st.st_size;
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return FW_OK; // some file systems cannot map: read it instead
+    if (size > RANDOM_ACCESS_BYTES)
+        (void)madvise(data, size, MADV_RANDOM);
+    ret->data = data;
+    ret->size = size;
+    ret->mapped = 1;
+    *ret_done = true;
+    return FW_OK;
+}
+
+static enum fw_status open_path(struct fw_file *ret, const char *path, size_t limit_bytes,
+                                struct fw_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_system(err, "cannot open", errno);
+    bool done = false;
+    enum fw_status status = map_regular(ret, fd, &done, err);
+    if (status != FW_OK || done) {
+        (void)close(fd);
+        return status;
+    }
+    FILE *in = fdopen(fd, "rb");
+    if (!in) {
+        (void)close(fd);
+        return fw_fail_memory(err);
+    }
+    status = read_all(ret, in, limit_bytes, err);
+    (void)fclose(in);
+    return status;
+}
+#else
+static enum fw_status open_path(struct fw_file *ret, const char *path, size_t limit_bytes,
+                                struct fw_error *err)
+{
+    errno = 0;
+    FILE *in = fopen(path, "rb");
+    if (!in)
+        return fail_system(err, "cannot open", errno);
+    enum fw_status status = read_all(ret, in, limit_bytes, err);
+    (void)fclose(in);
+    return status;
+}
+#endif
+
+enum fw_status fw_file_open(struct fw_file *ret, const char *path, size_t limit_bytes,
+                            const struct fw_alloc *alloc, struct fw_error *err)
+{
+    *ret = (struct fw_file){.alloc = alloc};
+    if (strcmp(path, "-") == 0)
+        return read_all(ret, stdin, limit_bytes, err);
+    return open_path(ret, path, limit_bytes, err);
+}
+
+void fw_file_close(struct fw_file *file)
+{
+    if (!file || !file->data)
+        return;
+    union {
+        const unsigned char *read_only;
+        unsigned char *owned;
+    } data = {file->data};
+#if HAVE_POSIX
+    if (file->mapped)
+        (void)munmap(data.owned, file->size);
+    else
+#endif
+        (void)fw_mem_resize(file->alloc, data.owned, file->size, 0);
+    file->data = NULL;
+    file->size = 0;
+    file->mapped = 0;
+}
+
+struct fw_output {
+    FILE *to;
+    char *target;    // NULL when written directly
+    char *temporary; // beside target
+};
+
+static void free_output(struct fw_output *out)
+{
+    free(out->target);
+    free(out->temporary);
+    free(out);
+}
+
+#if HAVE_POSIX
+/* Opens out->temporary under a name nobody has, with the rights the target has or would get. */
+static bool open_temporary(struct fw_output *out, mode_t mode)
+{
+    size_t size = strlen(out->target) + 48;
+    out->temporary = malloc(size);
+    if (!out->temporary)
+        return false;
+    int fd = -1;
+    for (unsigned i = 0; i < 100; i++) {
+        (void)snprintf(out->temporary, size, "%s.%ld-%u.tmp", out->target, (long)getpid(), i);
+        fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (fd >= 0 || errno != EEXIST)
+            break;
+    }
+    out->to = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (fd >= 0 && !out->to) {
+        (void)close(fd);
+        (void)remove(out->temporary);
+    }
+    return out->to != NULL;
+}
+
+static bool open_target(struct fw_output *out, const char *path)
+{
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    if (exists && !S_ISREG(st.st_mode)) {
+        out->to = fopen(path, "wb");
+        return out->to != NULL;
+    }
+    if (exists && access(path, W_OK) != 0)
+        return false;
+    out->target = exists ? realpath(path, NULL) : strdup(path); // a link stays a link
+    return out->target && open_temporary(out, exists ? st.st_mode & 0777 : 0666);
+}
+#else
+static bool open_target(struct fw_output *out, const char *path)
+{
+    size_t len = strlen(path);
+    out->target = malloc(len + 1);
+    out->temporary = malloc(len + 5);
+    if (!out->target || !out->temporary)
+        return false;
+    memcpy(out->target, path, len + 1);
+    memcpy(out->temporary, path, len);
+    memcpy(out->temporary + len, ".tmp", 5);
+    out->to = fopen(out->temporary, "wb");
+    return out->to != NULL;
+}
+#endif
+
+enum fw_status fw_output_open(struct fw_output **ret, const char *path, struct fw_error *err)
+{
+    *ret = NULL;
+    struct fw_output *out = calloc(1, sizeof *out);
+    if (!out)
+        return fw_fail_memory(err);
+    errno = 0;
+    if (strcmp(path, "-") == 0) {
+        out->to = stdout; // layers: allow path "-" is standard output by contract
+    } else if (!open_target(out, path)) {
+        enum fw_status status =
+            errno == ENOMEM ? fw_fail_memory(err) : fail_system(err, "cannot write", errno);
+        free_output(out);
+        return status;
+    }
+    *ret = out;
+    return FW_OK;
+}
+
+enum fw_status fw_output_write(struct fw_output *out, const void *data, size_t n,
+                               struct fw_error *err)
+{
+    errno = 0;
+    if (n && fwrite(data, 1, n, out->to) != n)
+        return fail_system(err, "cannot write", errno);
+    return FW_OK;
+}
+
+static bool close_stream(struct fw_output *out)
+{
+    bool good = fflush(out->to) == 0 && !ferror(out->to);
+    // the caller goes on using standard output
+    if (out->to != stdout && fclose(out->to) != 0) // layers: allow as above
+        good = false;
+    return good;
+}
+
+enum fw_status fw_output_commit(struct fw_output *out, struct fw_error *err)
+{
+    errno = 0;
+    bool good = close_stream(out);
+    if (good && out->temporary)
+        good = rename(out->temporary, out->target) == 0;
+    enum fw_status status = good ? FW_OK : fail_system(err, "cannot write", errno);
+    if (!good && out->temporary)
+        (void)remove(out->temporary);
+    free_output(out);
+    return status;
+}
+
+void fw_output_abandon(struct fw_output *out)
+{
+    if (!out)
+        return;
+    (void)close_stream(out);
+    if (out->temporary)
+        (void)remove(out->temporary);
+    free_output(out);
+}

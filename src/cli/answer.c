@@ -1,0 +1,259 @@
+/* From the command line to a written answer. */
+#define _DEFAULT_SOURCE
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* ---- what the arguments say ---- */
+
+static enum fw_status read_rows(struct cli_args *args, struct fw_error *err)
+{
+    static const char *const names[] = {"layer", "op", "module", NULL};
+    static const enum fw_group groups[] = {FW_BY_LAYER, FW_BY_OP, FW_BY_MODULE};
+    if (args->by != NULL) {
+        size_t i = 0;
+        while (names[i] != NULL && strcmp(names[i], args->by) != 0)
+            i++;
+        if (names[i] == NULL)
+            return cli_usage(err, "--by '%.100s': layer, op or module is wanted", args->by);
+        args->options.by = groups[i];
+    }
+    if (args->top != NULL) {
+        char *end;
+        unsigned long n = strtoul(args->top, &end, 10);
+        if (*end != '\0' || args->top[0] < '0' || args->top[0] > '9' || n == 0)
+            return cli_usage(err, "--top '%.100s': a whole number from 1 on is wanted", args->top);
+        args->options.top = n;
+    }
+    args->options.freeze = args->freeze.item;
+    args->options.n_freeze = args->freeze.n;
+    return FW_OK;
+}
+
+/* The name is asked for before any work; whether the report has it is known later. */
+static enum fw_status read_format(struct cli_args *args, struct fw_error *err)
+{
+    enum { MAX_FORMATS = 16 };
+    const char *names[MAX_FORMATS + 1] = {NULL};
+    char near[80];
+    if (args->format == NULL)
+        args->format = "table";
+    for (size_t i = 0; i < MAX_FORMATS && fw_format_name(i) != NULL; i++) {
+        if (strcmp(fw_format_name(i), args->format) == 0)
+            return FW_OK;
+        names[i] = fw_format_name(i);
+    }
+    cli_suggest(near, sizeof near, args->format, names);
+    return cli_usage(err, "there is no format '%.100s'%s", args->format,
+                     near[0] ? near : "; there are table, tree, json, csv, md, html, svg");
+}
+
+static enum fw_status set_pair(struct fw_net *net, const char *pair, bool shape,
+                               struct fw_error *err)
+{
+    const char *equals = strrchr(pair, '=');
+    if (equals == NULL && shape)
+        return fw_net_set_shape(net, NULL, pair, err);
+    if (equals == NULL || equals == pair)
+        return cli_usage(err, "--set '%.200s': NAME=VALUE is wanted", pair);
+    size_t len = (size_t)(equals - pair);
+    char *name = malloc(len + 1);
+    if (name == NULL) {
+        (void)cli_usage(err, "out of memory");
+        err->code = FW_MEMORY;
+        return FW_MEMORY;
+    }
+    memcpy(name, pair, len);
+    name[len] = '\0';
+    enum fw_status status = shape ? fw_net_set_shape(net, name, equals + 1, err)
+                                  : fw_net_set(net, name, equals + 1, err);
+    free(name);
+    return status;
+}
+
+static enum fw_status bind(struct fw_net *net, const struct cli_args *args, struct fw_error *err)
+{
+    enum fw_status status = FW_OK;
+    if (args->batch != NULL)
+        status = fw_net_set(net, "batch", args->batch, err);
+    if (status == FW_OK && args->seq != NULL)
+        status = fw_net_set(net, "seq", args->seq, err);
+    for (size_t i = 0; i < args->set.n && status == FW_OK; i++)
+        status = set_pair(net, args->set.item[i], false, err);
+    for (size_t i = 0; i < args->shape.n && status == FW_OK; i++)
+        status = set_pair(net, args->shape.item[i], true, err);
+    return status;
+}
+
+/* ---- where it goes ---- */
+
+static bool is_utf8_locale(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value == NULL || value[0] == '\0')
+            continue;
+        return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "UTF8") ||
+               strstr(value, "utf-8");
+    }
+    return false;
+}
+
+static struct fw_style style_for(const struct cli_args *args)
+{
+    bool here = args->output == NULL || strcmp(args->output, "-") == 0;
+    bool terminal = here && isatty(STDOUT_FILENO);
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR"), *columns = getenv("COLUMNS");
+    struct fw_style style = {.ascii = !is_utf8_locale(), .all = args->all};
+    style.color = terminal && !args->no_color && (no_color == NULL || no_color[0] == '\0') &&
+                  term != NULL && strcmp(term, "dumb") != 0;
+    struct winsize size;
+    if (here && columns != NULL && columns[0] != '\0') {
+        long n = strtol(columns, NULL, 10);
+        style.width = n > 0 && n < 100000 ? (int)n : 0;
+    } else if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        style.width = size.ws_col;
+    }
+    return style;
+}
+
+/* Puts the output's name in front of the message. */
+static enum fw_status blame_output(const struct cli_args *args, enum fw_status status,
+                                   struct fw_error *err)
+{
+    struct fw_error cause = *err;
+    bool file = args->output != NULL && strcmp(args->output, "-") != 0;
+    (void)cli_usage(err, "%.250s: %.250s", file ? args->output : "standard output", cause.message);
+    err->code = cause.code;
+    return status;
+}
+
+struct sink {
+    struct fw_output *out;
+    struct fw_error *err;
+};
+
+static int write_piece(void *ctx, const char *text, size_t len)
+{
+    struct sink *sink = ctx;
+    return fw_output_write(sink->out, text, len, sink->err) != FW_OK;
+}
+
+static enum fw_status write_report(struct fw_report *report, const struct cli_args *args,
+                                   struct fw_output *out, struct fw_error *err)
+{
+    struct fw_style style = style_for(args);
+    struct fw_error cause = {.code = FW_OK};
+    struct sink sink = {out, &cause};
+    enum fw_status status = fw_report_write(report, args->format, &style, write_piece, &sink, err);
+    if (status != FW_OK && cause.code != FW_OK) {
+        *err = cause; // the sink knows why
+        return blame_output(args, status, err);
+    }
+    return status;
+}
+
+/* ---- the whole way ---- */
+
+static enum fw_status ask_and_write(struct cli_args *args, struct fw_net *const *nets,
+                                    cli_question *ask, struct fw_output *out,
+                                    enum fw_status *ret_verdict, struct fw_error *err)
+{
+    struct fw_report *report;
+    cli_progress_start(args, "counting");
+    enum fw_status status = ask(&report, nets, args, err);
+    cli_progress_stop();
+    if (status != FW_OK)
+        return status;
+    *ret_verdict = fw_report_status(report);
+    status = write_report(report, args, out, err);
+    fw_report_free(report);
+    return status;
+}
+
+static enum fw_status open_and_ask(struct cli_args *args, size_t n_models, cli_question *ask,
+                                   struct fw_output *out, enum fw_status *ret_verdict,
+                                   struct fw_error *err)
+{
+    struct fw_net *nets[CLI_MAX_POSITIONAL] = {NULL};
+    enum fw_status status = FW_OK;
+    for (size_t i = 0; i < n_models && status == FW_OK; i++) {
+        status = fw_net_open(&nets[i], args->positional[i], err);
+        if (status == FW_OK)
+            status = bind(nets[i], args, err);
+    }
+    if (status == FW_OK)
+        status = ask_and_write(args, nets, ask, out, ret_verdict, err);
+    for (size_t i = 0; i < n_models; i++)
+        fw_net_free(nets[i]);
+    return status;
+}
+
+/* What an answer that is no plain success means for the caller. */
+static enum fw_status conclude(const struct cli_args *args, enum fw_status verdict,
+                               struct fw_error *err)
+{
+    const char *model = args->n_positional > 0 ? args->positional[0] : "";
+    if (verdict == FW_CHECK_FAILED) {
+        (void)cli_usage(err, "%.300s: a budget is exceeded", model);
+        return err->code = FW_CHECK_FAILED;
+    }
+    if (verdict != FW_UNSUPPORTED)
+        return verdict;
+    (void)cli_usage(err, "%.300s: something could not be counted: the answer is a lower bound",
+                    model);
+    err->code = FW_UNSUPPORTED;
+    if (args->strict)
+        return FW_UNSUPPORTED;
+    if (!args->quiet)
+        fprintf(stderr, "flopwise: %s\n", err->message);
+    return FW_OK;
+}
+
+enum fw_status cli_answer(struct cli_args *args, size_t n_models, cli_question *ask,
+                          struct fw_error *err)
+{
+    struct fw_output *out = NULL;
+    enum fw_status verdict = FW_OK;
+    enum fw_status status = read_format(args, err);
+    if (status == FW_OK)
+        status = read_rows(args, err);
+    if (status != FW_OK)
+        return status;
+    status = fw_output_open(&out, args->output != NULL ? args->output : "-", err);
+    if (status != FW_OK)
+        return blame_output(args, status, err);
+    status = open_and_ask(args, n_models, ask, out, &verdict, err);
+    if (status != FW_OK) {
+        fw_output_abandon(out);
+        return status;
+    }
+    status = fw_output_commit(out, err);
+    if (status != FW_OK)
+        return blame_output(args, status, err);
+    args->answered = true;
+    return conclude(args, verdict, err);
+}
+
+static int write_stdout(void *ctx, const char *text, size_t len)
+{
+    return fwrite(text, 1, len, ctx) != len;
+}
+
+void cli_print_error(const struct cli_args *args, const struct fw_error *err)
+{
+    struct fw_report *report;
+    struct fw_error ignored;
+    if (args->answered || args->format == NULL || strcmp(args->format, "json") != 0)
+        return;
+    if (fw_error_report(&report, err, &ignored) != FW_OK)
+        return;
+    (void)fw_report_write(report, "json", NULL, write_stdout, stdout, &ignored);
+    (void)fflush(stdout);
+    fw_report_free(report);
+}

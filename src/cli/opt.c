@@ -1,0 +1,306 @@
+/* Options as a table, the parser over it and the help made from it. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct cli_args, field)
+
+const struct cli_option cli_options[] = {
+    {"--format", 0, "NAME", "table (default), json, csv, md, html; count: tree; memory: svg",
+     CLI_TEXT, CLI_OUTPUT, AT(format)},
+    {"--output", 'o', "FILE", "write there, all or nothing; - is standard output", CLI_TEXT,
+     CLI_OUTPUT, AT(output)},
+    {"--no-color", 0, NULL, "no colour, as with NO_COLOR in the environment", CLI_SET, CLI_OUTPUT,
+     AT(no_color)},
+    {"--all", 0, NULL, "tables show rows too that they leave out, as those that cost nothing",
+     CLI_SET, CLI_OUTPUT, AT(all)},
+    {"--quiet", 0, NULL, "no remarks and no progress on standard error", CLI_SET, CLI_OUTPUT,
+     AT(quiet)},
+    {"--strict", 0, NULL, "exit with 5 when something could not be counted", CLI_SET, CLI_STRICT,
+     AT(strict)},
+    {"--batch", 0, "N", "size of the batch, a number or a letter", CLI_TEXT, CLI_MODEL, AT(batch)},
+    {"--seq", 0, "N", "length of the sequence, a number or a letter", CLI_TEXT, CLI_MODEL, AT(seq)},
+    {"--set", 0, "NAME=VALUE", "value of any open size, by its name in the file", CLI_LIST,
+     CLI_MODEL, AT(set)},
+    {"--shape", 0, "INPUT=DIMS", "shape of an input, as in x=1x3x224x224", CLI_LIST, CLI_MODEL,
+     AT(shape)},
+    {"--train", 0, NULL, "a whole training step (default)", CLI_CLEAR, CLI_TRAIN,
+     AT(options.inference)},
+    {"--infer", 0, NULL, "the forward pass only", CLI_SET, CLI_TRAIN, AT(options.inference)},
+    {"--optimizer", 0, "NAME", "rule of the update, sgd (default); names below", CLI_TEXT,
+     CLI_TRAIN, AT(options.optimizer)},
+    {"--precision", 0, "NAME", "sizes of numbers, fp32 (default); names below", CLI_TEXT, CLI_TRAIN,
+     AT(options.precision)},
+    {"--loss", 0, "NAME", "loss that is attached: auto (default), cross-entropy, squares, none",
+     CLI_TEXT, CLI_TRAIN, AT(options.loss)},
+    {"--freeze", 0, "PATTERN", "parameters or layers that are not trained, as in 'layer1*'",
+     CLI_LIST, CLI_TRAIN, AT(freeze)},
+    {"--input-grad", 0, NULL, "the network's input wants a gradient too", CLI_SET, CLI_TRAIN,
+     AT(options.input_grad)},
+    {"--recompute", 0, "WHAT", "what runs twice to save memory: none (default), full, a pattern",
+     CLI_TEXT, CLI_TRAIN, AT(options.recompute)},
+    {"--by", 0, "ROWS", "rows are layer (default), op or module", CLI_TEXT, CLI_ROWS, AT(by)},
+    {"--top", 0, "N", "only the N costliest rows", CLI_TEXT, CLI_ROWS, AT(top)},
+    {"--convention", 0, "NAME", "another tool's way of counting beside; names below", CLI_TEXT,
+     CLI_ROWS, AT(options.convention)},
+    {"--max-params", 0, "N", "at most this many parameters, as in 5M", CLI_TEXT, CLI_BUDGET,
+     AT(budget.max_params)},
+    {"--max-mac", 0, "N", "at most this many multiply-adds of a forward pass", CLI_TEXT, CLI_BUDGET,
+     AT(budget.max_mac)},
+    {"--max-flop", 0, "N", "at most this many operations of a forward pass, as in 10G", CLI_TEXT,
+     CLI_BUDGET, AT(budget.max_flop)},
+    {"--max-step-flop", 0, "N", "at most this many operations of a training step", CLI_TEXT,
+     CLI_BUDGET, AT(budget.max_step_flop)},
+    {"--max-memory", 0, "BYTES", "at most this much at the peak, as in 2GiB; --infer: of inference",
+     CLI_TEXT, CLI_BUDGET, AT(budget.max_memory)},
+    {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
+};
+const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;
+
+const struct cli_command cli_commands[] = {
+#define CLI_COMMAND(name, operands, least, most, groups, help, example) \
+    {#name, operands, least, most, groups, help, example, cmd_##name},
+#include "cli/commands.def"
+#undef CLI_COMMAND
+};
+const size_t cli_n_commands = sizeof cli_commands / sizeof *cli_commands;
+
+/* ---- messages ---- */
+
+enum fw_status cli_usage(struct fw_error *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start stands above
+    (void)vsnprintf(err->message, sizeof err->message, fmt, args);
+    va_end(args);
+    err->code = FW_USAGE;
+    err->at = -1;
+    return FW_USAGE;
+}
+
+void cli_suggest(char *ret, size_t size, const char *word, const char *const *names)
+{
+    const char *near = fw_nearest(word, names);
+    ret[0] = '\0';
+    if (near != NULL)
+        (void)snprintf(ret, size, "; did you mean '%s'?", near);
+}
+
+const struct cli_command *cli_command_find(const char *name, struct fw_error *err)
+{
+    enum { MAX_COMMANDS = 64 };
+    const char *names[MAX_COMMANDS + 1] = {NULL};
+    char near[80];
+    for (size_t i = 0; i < cli_n_commands && i < MAX_COMMANDS; i++) {
+        if (strcmp(cli_commands[i].name, name) == 0)
+            return &cli_commands[i];
+        names[i] = cli_commands[i].name;
+    }
+    cli_suggest(near, sizeof near, name, names);
+    (void)cli_usage(err, "there is no command '%.100s'%s", name,
+                    near[0] ? near : "; 'flopwise help' lists them");
+    return NULL;
+}
+
+/* ---- parsing ---- */
+
+static bool takes(const struct cli_command *command, const struct cli_option *o)
+{
+    return o->groups == ~0u || (o->groups & command->groups);
+}
+
+/* An option by its spelling up to '=', or NULL. */
+static const struct cli_option *find(const struct cli_command *command, const char *word,
+                                     size_t len)
+{
+    for (size_t i = 0; i < cli_n_options; i++) {
+        const struct cli_option *o = &cli_options[i];
+        bool is_long = strlen(o->name) == len && memcmp(o->name, word, len) == 0;
+        bool is_short = o->letter != 0 && len == 2 && word[0] == '-' && word[1] == o->letter;
+        if ((is_long || is_short) && takes(command, o))
+            return o;
+    }
+    return NULL;
+}
+
+static enum fw_status unknown(const struct cli_command *command, const char *word, size_t len,
+                              struct fw_error *err)
+{
+    enum { MAX_OPTIONS = 64 };
+    const char *names[MAX_OPTIONS + 1] = {NULL};
+    char text[100], near[80];
+    size_t n = 0;
+    (void)snprintf(text, sizeof text, "%.*s", (int)(len < 90 ? len : 90), word);
+    for (size_t i = 0; i < cli_n_options; i++) {
+        const struct cli_option *o = &cli_options[i];
+        if (takes(command, o) && n < MAX_OPTIONS)
+            names[n++] = o->name;
+        else if (strcmp(o->name, text) == 0)
+            return cli_usage(err, "'%s' is no option of '%s'", text, command->name);
+    }
+    cli_suggest(near, sizeof near, text, names);
+    return cli_usage(err, "'%s' is no option of '%s'%s", text, command->name, near);
+}
+
+static enum fw_status store(const struct cli_option *o, const char *value, struct cli_args *args,
+                            struct fw_error *err)
+{
+    char *at = (char *)args + o->at;
+    switch (o->kind) {
+    case CLI_SET:
+    case CLI_CLEAR:
+        *(int *)(void *)at = o->kind == CLI_SET;
+        return FW_OK;
+    case CLI_TEXT:
+        *(const char **)(void *)at = value;
+        return FW_OK;
+    case CLI_LIST:
+        break;
+    }
+    struct cli_list *list = (struct cli_list *)(void *)at;
+    if (list->n == CLI_MAX_LIST)
+        return cli_usage(err, "%s is given more than %d times", o->name, CLI_MAX_LIST);
+    list->item[list->n++] = value;
+    return FW_OK;
+}
+
+static enum fw_status parse_option(const struct cli_command *command, int n, char **argv, int *i,
+                                   struct cli_args *args, struct fw_error *err)
+{
+    const char *word = argv[*i];
+    const char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
+    size_t len = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    const struct cli_option *o = find(command, word, len);
+    if (o == NULL)
+        return unknown(command, word, len, err);
+    if (o->value == NULL && equals != NULL)
+        return cli_usage(err, "%s takes no value", o->name);
+    const char *value = equals != NULL ? equals + 1 : NULL;
+    if (o->value != NULL && equals == NULL) {
+        if (*i + 1 >= n)
+            return cli_usage(err, "%s wants a value: %s %s", o->name, o->name, o->value);
+        value = argv[++*i];
+    }
+    return store(o, value, args, err);
+}
+
+static enum fw_status check_operands(const struct cli_command *command, const struct cli_args *args,
+                                     struct fw_error *err)
+{
+    if (args->help || args->n_positional >= command->min)
+        return FW_OK;
+    return cli_usage(err, "%s wants %s; 'flopwise help %s' tells more", command->name,
+                     command->operands, command->name);
+}
+
+enum fw_status cli_parse(const struct cli_command *command, int n, char **argv,
+                         struct cli_args *args, struct fw_error *err)
+{
+    bool options = true;
+    memset(args, 0, sizeof *args);
+    args->options = fw_options_default();
+    for (int i = 0; i < n; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+            continue;
+        }
+        if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+            enum fw_status status = parse_option(command, n, argv, &i, args, err);
+            if (status != FW_OK)
+                return status;
+            continue;
+        }
+        if (args->n_positional == command->max)
+            return cli_usage(err, "'%.200s' is one word too many; %s takes %s", argv[i],
+                             command->name, command->max ? command->operands : "none");
+        args->positional[args->n_positional++] = argv[i];
+    }
+    return check_operands(command, args, err);
+}
+
+/* ---- help ---- */
+
+static enum fw_status flush(FILE *out, struct fw_error *err)
+{
+    if (fflush(out) == 0 && !ferror(out))
+        return FW_OK;
+    (void)cli_usage(err, "the help could not be written");
+    err->code = FW_IO;
+    return FW_IO;
+}
+
+enum { HELP_COLUMNS = 80, HELP_INDENT = 27 };
+
+/* What an option does, behind its spelling, in lines of at most HELP_COLUMNS. */
+static void print_help(const char *text)
+{
+    size_t room = HELP_COLUMNS - HELP_INDENT;
+    while (strlen(text) > room) {
+        size_t n = room;
+        while (n > 0 && text[n] != ' ')
+            n--;
+        if (n == 0)
+            break;
+        printf("%.*s\n%*s", (int)n, text, HELP_INDENT, "");
+        text += n + 1;
+    }
+    printf("%s\n", text);
+}
+
+/* "Optimizers: sgd, momentum, ..." in lines of at most 80 columns. */
+static void list_names(const char *title, const char *(*name)(size_t i))
+{
+    int at = printf("\n%s:", title);
+    for (size_t i = 0; name(i) != NULL; i++) {
+        int len = (int)strlen(name(i));
+        if (at + len + 2 > HELP_COLUMNS)
+            at = printf("\n ") - 1;
+        at += printf(" %s%s", name(i), name(i + 1) != NULL ? "," : "");
+    }
+}
+
+enum fw_status cli_help_command(const struct cli_command *command, struct fw_error *err)
+{
+    bool some = command->groups != 0;
+    printf("Usage: flopwise %s%s%s%s\n\n%s\n\nOptions:\n", command->name, some ? " [options]" : "",
+           command->operands[0] ? " " : "", command->operands, command->help);
+    for (size_t i = 0; i < cli_n_options; i++) {
+        const struct cli_option *o = &cli_options[i];
+        if (!takes(command, o))
+            continue;
+        char spelling[64];
+        char letter[8] = "";
+        if (o->letter != 0)
+            (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        (void)snprintf(spelling, sizeof spelling, "%s%s%s%s", letter, o->name,
+                       o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+        printf("  %-23s  ", spelling);
+        print_help(o->help);
+    }
+    if (command->groups & CLI_TRAIN) {
+        list_names("Optimizers", fw_optimizer_name);
+        list_names("Precisions", fw_precision_name);
+    }
+    if (command->groups & CLI_ROWS)
+        list_names("Conventions", fw_convention_name);
+    printf("%s\nExample:\n  %s\n", command->groups & CLI_TRAIN ? "\n" : "", command->example);
+    return flush(stdout, err);
+}
+
+enum fw_status cli_help_all(int to, struct fw_error *err)
+{
+    FILE *out = to == 2 ? stderr : stdout;
+    fprintf(out,
+            "flopwise: what a neural network costs to train and to run, from its file alone\n\n"
+            "Usage: flopwise COMMAND [options] [MODEL]\n\nCommands:\n");
+    for (size_t i = 0; i < cli_n_commands; i++)
+        fprintf(out, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].help);
+    fprintf(out,
+            "\nMODEL is an ONNX file, binary or text, or - for standard input.\n"
+            "'flopwise help COMMAND' lists the options of a command.\n\nExample:\n  %s\n",
+            cli_commands[0].example);
+    return flush(out, err);
+}

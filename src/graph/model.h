@@ -1,0 +1,37 @@
+/* A model: one graph and everything that must live as long as it. */
+#ifndef FW_GRAPH_MODEL_H
+#define FW_GRAPH_MODEL_H
+
+#include "base/file.h"
+#include "graph/graph.h"
+
+#define FW_MODEL_OPSETS 16
+
+struct fw_opset {
+    const char *domain; // "" for ai.onnx
+    int64_t version;
+};
+
+struct fw_model {
+    const struct fw_alloc *alloc;
+    struct fw_arena arena; // names, dims, attributes, decoded data
+    struct fw_symbols *sym;
+    struct fw_graph graph;
+    struct fw_file file;  // stays open: names and small tensors point into it
+    const char *path;     // as given
+    const char *format;   // "onnx", "onnx-text", ...
+    const char *producer; // program that wrote the file, may be NULL
+    int64_t ir_version;   // 0 where the format has none
+    struct fw_opset opsets[FW_MODEL_OPSETS];
+    unsigned n_opsets;
+    /* Limits and overrides for readers. */
+    uint32_t max_nodes; // nodes of all graphs together
+    uint32_t max_depth; // nesting of bodies and functions
+};
+
+/* Empty, with default limits. Errors: FW_MEMORY. */
+enum fw_status fw_model_init(struct fw_model *m, const struct fw_alloc *alloc,
+                             struct fw_error *err);
+void fw_model_clear(struct fw_model *m); // NULL-safe
+
+#endif

@@ -1,0 +1,103 @@
+/* Elementwise functions of several tensors: broadcasting, counts, contents, gradients. */
+#include "support/op_case.h"
+
+void test_binary__counts_and_gradients(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+        {.name = "Add",
+         .in = {"*f32[N,3,4]", "param f32[4]"},
+         .out = {"f32[N,3,4]"},
+         .cost = "add=12*N",
+         .backward_input = "",
+         .backward_weight = "add=12*N-4"},
+        {.name = "Sub",
+         .in = {"*f32[2,3]", "*f32[3]"},
+         .out = {"f32[2,3]"},
+         .cost = "add=6",
+         .backward_input = "add=6"}, // 3 to sum, 3 to negate
+        {.name = "Mul",
+         .in = {"*f32[2,3]", "param f32[3]"},
+         .out = {"f32[2,3]"},
+         .cost = "mul=6",
+         .backward_input = "mul=6",
+         .backward_weight = "mul=6 add=3"},
+        {.name = "Div",
+         .in = {"*f32[2,3]", "*f32[3]"},
+         .out = {"f32[2,3]"},
+         .cost = "div=6",
+         .backward_input = "div=6 mul=6 add=6"},
+        {.name = "Pow",
+         .in = {"*f32[2,3]", "f32[]=2"},
+         .out = {"f32[2,3]"},
+         .cost = "special=6",
+         .backward_input = "special=6 mul=12 add=1"},
+        {.name = "Mod",
+         .attrs = "fmod=1",
+         .in = {"f32[4]", "f32[4]"},
+         .out = {"f32[4]"},
+         .cost = "div=4 minmax=4 mul=4 add=4"},
+        {.name = "Mod", .in = {"i64[4]", "i64[4]"}, .out = {"i64[4]"}, .cost = "div=4"},
+        {.name = "PRelu",
+         .in = {"*f32[2,3,4]", "param f32[3,1]"},
+         .out = {"f32[2,3,4]"},
+         .cost = "mul=24 minmax=24",
+         .backward_input = "mul=24 minmax=24",
+         .backward_weight = "mul=24 minmax=24 add=21"},
+        {.name = "Where",
+         .in = {"bool[2,1]", "*f32[2,3]", "f32[]"},
+         .out = {"f32[2,3]"},
+         .cost = "minmax=6",
+         .backward_input = "minmax=6"},
+        {.name = "Max",
+         .in = {"*f32[5]", "*f32[5]", "f32[5]"},
+         .out = {"f32[5]"},
+         .cost = "minmax=10",
+         .backward_input = "minmax=10"},
+        {.name = "Sum",
+         .in = {"*f32[5]", "f32[5]", "f32[5]"},
+         .out = {"f32[5]"},
+         .cost = "add=10",
+         .backward_input = ""},
+        {.name = "Mean",
+         .in = {"*f32[5]", "f32[5]"},
+         .out = {"f32[5]"},
+         .cost = "add=5 div=5",
+         .backward_input = "mul=5"},
+        {.name = "Less", .in = {"f32[4]", "f32[1]"}, .out = {"bool[4]"}, .cost = "minmax=4"},
+        {.name = "And", .in = {"bool[4]", "bool[1]"}, .out = {"bool[4]"}, .cost = ""},
+        {.name = "Add", .in = {"f32[2,3]", "f32[2]"}, .fails = FW_SHAPE},
+        {.name = "PRelu", .in = {"f32[3]", "f32[2,3]"}, .fails = FW_SHAPE},
+    };
+    OP_CASES_RUN(cases);
+}
+
+void test_binary__contents(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+        {.name = "Add", .in = {"i64[2]=N,2", "i64[1]=1"}, .out = {"i64[2]=N+1,3"}},
+        {.name = "Sub", .in = {"i64[2]=N,2", "i64[]=5"}, .out = {"i64[2]=N-5,-3"}},
+        {.name = "Mul", .in = {"i64[2,1]=N,2", "i64[2]=3,H"}, .out = {"i64[2,2]=3*N,H*N,6,2*H"}},
+        {.name = "Div", .in = {"i64[3]=-7,7,N", "i64[]=2"}, .out = {"i64[3]=-3,3,floor(N/2)"}},
+        {.name = "Div", .in = {"f32[2]=7,N", "f32[]=2"}, .out = {"f32[2]=3.5,N/2"}},
+        {.name = "Div", .in = {"i64[1]=7", "i64[1]=0"}, .out = {"i64[1]=..."}},
+        {.name = "Div", .in = {"i64[1]=12*N", "i64[1]=N"}, .out = {"i64[1]=12"}},
+        {.name = "Mod", .in = {"i64[2]=-7,7", "i64[]=3"}, .out = {"i64[2]=2,1"}},
+        {.name = "Mod", .attrs = "fmod=1", .in = {"i64[1]=-7", "i64[]=3"}, .out = {"i64[1]=-1"}},
+        {.name = "Pow", .in = {"i64[1]=N", "i64[]=2"}, .out = {"i64[1]=N*N"}},
+        {.name = "BitShift",
+         .attrs = "direction=RIGHT",
+         .in = {"u8[1]=9", "u8[1]=1"},
+         .out = {"u8[1]=4"}},
+        {.name = "Equal", .in = {"i64[3]=N,-1,N", "i64[3]=-1,-1,N"}, .out = {"bool[3]=0,1,1"}},
+        {.name = "Equal", .in = {"i64[1]=N", "i64[1]=3"}, .out = {"bool[1]=..."}},
+        {.name = "Greater", .in = {"i64[2]=N,0", "i64[]=0"}, .out = {"bool[2]=1,0"}},
+        {.name = "LessOrEqual", .in = {"i64[2]=1,N+1", "i64[2]=N,N"}, .out = {"bool[2]=1,0"}},
+        {.name = "Where", .in = {"bool[2]=1,0", "i64[2]=5,6", "i64[2]=N,H"}, .out = {"i64[2]=5,H"}},
+        {.name = "Where", .in = {"bool[1]", "i64[1]=N", "i64[1]=N"}, .out = {"i64[1]=N"}},
+        {.name = "Min", .in = {"i64[1]=N+1", "i64[1]=N"}, .out = {"i64[1]=N"}},
+        {.name = "Mean", .in = {"f32[1]=1", "f32[1]=2"}, .out = {"f32[1]=1.5"}},
+    };
+    OP_CASES_RUN(cases);
+}

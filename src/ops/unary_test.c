@@ -1,0 +1,135 @@
+/* Elementwise functions of one tensor: counts worked out from the written expressions. */
+#include "support/op_case.h"
+
+void test_unary__counts_and_gradients(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+        {.name = "Relu",
+         .in = {"*f32[2,3,N]"},
+         .out = {"f32[2,3,N]"},
+         .cost = "minmax=6*N",
+         .backward_input = "minmax=6*N",
+         .backward_weight = ""},
+        {.name = "Relu",
+         .in = {"param f32[4]"},
+         .out = {"f32[4]"},
+         .cost = "minmax=4",
+         .backward_input = "",
+         .backward_weight = "minmax=4"},
+        {.name = "Sigmoid",
+         .in = {"*f32[5]"},
+         .out = {"f32[5]"},
+         .cost = "add=10 div=5 special=5",
+         .backward_input = "mul=10 add=5"},
+        {.name = "Tanh",
+         .in = {"*f32[5]"},
+         .out = {"f32[5]"},
+         .cost = "special=5",
+         .backward_input = "mul=10 add=5"},
+        {.name = "LeakyRelu",
+         .attrs = "alpha=-0.5",
+         .in = {"*f32[5]"},
+         .out = {"f32[5]"},
+         .cost = "minmax=5 mul=5",
+         .backward_input = "mul=5 minmax=5"},
+        {.name = "Gelu",
+         .in = {"*f32[7]"},
+         .out = {"f32[7]"},
+         .cost = "mul=21 add=7 special=7",
+         .backward_input = "mul=49 add=14 special=14"},
+        {.name = "Gelu",
+         .attrs = "approximate=tanh",
+         .in = {"*f32[7]"},
+         .out = {"f32[7]"},
+         .cost = "mul=35 add=14 special=7",
+         .backward_input = "mul=70 add=35 special=7"},
+        {.domain = "com.microsoft",
+         .name = "BiasGelu",
+         .in = {"*f32[2,3]", "param f32[3]"},
+         .out = {"f32[2,3]"},
+         .cost = "mul=18 add=12 special=6",
+         .backward_input = "mul=42 add=18 special=12",
+         .backward_weight = "add=3"},
+        {.domain = "com.microsoft",
+         .name = "FastGelu",
+         .in = {"*f32[2,3]"},
+         .out = {"f32[2,3]"},
+         .cost = "mul=30 add=12 special=6",
+         .backward_input = "mul=60 add=30 special=6"},
+        {.domain = "com.microsoft",
+         .name = "QuickGelu",
+         .in = {"*f32[2]"},
+         .out = {"f32[2]"},
+         .cost = "add=2 mul=2 div=2 special=2",
+         .backward_input = "add=8 mul=8 div=2 special=2"},
+    };
+    OP_CASES_RUN(cases);
+}
+
+void test_unary__clip_linear_and_flat(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+        {.name = "Clip",
+         .in = {"*f32[N]", "f32[]=0", "f32[]=6"},
+         .out = {"f32[N]"},
+         .cost = "minmax=2*N",
+         .backward_input = "minmax=2*N"},
+        {.name = "Clip",
+         .in = {"*f32[N]", "-", "f32[]=6"},
+         .out = {"f32[N]"},
+         .cost = "minmax=N",
+         .backward_input = "minmax=N"},
+        {.name = "Neg",
+         .in = {"*f32[N]"},
+         .out = {"f32[N]"},
+         .cost = "add=N",
+         .backward_input = "add=N"},
+        {.name = "Identity",
+         .in = {"*f32[N]"},
+         .out = {"f32[N]"},
+         .cost = "",
+         .backward_input = ""},
+        {.name = "Affine",
+         .attrs = "alpha=2",
+         .in = {"*f32[3]"},
+         .out = {"f32[3]"},
+         .cost = "add=3 mul=3",
+         .backward_input = "mul=3"},
+        {.name = "Floor",
+         .in = {"*f32[3]"},
+         .out = {"f32[3]"},
+         .cost = "minmax=3",
+         .backward_input = "",
+         .no_grad = 1},
+        {.name = "IsInf",
+         .attrs = "detect_negative=0",
+         .in = {"f32[3]"},
+         .out = {"bool[3]"},
+         .cost = "minmax=3"},
+        {.name = "Exp", .in = {"f32[?]"}, .out = {"f32[?]"}},
+    };
+    OP_CASES_RUN(cases);
+}
+
+void test_unary__contents(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+        {.name = "Neg", .in = {"i64[2]=3,N"}, .out = {"i64[2]=-3,-N"}},
+        {.name = "Abs", .in = {"i64[2]=-3,N"}, .out = {"i64[2]=3,N"}},
+        {.name = "Floor", .in = {"f32[3]=2.5,-2.5,N"}, .out = {"f32[3]=2,-3,N"}},
+        {.name = "Ceil", .in = {"f32[2]=2.5,-2.5"}, .out = {"f32[2]=3,-2"}},
+        {.name = "Round", .in = {"f32[4]=2.5,3.5,-2.5,2.25"}, .out = {"f32[4]=2,4,-2,2"}},
+        {.name = "Not", .in = {"bool[2]=0,1"}, .out = {"bool[2]=1,0"}},
+        {.name = "Clip", .in = {"i64[3]=-4,5,9", "i64[]=0", "i64[]=7"}, .out = {"i64[3]=0,5,7"}},
+        {.name = "Identity", .in = {"i64[2]=N,2"}, .out = {"i64[2]=N,2"}},
+        {.name = "Exp", .in = {"f32[1]=1"}, .out = {"f32[1]=..."}},
+        {.domain = "com.microsoft",
+         .name = "BiasGelu",
+         .in = {"f32[2,3]", "f32[4]"},
+         .fails = FW_SHAPE},
+    };
+    OP_CASES_RUN(cases);
+}

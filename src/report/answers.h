@@ -1,0 +1,42 @@
+/* From an analysis to a report; one file per answer. */
+#ifndef FW_REPORT_ANSWERS_H
+#define FW_REPORT_ANSWERS_H
+
+#include "report/layers.h"
+
+/* What the reports of a model say about it. */
+struct fw_asked {
+    const struct fw_options *options;
+    const struct fw_binding *symbols; // (n_symbols) as given by the caller
+    size_t n_symbols;
+};
+
+/* The analysis must outlive the report. Each gives *ret a report to be freed by fw_report_free. */
+enum fw_status fw_answer_count(struct fw_report **ret, struct fw_analysis *a,
+                               const struct fw_asked *asked, struct fw_error *err);
+enum fw_status fw_answer_memory(struct fw_report **ret, struct fw_analysis *a,
+                                const struct fw_asked *asked, struct fw_error *err);
+enum fw_status fw_answer_diff(struct fw_report **ret, struct fw_analysis *a, struct fw_analysis *b,
+                              struct fw_error *err);
+enum fw_status fw_answer_check(struct fw_report **ret, struct fw_analysis *a,
+                               const struct fw_asked *asked, const struct fw_budget *budget,
+                               struct fw_error *err);
+enum fw_status fw_answer_ops(struct fw_report **ret, const char *pattern,
+                             const struct fw_alloc *alloc, struct fw_error *err);
+enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
+                               const struct fw_alloc *alloc, struct fw_error *err);
+
+/* The table "model": file, format, nodes, inputs, letters. */
+enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,
+                                   const struct fw_asked *asked, struct fw_error *err);
+/* "complete" and the list of what is missing; sets the report's status. */
+enum fw_status fw_report_add_missing(struct fw_report *r, struct fw_analysis *a, bool complete,
+                                     struct fw_error *err);
+
+/* Another tool's number beside ours, and the operators that make the difference. */
+struct fw_convention;
+enum fw_status fw_report_add_convention(struct fw_report *r, struct fw_analysis *a,
+                                        const struct fw_convention *convention,
+                                        struct fw_error *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* A report: the tables of one answer and what they stand on. */
+#ifndef FW_REPORT_REPORT_H
+#define FW_REPORT_REPORT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "report/table.h"
+
+#define FW_REPORT_TABLES 16
+
+/* Memory over the schedule, for the area chart and the terminal's sparkline. */
+struct fw_timeline {
+    const char *title;
+    uint32_t n;           // steps
+    const fw_count *live; // (n) bytes that come and go
+    uint32_t n_fixed;
+    struct {
+        const char *name; // "weights"
+        fw_count bytes;
+    } fixed[4]; // (n_fixed) bytes that are there all the time
+    /* What runs at a step; *phase may differ from step to step only in runs. */
+    const char *(*label)(const struct fw_timeline *t, uint32_t step, const char **phase);
+    const void *ctx;
+};
+
+struct fw_report {
+    const struct fw_alloc *alloc;
+    struct fw_arena arena;  // tables and texts made for them
+    const char *schema;     // "flopwise.count/1"
+    const char *title;      // "flopwise count: resnet50.onnx"
+    struct fw_symbols *sym; // letters of the counts; NULL where there are none
+    const struct fw_table *tables[FW_REPORT_TABLES]; // in the order they are written
+    unsigned n_tables;
+    const struct fw_timeline *timeline; // or NULL
+    enum fw_status status;              // see fw_report_status
+    char *formats;                      // answer of fw_report_formats
+    void (*release)(void *owned);       // called last
+    void *owned;                        // what the tables stand on
+};
+
+struct fw_report *fw_report_new(const struct fw_alloc *alloc, const char *schema); // NULL: memory
+/* Appends a table. */
+void fw_report_add(struct fw_report *r, const struct fw_table *t);
+
+/* A record made of values at hand: columns and values are arrays of n that outlive the report or
+ * stand in its arena. */
+struct fw_record {
+    struct fw_table table;
+    const struct fw_value *values; // (n)
+};
+enum fw_status fw_report_record(struct fw_report *r, const struct fw_table *head,
+                                const struct fw_column *columns, const struct fw_value *values,
+                                uint32_t n, struct fw_error *err);
+/* The same without putting it into the report: for rows inside a row. NULL = out of memory. */
+const struct fw_table *fw_record_new(struct fw_report *r, const struct fw_table *head,
+                                     const struct fw_column *columns, const struct fw_value *values,
+                                     uint32_t n);
+
+/* Texts of a value (report/value.c). */
+enum fw_number_style {
+    FW_NUMBER_PLAIN, // 4089184256
+    FW_NUMBER_EXACT, // 4,089,184,256
+    FW_NUMBER_BOTH,  // 4,089,184,256 (4.09 G)
+    FW_NUMBER_HUMAN  // 4.09 G
+};
+void fw_value_print(const struct fw_report *r, const struct fw_value *v, enum fw_unit unit,
+                    enum fw_number_style style, struct fw_str *out);
+/* "4.09 G", for bytes "3.81 GiB"; below 1000 (1024) as it is. */
+void fw_human_print(double v, enum fw_unit unit, struct fw_str *out);
+bool fw_value_is_number(const struct fw_value *v);
+/* Columns a terminal needs for n bytes of UTF-8, taking every character as one column wide. */
+size_t fw_text_columns(const char *text, size_t n);
+
+#endif

@@ -1,0 +1,210 @@
+/* flopwise.memory/1: the peak of inference and of a training step, what it is made of, and how
+ * memory goes over the schedule. */
+#include "report/answers.h"
+
+#include <string.h>
+
+struct memory {
+    struct fw_report *r;
+    struct fw_analysis *a;
+    struct fw_error *err;
+    const struct fw_memory *shown; // the one the timeline is about
+    struct fw_timeline timeline;
+    fw_count fixed; // bytes that are there all the time
+};
+
+static const char *name_of(const struct memory *m, uint32_t node)
+{
+    struct fw_graph *g = &m->a->model.graph;
+    if (node == FW_NONE || node >= g->n_nodes)
+        return NULL;
+    const struct fw_node *n = &g->nodes[node];
+    bool own = n->name != NULL && n->name[0] != '\0';
+    return fw_node_label(g, own || n->layer >= g->n_nodes ? node : n->layer, &m->r->arena);
+}
+
+static const char *phase_of(const struct memory *m, uint32_t node)
+{
+    const struct fw_graph *g = &m->a->model.graph;
+    return node < g->n_nodes ? fw_phase_keys[g->nodes[node].phase] : NULL;
+}
+
+static const char *phase_title(const struct memory *m, uint32_t node)
+{
+    const struct fw_graph *g = &m->a->model.graph;
+    return node < g->n_nodes ? fw_phase_titles[g->nodes[node].phase] : NULL;
+}
+
+/* ---- timeline ---- */
+
+static const char *step_label(const struct fw_timeline *t, uint32_t step, const char **phase)
+{
+    const struct memory *m = t->ctx;
+    unsigned at = m->a->model.graph.nodes[step].phase;
+    bool backward = at == FW_PHASE_BACKWARD_INPUT || at == FW_PHASE_BACKWARD_WEIGHT;
+    *phase = backward ? "backward" : fw_phase_titles[at]; // the two alternate
+    const char *name = name_of(m, step);
+    return name != NULL ? name : "";
+}
+
+static const struct fw_column step_columns[] = {
+    {"step", "step", "place in the schedule, from 0", FW_UNIT_COUNT, FW_VIEW_TABLE},
+    {"node", "node", "node that runs, or the layer it belongs to", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"op", "op", "operator that runs", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"phase", "phase", "part of the training step", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"live_bytes", "live bytes", "bytes alive while it runs, weights included", FW_UNIT_BYTES,
+     FW_VIEW_TABLE},
+};
+
+static struct fw_value step_cell(const struct fw_table *t, uint32_t row, uint32_t column)
+{
+    struct memory *m = t->ctx;
+    switch (column) {
+    case 0:
+        return fw_value_int(row);
+    case 1:
+        return fw_value_text(name_of(m, row));
+    case 2:
+        return fw_value_text(m->a->model.graph.nodes[row].op->name);
+    case 3:
+        return fw_value_text(phase_of(m, row));
+    default:
+        if (fw_count_is_bad(m->shown->live[row]))
+            return (struct fw_value){.kind = FW_VALUE_NULL};
+        return fw_value_count(fw_count_add(m->a->model.sym, m->fixed, m->shown->live[row]));
+    }
+}
+
+static void set_fixed(struct fw_timeline *t, const char *name, fw_count bytes)
+{
+    t->fixed[t->n_fixed].name = name;
+    t->fixed[t->n_fixed++].bytes = bytes;
+}
+
+static enum fw_status add_timeline(struct memory *m)
+{
+    const struct fw_memory *shown = m->shown;
+    struct fw_symbols *sym = m->a->model.sym;
+    struct fw_timeline *t = &m->timeline;
+    t->title = m->a->trained ? "Memory over a training step" : "Memory over a forward pass";
+    t->n = shown->n_nodes;
+    t->live = shown->live;
+    t->label = step_label;
+    t->ctx = m;
+    set_fixed(t, "weights", shown->weight_bytes);
+    set_fixed(t, "gradients", shown->gradient_bytes);
+    set_fixed(t, "optimizer state", shown->optimizer_bytes);
+    m->fixed = fw_count_add(sym, shown->weight_bytes,
+                            fw_count_add(sym, shown->gradient_bytes, shown->optimizer_bytes));
+    m->r->timeline = t;
+    struct fw_table *table = fw_arena_zalloc(&m->r->arena, sizeof *table);
+    if (table == NULL)
+        return fw_fail_memory(m->err);
+    *table = (struct fw_table){.key = "timeline",
+                               .columns = step_columns,
+                               .n_columns = sizeof step_columns / sizeof *step_columns,
+                               .n_rows = shown->n_nodes,
+                               .flags = FW_TABLE_MAIN | FW_TABLE_JSON_ONLY,
+                               .ctx = m,
+                               .cell = step_cell};
+    fw_report_add(m->r, table);
+    return FW_OK;
+}
+
+/* ---- the two peaks ---- */
+
+static const struct fw_column inference_columns[] = {
+    {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"activation_peak_bytes", "activations at the peak", "inputs and results that are alive then",
+     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"peak_node", "fullest at", "node that runs at the fullest moment", FW_UNIT_NONE,
+     FW_VIEW_TABLE},
+};
+
+static enum fw_status add_inference(struct memory *m)
+{
+    const struct fw_memory *p = &m->a->inference;
+    fw_count live = fw_count_add(m->a->model.sym, p->activation_bytes, p->temporary_bytes);
+    struct fw_value values[] = {fw_value_count(p->peak_bytes), fw_value_count(p->weight_bytes),
+                                fw_value_count(live), fw_value_text(name_of(m, p->peak_node))};
+    static const struct fw_table head = {.key = "inference", .title = "Inference"};
+    return fw_report_record(m->r, &head, inference_columns, values, sizeof values / sizeof *values,
+                            m->err);
+}
+
+static const struct fw_column training_columns[] = {
+    {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"gradient_bytes", "gradients", "gradients of parameters", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"optimizer_bytes", "optimizer state", "optimizer state and master copies", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"activation_bytes", "activations at the peak", "results kept for the backward pass",
+     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"temporary_bytes", "temporaries at the peak", "gradients of activations and the like",
+     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"peak_node", "fullest at", "node, or its layer, that runs at the fullest moment", FW_UNIT_NONE,
+     FW_VIEW_TABLE},
+    {"peak_phase", "in phase", "part of the training step it belongs to", FW_UNIT_NONE, 0},
+    {"peak_phase_name", "in phase", "part of the training step it belongs to", FW_UNIT_NONE,
+     FW_VIEW_TABLE | FW_VIEW_PEOPLE},
+};
+
+static enum fw_status add_training(struct memory *m)
+{
+    if (!m->a->trained)
+        return FW_OK;
+    const struct fw_memory *p = &m->a->training;
+    struct fw_value values[] = {fw_value_count(p->peak_bytes),
+                                fw_value_count(p->weight_bytes),
+                                fw_value_count(p->gradient_bytes),
+                                fw_value_count(p->optimizer_bytes),
+                                fw_value_count(p->activation_bytes),
+                                fw_value_count(p->temporary_bytes),
+                                fw_value_text(name_of(m, p->peak_node)),
+                                fw_value_text(phase_of(m, p->peak_node)),
+                                fw_value_text(phase_title(m, p->peak_node))};
+    static const struct fw_table head = {.key = "training", .title = "Training step"};
+    return fw_report_record(m->r, &head, training_columns, values, sizeof values / sizeof *values,
+                            m->err);
+}
+
+static enum fw_status build(struct memory *m, const struct fw_asked *asked)
+{
+    struct fw_analysis *a = m->a;
+    m->shown = a->trained ? &a->training : &a->inference;
+    bool complete = m->shown->complete && a->totals.n_missing == 0;
+    FW_TRY(fw_report_add_model(m->r, a, asked, m->err));
+    FW_TRY(add_inference(m));
+    FW_TRY(add_training(m));
+    FW_TRY(fw_report_add_missing(m->r, a, complete, m->err));
+    return add_timeline(m);
+}
+
+enum fw_status fw_answer_memory(struct fw_report **ret, struct fw_analysis *a,
+                                const struct fw_asked *asked, struct fw_error *err)
+{
+    struct fw_report *r = fw_report_new(a->model.alloc, "flopwise.memory/1");
+    struct memory *m = r != NULL ? fw_arena_zalloc(&r->arena, sizeof *m) : NULL;
+    if (m == NULL) {
+        fw_report_free(r);
+        return fw_fail_memory(err);
+    }
+    m->r = r;
+    m->a = a;
+    m->err = err;
+    r->title = fw_arena_printf(&r->arena, "flopwise memory: %s", a->model.path);
+    enum fw_status status = build(m, asked);
+    if (status != FW_OK) {
+        fw_report_free(r);
+        return status;
+    }
+    m->err = NULL;
+    *ret = r;
+    return FW_OK;
+}

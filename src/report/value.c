@@ -1,0 +1,130 @@
+/* Values as text. */
+#include "report/report.h"
+
+#include <math.h>
+#include <string.h>
+
+size_t fw_text_columns(const char *text, size_t n)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < n; i++)
+        columns += ((unsigned char)text[i] & 0xc0u) != 0x80u;
+    return columns;
+}
+
+bool fw_value_is_number(const struct fw_value *v)
+{
+    return v->kind == FW_VALUE_INT || v->kind == FW_VALUE_COUNT || v->kind == FW_VALUE_FLOAT;
+}
+
+void fw_human_print(double v, enum fw_unit unit, struct fw_str *out)
+{
+    static const char *const decimal[] = {"", " k", " M", " G", " T", " P", " E"};
+    static const char *const binary[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+    const char *const *names = unit == FW_UNIT_BYTES ? binary : decimal;
+    double step = unit == FW_UNIT_BYTES ? 1024 : 1000;
+    unsigned k = 0;
+    double left = fabs(v);
+    while (left >= step * (1 - 0.0005) && k < 6) { // what would round up to the step moves on
+        left /= step;
+        k++;
+    }
+    if (left >= step) {
+        fw_str_add_double(out, v, 3);
+        fw_str_add(out, unit == FW_UNIT_BYTES ? " B" : "");
+        return;
+    }
+    if (v < 0)
+        fw_str_addc(out, '-');
+    if (k == 0 && left == floor(left))
+        fw_str_add_i64(out, (int64_t)left, 0);
+    else if (left >= 999.5) // %.3g would switch to an exponent
+        fw_str_add_i64(out, (int64_t)(left + 0.5), 0);
+    else
+        fw_str_addf(out, "%.*f", left < 9.995 ? 2 : left < 99.95 ? 1 : 0, left);
+    fw_str_add(out, names[k]);
+}
+
+static void print_count(const struct fw_report *r, fw_count v, enum fw_unit unit,
+                        enum fw_number_style style, struct fw_str *out)
+{
+    if (!fw_count_is_const(v)) {
+        fw_count_print(r->sym, v, 0, out);
+        return;
+    }
+    bool small = v.word < 1000 && v.word > -1000;
+    if (unit == FW_UNIT_NONE || (small && unit != FW_UNIT_BYTES))
+        style = style == FW_NUMBER_PLAIN ? style : FW_NUMBER_EXACT;
+    if (style == FW_NUMBER_BOTH && small)
+        style = FW_NUMBER_HUMAN;
+    if (style != FW_NUMBER_HUMAN)
+        fw_str_add_i128(out, v.word, style == FW_NUMBER_PLAIN ? 0 : ',');
+    if (style == FW_NUMBER_BOTH)
+        fw_str_add(out, " (");
+    if (style == FW_NUMBER_BOTH || style == FW_NUMBER_HUMAN)
+        fw_human_print((double)v.word, unit, out);
+    if (style == FW_NUMBER_BOTH)
+        fw_str_addc(out, ')');
+}
+
+static void print_shape(const struct fw_report *r, const struct fw_value *v, struct fw_str *out)
+{
+    if (v->shape.rank == 0)
+        fw_str_add(out, "scalar");
+    for (unsigned i = 0; i < v->shape.rank; i++) {
+        struct fw_str dim;
+        fw_str_init(&dim, r->alloc);
+        fw_dim_print(r->sym, v->shape.dims[i], &dim);
+        bool sum = strpbrk(fw_str_text(&dim), "+-*/") != NULL && v->shape.rank > 1;
+        fw_str_add(out, i ? "x" : "");
+        fw_str_add(out, sum ? "(" : "");
+        fw_str_add(out, fw_str_text(&dim));
+        fw_str_add(out, sum ? ")" : "");
+        out->failed |= dim.failed;
+        fw_str_free(&dim);
+    }
+}
+
+static void print_float(double v, enum fw_unit unit, enum fw_number_style style, struct fw_str *out)
+{
+    bool percent = unit == FW_UNIT_SHARE || unit == FW_UNIT_CHANGE;
+    if (percent && v == 0 && style != FW_NUMBER_PLAIN) {
+        fw_str_add(out, "0 %");
+        return;
+    }
+    if (style == FW_NUMBER_PLAIN || !percent) {
+        fw_str_add_double(out, v, style == FW_NUMBER_PLAIN ? 17 : 5);
+        return;
+    }
+    int places = fabs(v) < 10 ? 1 : 0;
+    fw_str_addf(out, unit == FW_UNIT_CHANGE ? "%+.*f %%" : "%.*f %%", places, 100 * v);
+}
+
+void fw_value_print(const struct fw_report *r, const struct fw_value *v, enum fw_unit unit,
+                    enum fw_number_style style, struct fw_str *out)
+{
+    switch (v->kind) {
+    case FW_VALUE_BOOL:
+        fw_str_add(out, v->b ? "true" : "false");
+        break;
+    case FW_VALUE_INT:
+        print_count(r, fw_count_int(v->i), unit, style, out);
+        break;
+    case FW_VALUE_COUNT:
+        print_count(r, v->count, unit, style, out);
+        break;
+    case FW_VALUE_FLOAT:
+        print_float(v->f, unit, style, out);
+        break;
+    case FW_VALUE_TEXT:
+        fw_str_add(out, v->text);
+        break;
+    case FW_VALUE_SHAPE:
+        print_shape(r, v, out);
+        break;
+    case FW_VALUE_NULL:
+    case FW_VALUE_ABSENT:
+    case FW_VALUE_TABLE:
+        break;
+    }
+}

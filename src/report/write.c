@@ -1,0 +1,159 @@
+/* From a format's name to its writer, and what writers share. */
+#include "report/writer.h"
+
+#include <string.h>
+
+static const struct fw_writer *const writers[] = {
+#define FW_WRITER(name) &fw_writer_##name,
+#include "report/writers.def"
+#undef FW_WRITER
+};
+
+enum { N_WRITERS = sizeof writers / sizeof *writers, PASS_BYTES = 1 << 16 };
+
+bool fw_report_has_any(const struct fw_report *r)
+{
+    return r->n_tables > 0;
+}
+
+const struct fw_table *fw_report_main(const struct fw_report *r)
+{
+    for (unsigned i = 0; i < r->n_tables; i++)
+        if (r->tables[i]->flags & FW_TABLE_MAIN)
+            return r->tables[i];
+    return NULL;
+}
+
+static void hand_over(struct fw_out *out)
+{
+    if (!out->stopped && out->text.len > 0)
+        out->stopped = out->sink(out->sink_ctx, out->text.data, out->text.len) != 0;
+    fw_str_reset(&out->text);
+}
+
+void fw_out_pass(struct fw_out *out)
+{
+    if (out->text.len >= PASS_BYTES && !out->text.failed)
+        hand_over(out);
+}
+
+static char *format_list(const struct fw_report *r, struct fw_arena *arena)
+{
+    char *list = fw_arena_strndup(arena, "", 0);
+    for (unsigned i = 0; i < N_WRITERS && list != NULL; i++)
+        if (writers[i]->can(r))
+            list = fw_arena_printf(arena, "%s%s%s", list, *list ? ", " : "", writers[i]->name);
+    return list;
+}
+
+const char *fw_report_formats(struct fw_report *report)
+{
+    if (report->formats == NULL)
+        report->formats = format_list(report, &report->arena);
+    return report->formats != NULL ? report->formats : "";
+}
+
+const char *fw_format_name(size_t i)
+{
+    return i < N_WRITERS ? writers[i]->name : NULL;
+}
+
+static enum fw_status write_with(const struct fw_writer *w, const struct fw_report *r,
+                                 const struct fw_style *style, struct fw_out *out,
+                                 struct fw_error *err)
+{
+    static const struct fw_style plain;
+    enum fw_status status = w->write(r, style != NULL ? style : &plain, out, err);
+    if (status == FW_OK && out->text.failed)
+        status = fw_fail_memory(err);
+    // a formula worked out on the way that found no memory reads "overflow"
+    if (status == FW_OK && r->sym != NULL && fw_symbols_fault(r->sym) == FW_MEMORY)
+        status = fw_fail_memory(err);
+    if (status == FW_OK)
+        hand_over(out);
+    FW_REQUIRE(status != FW_OK || !out->stopped, err, FW_IO, "the output could not be written");
+    return status;
+}
+
+enum fw_status fw_report_write(struct fw_report *report, const char *format,
+                               const struct fw_style *style, fw_sink *sink, void *ctx,
+                               struct fw_error *err)
+{
+    for (unsigned i = 0; i < N_WRITERS; i++) {
+        if (strcmp(writers[i]->name, format) != 0 || !writers[i]->can(report))
+            continue;
+        struct fw_out out = {.sink = sink, .sink_ctx = ctx};
+        fw_str_init(&out.text, report->alloc);
+        enum fw_status status = write_with(writers[i], report, style, &out, err);
+        fw_str_free(&out.text);
+        return status;
+    }
+    return fw_fail(err, FW_USAGE, -1, "format '%s' is not among those of this report: %s", format,
+                   fw_report_formats(report));
+}
+
+/* ---- text ---- */
+
+unsigned fw_utf8_length(const char *p)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    unsigned n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+    if (n == 0 || u[0] > 0xf4)
+        return 0;
+    for (unsigned i = 1; i < n; i++)
+        if ((u[i] & 0xc0u) != 0x80u)
+            return 0;
+    bool overlong = (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xf0 && u[1] < 0x90);
+    bool surrogate = u[0] == 0xed && u[1] > 0x9f;
+    bool beyond = u[0] == 0xf4 && u[1] > 0x8f;
+    return overlong || surrogate || beyond ? 0 : n;
+}
+
+/* Adds the character at p unless it is plain ASCII; gives its length. */
+static unsigned add_wide(struct fw_str *out, const char *p)
+{
+    unsigned n = fw_utf8_length(p);
+    if (n == 0)
+        fw_str_add(out, "\xef\xbf\xbd");
+    else
+        fw_str_addn(out, p, n);
+    return n == 0 ? 1 : n;
+}
+
+void fw_json_string(struct fw_str *out, const char *text)
+{
+    static const char escapes[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+    fw_str_addc(out, '"');
+    for (const char *p = text; *p != '\0';) {
+        unsigned char c = (unsigned char)*p;
+        const char *e = escapes;
+        while (*e != '\0' && *e != *p)
+            e += 2;
+        if (*e != '\0')
+            fw_str_addf(out, "\\%c", e[1]);
+        else if (c < 0x20 || c == 0x7f)
+            fw_str_addf(out, "\\u%04x", c);
+        else if (c >= 0x80)
+            p += add_wide(out, p) - 1;
+        else
+            fw_str_addc(out, *p);
+        p++;
+    }
+    fw_str_addc(out, '"');
+}
+
+void fw_xml_text(struct fw_str *out, const char *text)
+{
+    for (const char *p = text; *p != '\0';) {
+        unsigned char c = (unsigned char)*p;
+        if (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'')
+            fw_str_addf(out, "&#%d;", c);
+        else if (c < 0x20 && c != '\t' && c != '\n')
+            fw_str_add(out, "\xef\xbf\xbd");
+        else if (c >= 0x80)
+            p += add_wide(out, p) - 1;
+        else
+            fw_str_addc(out, *p);
+        p++;
+    }
+}

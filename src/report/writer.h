@@ -1,0 +1,47 @@
+/* Writers: one file per output format, one line each in writers.def. */
+#ifndef FW_REPORT_WRITER_H
+#define FW_REPORT_WRITER_H
+
+#include "report/report.h"
+
+/* Output collected piece by piece: writers add to `text` and call fw_out_pass between rows. */
+struct fw_out {
+    struct fw_str text;
+    fw_sink *sink;
+    void *sink_ctx;
+    bool stopped; // the sink refused; nothing more is handed over
+};
+
+/* Hands over what was collected when it is worth a call. */
+void fw_out_pass(struct fw_out *out);
+
+struct fw_writer {
+    const char *name; // "json"
+    bool (*can)(const struct fw_report *r);
+    /* Errors: FW_UNSUPPORTED when the values do not allow it (letters in a picture), FW_MEMORY. */
+    enum fw_status (*write)(const struct fw_report *r, const struct fw_style *style,
+                            struct fw_out *out, struct fw_error *err);
+};
+
+#define FW_WRITER(name) extern const struct fw_writer fw_writer_##name;
+#include "report/writers.def"
+#undef FW_WRITER
+
+/* For `can`. */
+bool fw_report_has_any(const struct fw_report *r);
+const struct fw_table *fw_report_main(const struct fw_report *r); // or NULL
+
+/* ---- shared by writers ---- */
+
+/* text between quotes, as JSON wants it; what is not UTF-8 becomes U+FFFD. */
+void fw_json_string(struct fw_str *out, const char *text);
+/* &, <, > and quotes as entities; bytes that XML forbids or that are not UTF-8 become U+FFFD. */
+void fw_xml_text(struct fw_str *out, const char *text);
+/* Length of the UTF-8 character that starts at p (1 to 4), or 0 when it is malformed. */
+unsigned fw_utf8_length(const char *p);
+/* The timeline as a picture of its own; inside an HTML page without the XML heading. */
+enum fw_status fw_svg_timeline(const struct fw_report *r, struct fw_out *out, struct fw_error *err);
+/* True when every number of the timeline is a number. */
+bool fw_timeline_is_known(const struct fw_timeline *t);
+
+#endif

@@ -1,0 +1,1 @@
+"$FLOPWISE" count models/resnet18.onnx --by op --optimizer=adam

@@ -1,0 +1,1 @@
+"$FLOPWISE" count models/op_conv2d.onnx --format json

@@ -1,0 +1,1 @@
+"$FLOPWISE" diff models/op_conv2d.onnx models/op_conv1d.onnx --format json

@@ -1,0 +1,1 @@
+"$FLOPWISE" memory models/op_conv2d.onnx --format json

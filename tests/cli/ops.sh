@@ -1,0 +1,2 @@
+"$FLOPWISE" ops Gemm --format json
+"$FLOPWISE" ops 'nothing*'

@@ -1,0 +1,29 @@
+# wrong calls: one line each, exit code 2
+try() {
+    "$FLOPWISE" "$@"
+    echo "exit $?"
+}
+try cuont models/resnet18.onnx
+try frobnicate
+try count
+try count models/resnet18.onnx --formt json
+try count models/resnet18.onnx --max-params 5M
+try count models/resnet18.onnx --format yaml
+try count models/resnet18.onnx --format jsn
+try count models/resnet18.onnx --format svg
+try count models/resnet18.onnx --optimizer adamm
+try count models/resnet18.onnx --optimizer zzzzzzzz
+try count models/resnet18.onnx --precision fp23
+try count models/resnet18.onnx --convention tourch
+try count models/resnet18.onnx --loss cross
+try count models/resnet18.onnx --by node
+try count models/resnet18.onnx --top 0
+try count models/resnet18.onnx --set batch
+try count models/resnet18.onnx --set nothing=3
+try count models/resnet18.onnx --batch
+try count models/resnet18.onnx --infer=yes
+try count models/resnet18.onnx other.onnx
+try memory models/resnet18.onnx --top 3
+try version now
+try check models/resnet18.onnx --infer --max-step-flop 5G
+try count zoo:resnet18

@@ -1,0 +1,20 @@
+/* The ONNX binary reader on any bytes: an answer or an error, never anything else. */
+#include "formats/formats.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern const struct fw_format fw_format_onnx;
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fw_model model;
+    struct fw_error err;
+    if (fw_model_init(&model, &fw_alloc_default, &err) != FW_OK)
+        return 0;
+    model.max_nodes = 4000; // functions that call functions multiply
+    (void)fw_format_onnx.read(&model, data, size, &err);
+    fw_model_clear(&model);
+    return 0;
+}
