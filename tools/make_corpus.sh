@@ -31,3 +31,18 @@ ceil(n/64)*64 n-64*floor(n/64)
 min(floor(a/b),max(3,c)) floor(floor(x/3)/5)
 0 -1
 END
+
+json=tests/fuzz/corpus/json
+mkdir -p $json
+n=0
+while read -r text; do
+    n=$((n + 1))
+    printf '%s' "$text" >"$json/seed_$n.json"
+done <<'END'
+{"model_type": "llama", "hidden_size": 4096, "rope_theta": 1e-05, "eos": [1, 2], "x": {"a": null}}
+[true, false, NaN, Infinity, -Infinity, -0, 0.5, 1E+3, 9223372036854775808, [], {}]
+"\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00 é"
+{"a": 1, "a": 2}
+[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
+"\ud800"
+END

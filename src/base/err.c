@@ -1,6 +1,8 @@
 /* Errors: formatting of messages, and the list of codes as a table. */
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,30 +34,12 @@ const char *fw_status_name(enum fw_status code)
     return is_status(code) ? statuses[code].name : "UNKNOWN";
 }
 
-/* Bytes of the UTF-8 character at s; 0 when it is malformed (or cut off by the final NUL). */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-    bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : n;
-}
-
 /* cut: the text was longer than its buffer, so a character torn at the end is dropped. */
 static void clean(char *message, bool cut)
 {
     unsigned char *s = (unsigned char *)message;
     while (*s) {
-        size_t n = utf8_length(s);
+        unsigned n = fw_utf8_length((const char *)s);
         if (n == 0 && cut && strlen((char *)s) < 4 && *s >= 0xc2) {
             *s = 0;
             break;

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "report/grid.h"
 
+#include "base/utf8.h"
 #include "report/report.h"
 #include "report/writer.h"
 

@@ -1,4 +1,5 @@
 /* Values as text, and every writer on a small report made by hand. */
+#include "base/utf8.h"
 #include "report/grid.h"
 #include "report/writer.h"
 

@@ -1,4 +1,5 @@
 /* From a format's name to its writer, and what writers share. */
+#include "base/utf8.h"
 #include "report/writer.h"
 
 #include <string.h>
@@ -93,21 +94,6 @@ enum fw_status fw_report_write(struct fw_report *report, const char *format,
 }
 
 /* ---- text ---- */
-
-unsigned fw_utf8_length(const char *p)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    unsigned n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-    if (n == 0 || u[0] > 0xf4)
-        return 0;
-    for (unsigned i = 1; i < n; i++)
-        if ((u[i] & 0xc0u) != 0x80u)
-            return 0;
-    bool overlong = (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xf0 && u[1] < 0x90);
-    bool surrogate = u[0] == 0xed && u[1] > 0x9f;
-    bool beyond = u[0] == 0xf4 && u[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : n;
-}
 
 /* Adds the character at p unless it is plain ASCII; gives its length. */
 static unsigned add_wide(struct fw_str *out, const char *p)
