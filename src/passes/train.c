@@ -250,16 +250,17 @@ static enum fw_status append_update(struct walk *w, uint32_t param,
     g->tensors[gradient].of = param;
     if (optimizer == NULL)
         return FW_OK;
+    const struct fw_optimizer *o = fw_optimizer_for(optimizer, g->sym, &g->tensors[param]);
     uint32_t in[2 + FW_MAX_STATES] = {param, gradient};
-    for (unsigned k = 0; k < optimizer->states; k++) {
-        const struct fw_tensor *p = &g->tensors[param];
-        FW_TRY(fw_graph_tensor(g, NULL, FW_KIND_STATE, (enum fw_dtype)p->dtype, p->rank, p->dims,
-                               &in[2 + k], w->err));
+    for (unsigned k = 0; k < o->n_states; k++) {
+        uint8_t rank;
+        fw_dim dims[FW_MAX_RANK];
+        enum fw_dtype dtype = fw_update_state(o, k, g->sym, &g->tensors[param], &rank, dims);
+        FW_TRY(fw_graph_tensor(g, NULL, FW_KIND_STATE, dtype, rank, dims, &in[2 + k], w->err));
         g->tensors[in[2 + k]].of = param;
     }
     uint32_t made;
-    return append(g, optimizer->row, FW_PHASE_UPDATE, layer, in, 2u + optimizer->states, 0, &made,
-                  w->err);
+    return append(g, o->row, FW_PHASE_UPDATE, layer, in, 2u + o->n_states, 0, &made, w->err);
 }
 
 static enum fw_status build(struct walk *w, const struct fw_train_options *options,
