@@ -1,0 +1,309 @@
+/* Files that were good and are broken in one place: every one must get an answer or a clear error,
+ * within limits of time and memory, in every build.
+ *
+ * Usage: flopwise-hostile [-n FILES] [-s SEED] [-o FOLDER] FORMAT FILE...
+ * Makes FILES broken files (in all) from the good ones of one FORMAT and asks `count` and `memory`
+ * about each. Batches run in a process of their own, so that a crash costs one file and names it.
+ * -o: where a file that fails is kept. The table of outcomes goes to standard output and ends in
+ * the closing line: one test for each kind of damage. */
+#define _GNU_SOURCE 1
+
+#include "api/net.h"
+#include "hostile/mutate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MAX_MODEL = 1 << 22,  // bytes of a good file
+    MAX_BROKEN = 1 << 26, // bytes of a broken one
+    BATCH = 250,          // files to a process
+    N_STATUS = FW_COUNTER + 1,
+    MAX_MUTATORS = 32
+};
+#define LIMIT_BYTES ((size_t)512 << 20)
+#define LIMIT_SECONDS 2.0
+
+struct tally {
+    long outcome[MAX_MUTATORS][N_STATUS]; // questions that ended so
+    long bad[MAX_MUTATORS];               // files that broke a promise
+    size_t peak_bytes;
+    double longest;
+};
+
+/* Seen by the parent also when the child dies. */
+struct shared {
+    struct tally sum;
+    long next;      // files done
+    size_t mutator; // of the file at work
+    char what[600]; // the promise that was broken last
+    size_t n;
+    unsigned char file[MAX_BROKEN];
+};
+
+/* ---- the allocation seam: live bytes, and their peak ---- */
+
+struct meter {
+    size_t live, peak;
+};
+
+static void *metered(void *ctx, void *old, size_t old_bytes, size_t bytes)
+{
+    struct meter *m = ctx;
+    void *p = fw_alloc_default.resize(fw_alloc_default.ctx, old, old_bytes, bytes);
+    if (bytes == 0 || p != NULL) {
+        m->live = m->live - old_bytes + bytes;
+        m->peak = m->live > m->peak ? m->live : m->peak;
+    }
+    return p;
+}
+
+static double seconds_used(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int swallow(void *ctx, const char *text, size_t len)
+{
+    *(size_t *)ctx += len;
+    return text == NULL;
+}
+
+/* ---- one file ---- */
+
+typedef enum fw_status question(struct fw_report **ret, struct fw_net *net,
+                                const struct fw_options *options, struct fw_error *err);
+
+static void broken(struct shared *s, const char *format, const char *detail)
+{
+    s->sum.bad[s->mutator]++;
+    (void)snprintf(s->what, sizeof s->what, format, detail);
+}
+
+static void check_error(struct shared *s, const struct fw_error *err, enum fw_status status,
+                        const char *path)
+{
+    bool known = status == FW_FORMAT || status == FW_UNSUPPORTED || status == FW_SHAPE ||
+                 status == FW_LIMIT || status == FW_MEMORY || status == FW_USAGE;
+    if (!known || err->code != status)
+        broken(s, "an exit code that a file cannot earn: %s", err->message);
+    else if (strncmp(err->message, path, strlen(path)) != 0)
+        broken(s, "the message does not begin with the file: %s", err->message);
+    else if (err->message[strlen(path)] != ':' || strlen(err->message) < strlen(path) + 8)
+        broken(s, "the message says nothing: %s", err->message);
+}
+
+static void ask(struct shared *s, const char *path, question *what, struct meter *m)
+{
+    struct fw_alloc alloc = {metered, m, LIMIT_BYTES};
+    struct fw_error err = {0};
+    struct fw_net *net;
+    struct fw_report *report;
+    struct fw_options options = fw_options_default();
+    size_t written = 0;
+    double start = seconds_used();
+    enum fw_status status = fw_net_open_with(&net, path, &alloc, &err);
+    if (status == FW_OK) {
+        status = what(&report, net, &options, &err);
+        if (status == FW_OK) {
+            status = fw_report_write(report, "json", NULL, swallow, &written, &err);
+            fw_report_free(report);
+        }
+        fw_net_free(net);
+    }
+    double took = seconds_used() - start;
+    s->sum.outcome[s->mutator][status]++;
+    if (status != FW_OK)
+        check_error(s, &err, status, path);
+    if (m->live != 0)
+        broken(s, "%s", "memory is left behind");
+    if (m->peak > LIMIT_BYTES)
+        broken(s, "%s", "more than 512 MiB");
+    if (took > LIMIT_SECONDS)
+        broken(s, "%s", "more than 2 s");
+    s->sum.peak_bytes = m->peak > s->sum.peak_bytes ? m->peak : s->sum.peak_bytes;
+    s->sum.longest = took > s->sum.longest ? took : s->sum.longest;
+}
+
+static void ask_all(struct shared *s)
+{
+    int file = memfd_create("model", 0);
+    if (file < 0 || write(file, s->file, s->n) != (ssize_t)s->n)
+        exit(2);
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    ask(s, path, fw_count_report, &(struct meter){0});
+    ask(s, path, fw_memory_report, &(struct meter){0});
+    (void)close(file);
+}
+
+/* ---- all files ---- */
+
+struct run {
+    const char *format;
+    bool wire;
+    const char *keep; // folder, or NULL
+    uint64_t seed;
+    long n;
+    struct bytes *models; // (n_models)
+    size_t n_models;
+    struct shared *shared;
+};
+
+/* File number i of the run: depends on the seed and on i alone. */
+static void make(const struct run *r, long i)
+{
+    struct shared *s = r->shared;
+    struct dice d = {r->seed * 1000003u + (uint64_t)i};
+    (void)dice_next(&d);
+    const struct bytes *model = &r->models[dice_below(&d, r->n_models)];
+    const struct bytes *other = &r->models[dice_below(&d, r->n_models)];
+    do
+        s->mutator = dice_below(&d, n_mutators);
+    while (!(r->wire ? mutators[s->mutator].wire : mutators[s->mutator].text));
+    struct bytes out = {0};
+    mutators[s->mutator].make(&out, model, other, &d);
+    s->n = out.n < MAX_BROKEN ? out.n : MAX_BROKEN;
+    if (s->n > 0)
+        memcpy(s->file, out.p, s->n);
+    bytes_free(&out);
+}
+
+static void keep(const struct run *r, long i, const char *what)
+{
+    struct shared *s = r->shared;
+    printf("FAILED %s file %ld (%s, seed %llu): %s\n", r->format, i, mutators[s->mutator].name,
+           (unsigned long long)r->seed, what);
+    if (r->keep == NULL)
+        return;
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s-%ld", r->keep, r->format, i);
+    FILE *f = fopen(path, "wb");
+    if (f == NULL || fwrite(s->file, 1, s->n, f) != s->n || fclose(f) != 0)
+        printf("%s: cannot be written\n", path);
+}
+
+static void batch(const struct run *r, long to)
+{
+    struct shared *s = r->shared;
+    while (s->next < to) {
+        long i = s->next;
+        make(r, i);
+        s->what[0] = '\0';
+        (void)alarm(60); // the processor's time is judged per file; this ends what never ends
+        ask_all(s);
+        if (s->what[0] != '\0')
+            keep(r, i, s->what);
+        s->next = i + 1;
+    }
+    (void)fflush(stdout);
+    exit(0); // not _exit: the leak checker looks at the end
+}
+
+static void run_all(const struct run *r)
+{
+    struct shared *s = r->shared;
+    while (s->next < r->n) {
+        long to = s->next + BATCH < r->n ? s->next + BATCH : r->n, before = s->next;
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child == 0)
+            batch(r, to);
+        int status = 0;
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+            exit(2);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            continue;
+        s->sum.bad[s->mutator]++;
+        if (s->next == to) {
+            printf("FAILED %s files %ld to %ld: memory is left behind\n", r->format, before, to);
+        } else {
+            keep(r, s->next, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "a sanitizer");
+            s->next++;
+        }
+    }
+}
+
+static int report(const struct run *r)
+{
+    const struct tally *t = &r->shared->sum;
+    long passed = 0, failed = 0;
+    printf("%-18s", r->format);
+    for (int k = 0; k < N_STATUS; k++)
+        if (k == FW_OK || (k >= FW_USAGE && k < FW_COUNTER && k != FW_IO))
+            printf(" %7s", k == FW_OK ? "OK" : fw_status_name((enum fw_status)k));
+    printf("\n");
+    for (size_t i = 0; i < n_mutators; i++) {
+        if (!(r->wire ? mutators[i].wire : mutators[i].text))
+            continue;
+        printf("%-18s", mutators[i].name);
+        for (int k = 0; k < N_STATUS; k++)
+            if (k == FW_OK || (k >= FW_USAGE && k < FW_COUNTER && k != FW_IO))
+                printf(" %7ld", t->outcome[i][k]);
+        printf("%s\n", t->bad[i] > 0 ? "  FAILED" : "");
+        *(t->bad[i] > 0 ? &failed : &passed) += 1;
+    }
+    printf("%ld files, each asked twice; longest answer %.2f s, most memory %.1f MiB\n", r->n,
+           t->longest, (double)t->peak_bytes / (1 << 20));
+    printf("%ld passed, %ld failed, 0 skipped\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
+
+static struct bytes load(const char *path)
+{
+    struct bytes b = {0};
+    FILE *f = fopen(path, "rb");
+    char piece[65536];
+    size_t n;
+    while (f != NULL && b.n < MAX_MODEL && (n = fread(piece, 1, sizeof piece, f)) > 0)
+        bytes_add(&b, piece, n);
+    if (f == NULL || fclose(f) != 0 || b.n == 0 || b.n >= MAX_MODEL) {
+        fprintf(stderr, "%s: cannot be read, or is too large\n", path);
+        exit(2);
+    }
+    return b;
+}
+
+int main(int argc, char **argv)
+{
+    struct run r = {.n = 1000, .seed = 1};
+    int opt;
+    while ((opt = getopt(argc, argv, "n:s:o:")) != -1) {
+        if (opt == 'n')
+            r.n = strtol(optarg, NULL, 10);
+        else if (opt == 's')
+            r.seed = strtoull(optarg, NULL, 10);
+        else if (opt == 'o')
+            r.keep = optarg;
+        else
+            return 2;
+    }
+    if (argc - optind < 2 || n_mutators > MAX_MUTATORS) {
+        fputs("usage: flopwise-hostile [-n FILES] [-s SEED] [-o FOLDER] FORMAT FILE...\n", stderr);
+        return 2;
+    }
+    r.format = argv[optind];
+    r.wire = strcmp(r.format, "onnx") == 0;
+    r.n_models = (size_t)(argc - optind - 1);
+    r.models = calloc(r.n_models, sizeof *r.models);
+    r.shared =
+        mmap(NULL, sizeof *r.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (r.models == NULL || r.shared == MAP_FAILED)
+        return 2;
+    for (size_t i = 0; i < r.n_models; i++)
+        r.models[i] = load(argv[optind + 1 + (int)i]);
+    run_all(&r);
+    int code = report(&r);
+    for (size_t i = 0; i < r.n_models; i++)
+        bytes_free(&r.models[i]);
+    free(r.models);
+    return code;
+}
