@@ -133,13 +133,11 @@ void fw_str_add_i64(struct fw_str *s, int64_t v, char separator)
     fw_str_add_i128(s, v, separator);
 }
 
-void fw_str_add_double(struct fw_str *s, double v, int significant)
+/* Whatever the locale's decimal point is, it becomes '.'. */
+static void add_number(struct fw_str *s, const char *text, int n)
 {
-    char text[64];
-    int digits = significant < 1 ? 1 : significant > 17 ? 17 : significant;
-    int n = snprintf(text, sizeof text, "%.*g", digits, v);
     bool in_point = false;
-    for (int i = 0; i < n; i++) { // whatever the locale's decimal point is, it becomes '.'
+    for (int i = 0; i < n && text[i] != 0; i++) {
         bool plain = strchr("0123456789+-einfa", text[i]) != NULL;
         if (plain)
             fw_str_addc(s, text[i]);
@@ -147,4 +145,18 @@ void fw_str_add_double(struct fw_str *s, double v, int significant)
             fw_str_addc(s, '.');
         in_point = !plain;
     }
+}
+
+void fw_str_add_double(struct fw_str *s, double v, int significant)
+{
+    char text[64];
+    int digits = significant < 1 ? 1 : significant > 17 ? 17 : significant;
+    add_number(s, text, snprintf(text, sizeof text, "%.*g", digits, v));
+}
+
+void fw_str_add_fixed(struct fw_str *s, double v, int places)
+{
+    char text[352]; // 309 digits, point and places
+    int digits = places < 0 ? 0 : places > 32 ? 32 : places;
+    add_number(s, text, snprintf(text, sizeof text, "%.*f", digits, v));
 }

@@ -54,5 +54,7 @@ void fw_str_add_i64(struct fw_str *s, int64_t v, char separator);
 void fw_str_add_i128(struct fw_str *s, fw_i128 v, char separator);
 /* As %.{significant}g (1 to 17 digits) in the "C" locale. */
 void fw_str_add_double(struct fw_str *s, double v, int significant);
+/* As %.{places}f in the "C" locale. */
+void fw_str_add_fixed(struct fw_str *s, double v, int places);
 
 #endif

@@ -23,6 +23,18 @@ struct fw_timeline {
     const void *ctx;
 };
 
+/* True when every number of the timeline is a number. */
+bool fw_timeline_is_known(const struct fw_timeline *t);
+/* The timeline as a report's picture (timeline.c). */
+enum fw_status fw_timeline_draw(const void *timeline, struct fw_str *out, struct fw_error *err);
+
+/* What the format svg draws, and the HTML page shows. FW_UNSUPPORTED where the values do not allow
+ * a picture (letters); what was added to out by then does not count. */
+struct fw_picture {
+    enum fw_status (*draw)(const void *what, struct fw_str *out, struct fw_error *err);
+    const void *what;
+};
+
 struct fw_report {
     const struct fw_alloc *alloc;
     struct fw_arena arena;  // tables and texts made for them
@@ -32,6 +44,7 @@ struct fw_report {
     const struct fw_table *tables[FW_REPORT_TABLES]; // in the order they are written
     unsigned n_tables;
     const struct fw_timeline *timeline; // or NULL
+    struct fw_picture picture;          // .draw NULL: there is none
     enum fw_status status;              // see fw_report_status
     char *formats;                      // answer of fw_report_formats
     void (*release)(void *owned);       // called last

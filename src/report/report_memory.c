@@ -97,6 +97,7 @@ static enum fw_status add_timeline(struct memory *m)
     m->fixed = fw_count_add(sym, shown->weight_bytes,
                             fw_count_add(sym, shown->gradient_bytes, shown->optimizer_bytes));
     m->r->timeline = t;
+    m->r->picture = (struct fw_picture){fw_timeline_draw, t};
     struct fw_table *table = fw_arena_zalloc(&m->r->arena, sizeof *table);
     if (table == NULL)
         return fw_fail_memory(m->err);

@@ -41,7 +41,7 @@ void fw_human_print(double v, enum fw_unit unit, struct fw_str *out)
     else if (left >= 999.5) // %.3g would switch to an exponent
         fw_str_add_i64(out, (int64_t)(left + 0.5), 0);
     else
-        fw_str_addf(out, "%.*f", left < 9.995 ? 2 : left < 99.95 ? 1 : 0, left);
+        fw_str_add_fixed(out, left, left < 9.995 ? 2 : left < 99.95 ? 1 : 0);
     fw_str_add(out, names[k]);
 }
 
@@ -96,8 +96,9 @@ static void print_float(double v, enum fw_unit unit, enum fw_number_style style,
         fw_str_add_double(out, v, style == FW_NUMBER_PLAIN ? 17 : 5);
         return;
     }
-    int places = fabs(v) < 10 ? 1 : 0;
-    fw_str_addf(out, unit == FW_UNIT_CHANGE ? "%+.*f %%" : "%.*f %%", places, 100 * v);
+    fw_str_add(out, unit == FW_UNIT_CHANGE && v >= 0 ? "+" : "");
+    fw_str_add_fixed(out, 100 * v, fabs(v) < 10 ? 1 : 0);
+    fw_str_add(out, " %");
 }
 
 void fw_value_print(const struct fw_report *r, const struct fw_value *v, enum fw_unit unit,

@@ -1,5 +1,5 @@
 /* One HTML page that needs nothing else: style and script from data/, tables that sort by a click
- * on a heading, the memory timeline as a picture. */
+ * on a heading, the picture where the report has one. */
 #include "report/writer.h"
 
 #include "fw_data.h"
@@ -126,6 +126,22 @@ static void start(const struct fw_report *r, struct fw_str *out)
     fw_str_add(out, "</h1>\n");
 }
 
+/* Nothing where the values do not allow a picture. */
+static enum fw_status write_picture(const struct fw_report *r, struct fw_str *out,
+                                    struct fw_error *err)
+{
+    if (r->picture.draw == NULL)
+        return FW_OK;
+    struct fw_str picture;
+    fw_str_init(&picture, r->alloc);
+    enum fw_status status = r->picture.draw(r->picture.what, &picture, err);
+    if (status == FW_OK)
+        fw_str_add(out, fw_str_text(&picture));
+    out->failed |= picture.failed;
+    fw_str_free(&picture);
+    return status == FW_UNSUPPORTED ? FW_OK : status;
+}
+
 static enum fw_status write(const struct fw_report *r, const struct fw_style *style,
                             struct fw_out *o, struct fw_error *err)
 {
@@ -151,8 +167,7 @@ static enum fw_status write(const struct fw_report *r, const struct fw_style *st
     fw_str_free(&scratch);
     if (!ok)
         return fw_fail_memory(err);
-    if (r->timeline != NULL && r->timeline->n > 1 && fw_timeline_is_known(r->timeline))
-        FW_TRY(fw_svg_timeline(r, o, err));
+    FW_TRY(write_picture(r, &o->text, err));
     fw_str_add(&o->text, "<script>\n");
     fw_str_add(&o->text, fw_data_report_sort);
     fw_str_add(&o->text, "</script>\n</body>\n</html>\n");

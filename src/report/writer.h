@@ -37,9 +37,5 @@ const struct fw_table *fw_report_main(const struct fw_report *r); // or NULL
 void fw_json_string(struct fw_str *out, const char *text);
 /* &, <, > and quotes as entities; bytes that XML forbids or that are not UTF-8 become U+FFFD. */
 void fw_xml_text(struct fw_str *out, const char *text);
-/* The timeline as a picture of its own; inside an HTML page without the XML heading. */
-enum fw_status fw_svg_timeline(const struct fw_report *r, struct fw_out *out, struct fw_error *err);
-/* True when every number of the timeline is a number. */
-bool fw_timeline_is_known(const struct fw_timeline *t);
 
 #endif
