@@ -49,7 +49,7 @@ static enum fw_status read_format(struct cli_args *args, struct fw_error *err)
     }
     cli_suggest(near, sizeof near, args->format, names);
     return cli_usage(err, "there is no format '%.100s'%s", args->format,
-                     near[0] ? near : "; there are table, tree, json, csv, md, html, svg");
+                     near[0] ? near : "; there are table, tree, json, csv, md, html, svg, text");
 }
 
 static enum fw_status set_pair(struct fw_net *net, const char *pair, bool shape,

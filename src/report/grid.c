@@ -209,3 +209,16 @@ size_t fw_text_line(const char *text, size_t columns)
             return best[k];
     return best[3] > 0 ? best[3] : most;
 }
+
+void fw_text_wrap(const char *text, size_t columns, size_t indent, struct fw_str *out)
+{
+    for (size_t n; *text != '\0'; text += n) {
+        n = fw_text_line(text, columns);
+        size_t shown = n;
+        while (shown > 0 && text[shown - 1] == ' ')
+            shown--;
+        fw_str_addn(out, text, shown);
+        if (text[n] != '\0')
+            fw_str_addf(out, "\n%*s", (int)indent, "");
+    }
+}

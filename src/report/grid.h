@@ -29,5 +29,7 @@ void fw_text_shorten(const char *text, size_t columns, bool middle, bool ascii, 
 /* Bytes of text that fill a line of so many columns: up to a blank, else up to where a formula may
  * be cut, else as many as fit. 0 only for an empty text. */
 size_t fw_text_line(const char *text, size_t columns);
+/* text in lines of at most so many columns; all but the first stand behind `indent` blanks. */
+void fw_text_wrap(const char *text, size_t columns, size_t indent, struct fw_str *out);
 
 #endif

@@ -45,6 +45,7 @@ struct fw_report {
     unsigned n_tables;
     const struct fw_timeline *timeline; // or NULL
     struct fw_picture picture;          // .draw NULL: there is none
+    const struct fw_document *document; // what people see instead of the tables, or NULL
     enum fw_status status;              // see fw_report_status
     char *formats;                      // answer of fw_report_formats
     void (*release)(void *owned);       // called last

@@ -1,5 +1,6 @@
 /* One HTML page that needs nothing else: style and script from data/, tables that sort by a click
  * on a heading, the picture where the report has one. */
+#include "report/document.h"
 #include "report/writer.h"
 
 #include "fw_data.h"
@@ -126,6 +127,27 @@ static void start(const struct fw_report *r, struct fw_str *out)
     fw_str_add(out, "</h1>\n");
 }
 
+enum fw_status fw_table_html(const struct fw_report *r, const struct fw_table *t, struct fw_out *o,
+                             struct fw_error *err)
+{
+    struct fw_str scratch;
+    if ((t->flags & FW_TABLE_JSON_ONLY) || t->n_rows == 0)
+        return FW_OK;
+    fw_str_init(&scratch, r->alloc);
+    if (t->title != NULL) {
+        fw_str_add(&o->text, "<h2>");
+        fw_xml_text(&o->text, t->title);
+        fw_str_add(&o->text, "</h2>\n");
+    }
+    if (t->flags & FW_TABLE_RECORD)
+        write_record(r, t, &scratch, &o->text);
+    else
+        write_rows(r, t, &scratch, o);
+    bool ok = fw_str_ok(&scratch);
+    fw_str_free(&scratch);
+    return ok ? FW_OK : fw_fail_memory(err);
+}
+
 /* Nothing where the values do not allow a picture. */
 static enum fw_status write_picture(const struct fw_report *r, struct fw_str *out,
                                     struct fw_error *err)
@@ -146,27 +168,11 @@ static enum fw_status write(const struct fw_report *r, const struct fw_style *st
                             struct fw_out *o, struct fw_error *err)
 {
     (void)style;
-    struct fw_str scratch;
-    fw_str_init(&scratch, r->alloc);
     start(r, &o->text);
-    for (unsigned i = 0; i < r->n_tables; i++) {
-        const struct fw_table *t = r->tables[i];
-        if ((t->flags & FW_TABLE_JSON_ONLY) || t->n_rows == 0)
-            continue;
-        if (t->title != NULL) {
-            fw_str_add(&o->text, "<h2>");
-            fw_xml_text(&o->text, t->title);
-            fw_str_add(&o->text, "</h2>\n");
-        }
-        if (t->flags & FW_TABLE_RECORD)
-            write_record(r, t, &scratch, &o->text);
-        else
-            write_rows(r, t, &scratch, o);
-    }
-    bool ok = fw_str_ok(&scratch);
-    fw_str_free(&scratch);
-    if (!ok)
-        return fw_fail_memory(err);
+    if (r->document != NULL)
+        FW_TRY(fw_document_html(r, o, err));
+    for (unsigned i = 0; i < r->n_tables && r->document == NULL; i++)
+        FW_TRY(fw_table_html(r, r->tables[i], o, err));
     FW_TRY(write_picture(r, &o->text, err));
     fw_str_add(&o->text, "<script>\n");
     fw_str_add(&o->text, fw_data_report_sort);

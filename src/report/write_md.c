@@ -1,12 +1,12 @@
 /* Markdown: records as lists, tables as pipe tables with exact numbers. */
+#include "report/document.h"
 #include "report/writer.h"
 
 #include <string.h>
 
-/* What would start a column, an element or emphasis is escaped. */
-static void put_text(struct fw_str *out, const char *text)
+void fw_md_text(struct fw_str *out, const char *text, size_t len)
 {
-    for (const char *p = text; *p != '\0'; p++) {
+    for (const char *p = text; p < text + len; p++) {
         if (*p == '\n' || *p == '\r') {
             fw_str_addc(out, ' ');
             continue;
@@ -31,7 +31,7 @@ static void put_cell(const struct fw_report *r, const struct fw_column *column, 
     }
     fw_str_reset(scratch);
     fw_value_print(r, &v, column->unit, both ? FW_NUMBER_BOTH : FW_NUMBER_EXACT, scratch);
-    put_text(out, fw_str_text(scratch));
+    fw_md_text(out, fw_str_text(scratch), scratch->len);
     out->failed |= scratch->failed;
 }
 
@@ -89,29 +89,37 @@ static void write_rows(const struct fw_report *r, const struct fw_table *t,
     }
 }
 
-static enum fw_status write(const struct fw_report *r, const struct fw_style *style,
-                            struct fw_out *o, struct fw_error *err)
+enum fw_status fw_table_md(const struct fw_report *r, const struct fw_table *t,
+                           const struct fw_style *style, struct fw_out *o, struct fw_error *err)
 {
     struct fw_str scratch;
+    if ((t->flags & FW_TABLE_JSON_ONLY) || t->n_rows == 0)
+        return FW_OK;
     fw_str_init(&scratch, r->alloc);
-    fw_str_add(&o->text, "# ");
-    put_text(&o->text, r->title != NULL ? r->title : r->schema);
+    if (t->title != NULL)
+        fw_str_addf(&o->text, "\n## %s\n", t->title);
     fw_str_addc(&o->text, '\n');
-    for (unsigned i = 0; i < r->n_tables; i++) {
-        const struct fw_table *t = r->tables[i];
-        if ((t->flags & FW_TABLE_JSON_ONLY) || t->n_rows == 0)
-            continue;
-        if (t->title != NULL)
-            fw_str_addf(&o->text, "\n## %s\n", t->title);
-        fw_str_addc(&o->text, '\n');
-        if (t->flags & FW_TABLE_RECORD)
-            write_record(r, t, &scratch, &o->text);
-        else
-            write_rows(r, t, style, &scratch, o);
-    }
+    if (t->flags & FW_TABLE_RECORD)
+        write_record(r, t, &scratch, &o->text);
+    else
+        write_rows(r, t, style, &scratch, o);
     bool ok = fw_str_ok(&scratch);
     fw_str_free(&scratch);
     return ok ? FW_OK : fw_fail_memory(err);
+}
+
+static enum fw_status write(const struct fw_report *r, const struct fw_style *style,
+                            struct fw_out *o, struct fw_error *err)
+{
+    const char *title = r->title != NULL ? r->title : r->schema;
+    fw_str_add(&o->text, "# ");
+    fw_md_text(&o->text, title, strlen(title));
+    fw_str_addc(&o->text, '\n');
+    if (r->document != NULL)
+        return fw_document_md(r, style, o, err);
+    for (unsigned i = 0; i < r->n_tables; i++)
+        FW_TRY(fw_table_md(r, r->tables[i], style, o, err));
+    return FW_OK;
 }
 
 const struct fw_writer fw_writer_md = {.name = "md", .can = fw_report_has_any, .write = write};

@@ -1,4 +1,5 @@
 /* The terminal: records as lines, tables in columns that fit the width. */
+#include "report/document.h"
 #include "report/grid.h"
 #include "report/writer.h"
 
@@ -65,19 +66,10 @@ static void add_wrapped(const char *text, const struct fw_style *style, size_t i
                         struct fw_str *out)
 {
     size_t room = style->width > 0 ? (size_t)style->width : 0;
-    if (room < indent + WRAP_MIN) {
+    if (room < indent + WRAP_MIN)
         fw_str_add(out, text);
-        return;
-    }
-    for (size_t n; *text != '\0'; text += n) {
-        n = fw_text_line(text, room - indent);
-        size_t shown = n;
-        while (shown > 0 && text[shown - 1] == ' ')
-            shown--;
-        fw_str_addn(out, text, shown);
-        if (text[n] != '\0')
-            fw_str_addf(out, "\n%*s", (int)indent, "");
-    }
+    else
+        fw_text_wrap(text, room - indent, indent, out);
 }
 
 static void add_nested(const struct fw_report *r, const struct fw_table *t, size_t indent,
@@ -487,31 +479,34 @@ static void write_sparkline(const struct fw_timeline *t, const struct fw_style *
     write_scale(t, top, o);
 }
 
+enum fw_status fw_table_text(const struct fw_report *r, const struct fw_table *t,
+                             const struct fw_style *style, struct fw_out *o, struct fw_error *err)
+{
+    if ((t->flags & FW_TABLE_JSON_ONLY) || (t->n_rows == 0 && (t->flags & FW_TABLE_SKIP_EMPTY)))
+        return FW_OK;
+    add_title(o, style, t->title);
+    if (t->flags & FW_TABLE_RECORD) {
+        write_record(r, t, style, o);
+        return FW_OK;
+    }
+    struct layout l = {.r = r, .t = t, .style = style, .err = err};
+    fw_arena_init(&l.arena, r->alloc);
+    fw_str_init(&l.text, r->alloc);
+    fw_str_init(&l.short_text, r->alloc);
+    enum fw_status status = lay_out(&l, o);
+    fw_arena_clear(&l.arena);
+    fw_str_free(&l.text);
+    fw_str_free(&l.short_text);
+    return status;
+}
+
 static enum fw_status write(const struct fw_report *r, const struct fw_style *style,
                             struct fw_out *o, struct fw_error *err)
 {
-    for (unsigned i = 0; i < r->n_tables; i++) {
-        const struct fw_table *t = r->tables[i];
-        if (t->flags & FW_TABLE_JSON_ONLY)
-            continue;
-        if (t->n_rows == 0 && (t->flags & FW_TABLE_SKIP_EMPTY))
-            continue;
-        add_title(o, style, t->title);
-        if (t->flags & FW_TABLE_RECORD) {
-            write_record(r, t, style, o);
-            continue;
-        }
-        struct layout l = {.r = r, .t = t, .style = style, .err = err};
-        fw_arena_init(&l.arena, r->alloc);
-        fw_str_init(&l.text, r->alloc);
-        fw_str_init(&l.short_text, r->alloc);
-        enum fw_status status = lay_out(&l, o);
-        fw_arena_clear(&l.arena);
-        fw_str_free(&l.text);
-        fw_str_free(&l.short_text);
-        if (status != FW_OK)
-            return status;
-    }
+    if (r->document != NULL)
+        return fw_document_text(r, style, o, err);
+    for (unsigned i = 0; i < r->n_tables; i++)
+        FW_TRY(fw_table_text(r, r->tables[i], style, o, err));
     if (r->timeline != NULL && r->timeline->n > 1 && fw_timeline_is_known(r->timeline))
         write_sparkline(r->timeline, style, o);
     return FW_OK;

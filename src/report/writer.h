@@ -37,5 +37,14 @@ const struct fw_table *fw_report_main(const struct fw_report *r); // or NULL
 void fw_json_string(struct fw_str *out, const char *text);
 /* &, <, > and quotes as entities; bytes that XML forbids or that are not UTF-8 become U+FFFD. */
 void fw_xml_text(struct fw_str *out, const char *text);
+/* Escapes what would start a column, an element or emphasis; line breaks become blanks. */
+void fw_md_text(struct fw_str *out, const char *text, size_t len);
+/* One table with its title; nothing for those that people do not see. Errors: FW_MEMORY. */
+enum fw_status fw_table_text(const struct fw_report *r, const struct fw_table *t,
+                             const struct fw_style *style, struct fw_out *o, struct fw_error *err);
+enum fw_status fw_table_md(const struct fw_report *r, const struct fw_table *t,
+                           const struct fw_style *style, struct fw_out *o, struct fw_error *err);
+enum fw_status fw_table_html(const struct fw_report *r, const struct fw_table *t, struct fw_out *o,
+                             struct fw_error *err);
 
 #endif
