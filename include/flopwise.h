@@ -113,6 +113,13 @@ FW_API enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net
 FW_API enum fw_status fw_ops_report(struct fw_report **ret, const char *pattern,
                                     struct fw_error *err);
 
+/* Accelerators with their dense peaks and who says so: all (name NULL), one by a name such as
+ * "H100" or "a100 80gb", or with years the peaks of each year (schema flopwise.hardware/1). */
+FW_API enum fw_status fw_hardware_report(struct fw_report **ret, const char *name, int years,
+                                         struct fw_error *err);
+/* Number formats with their ranges and precisions (schema flopwise.formats/1). */
+FW_API enum fw_status fw_formats_report(struct fw_report **ret, struct fw_error *err);
+
 /* FW_OK, FW_CHECK_FAILED for a budget that was exceeded, FW_UNSUPPORTED for an answer that is only
  * a lower bound because something is missing. */
 FW_API enum fw_status fw_report_status(const struct fw_report *report);

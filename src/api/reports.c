@@ -115,6 +115,17 @@ enum fw_status fw_ops_report(struct fw_report **ret, const char *pattern, struct
     return fw_answer_ops(ret, pattern, &fw_alloc_default, err);
 }
 
+enum fw_status fw_hardware_report(struct fw_report **ret, const char *name, int years,
+                                  struct fw_error *err)
+{
+    return fw_answer_hardware(ret, name, years != 0, &fw_alloc_default, err);
+}
+
+enum fw_status fw_formats_report(struct fw_report **ret, struct fw_error *err)
+{
+    return fw_answer_formats(ret, &fw_alloc_default, err);
+}
+
 enum fw_status fw_error_report(struct fw_report **ret, const struct fw_error *what,
                                struct fw_error *err)
 {

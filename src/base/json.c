@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/map.h"
+#include "base/real.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -162,31 +163,6 @@ static size_t skip_digits(struct parser *p)
     return p->at - start;
 }
 
-/* The number in text, whose grammar has been checked: digits . digits e digits. */
-static double value_of(const char *text)
-{
-    const char *s = text + (*text == '-');
-    double v = 0;
-    int64_t scale = 0;
-    for (bool dot = false; is_digit(*s) || *s == '.'; s++) {
-        if (*s == '.') {
-            dot = true;
-            continue;
-        }
-        v = v * 10 + (*s - '0');
-        scale -= dot;
-    }
-    if (*s == 'e' || *s == 'E') {
-        bool minus = s[1] == '-';
-        int64_t e = 0;
-        for (s += s[1] == '-' || s[1] == '+' ? 2 : 1; is_digit(*s) && e < 100000; s++)
-            e = e * 10 + (*s - '0');
-        scale += minus ? -e : e;
-    }
-    v *= pow(10, (double)scale);
-    return *text == '-' ? -v : v;
-}
-
 static void set_integer(struct fw_json *v)
 {
     bool minus = v->text[0] == '-';
@@ -230,7 +206,8 @@ static enum fw_status read_number(struct parser *p, struct fw_json *v)
             return fail_at(p, p->at, "a digit is wanted in the exponent");
     }
     FW_TRY(keep_text(p, v));
-    v->f = value_of(v->text);
+    size_t len;
+    v->f = fw_real_parse(v->text, &len);
     if (whole)
         set_integer(v);
     return FW_OK;

@@ -27,7 +27,7 @@ struct fw_json {
     const char *text;       // STRING: UTF-8, NUL behind it; numbers: as written; else NULL
     size_t len;             // bytes of text
     int64_t i;              // INT; BOOL: 0 or 1
-    double f;               // INT, FLOAT: the value within a few units in the last place
+    double f;               // INT, FLOAT: the value to within one unit in the last place
     size_t at;              // byte offset in the source
     const char *key;        // of a member of an object, NUL behind it; else NULL
     size_t key_len;         // bytes of key

@@ -23,6 +23,7 @@ struct cli_args {
     const char *format;
     const char *output;
     int strict, quiet, no_color, all;
+    int years;
     const char *batch, *seq;
     struct cli_list set, shape, freeze;
     const char *by, *top;
@@ -37,7 +38,8 @@ enum cli_group {
     CLI_TRAIN = 4,  // what is trained and how
     CLI_ROWS = 8,   // rows of the layer table
     CLI_BUDGET = 16,
-    CLI_STRICT = 32
+    CLI_STRICT = 32,
+    CLI_HARDWARE = 1024
 };
 
 enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST };

@@ -55,6 +55,8 @@ const struct cli_option cli_options[] = {
      CLI_BUDGET, AT(budget.max_step_flop)},
     {"--max-memory", 0, "BYTES", "at most this much at the peak, as in 2GiB; --infer: of inference",
      CLI_TEXT, CLI_BUDGET, AT(budget.max_memory)},
+    {"--year", 0, NULL, "peaks by year of release instead of by device", CLI_SET, CLI_HARDWARE,
+     AT(years)},
     {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
 };
 const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;

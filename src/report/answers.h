@@ -23,6 +23,10 @@ enum fw_status fw_answer_check(struct fw_report **ret, struct fw_analysis *a,
                                struct fw_error *err);
 enum fw_status fw_answer_ops(struct fw_report **ret, const char *pattern,
                              const struct fw_alloc *alloc, struct fw_error *err);
+enum fw_status fw_answer_hardware(struct fw_report **ret, const char *name, bool years,
+                                  const struct fw_alloc *alloc, struct fw_error *err);
+enum fw_status fw_answer_formats(struct fw_report **ret, const struct fw_alloc *alloc,
+                                 struct fw_error *err);
 enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
                                const struct fw_alloc *alloc, struct fw_error *err);
 

@@ -71,6 +71,24 @@ enum fw_status fw_report_record(struct fw_report *r, const struct fw_table *head
     return FW_OK;
 }
 
+enum fw_status fw_report_rows(struct fw_report *r, const struct fw_table *head,
+                              const struct fw_value *values, uint32_t n_rows, struct fw_error *err)
+{
+    struct fw_record *rows = fw_arena_alloc(&r->arena, sizeof *rows);
+    if (rows == NULL)
+        return fw_fail_memory(err);
+    rows->table = *head;
+    rows->values =
+        fw_arena_copy(&r->arena, values, (size_t)n_rows * head->n_columns * sizeof *values);
+    if (rows->values == NULL)
+        return fw_fail_memory(err);
+    rows->table.n_rows = n_rows;
+    rows->table.ctx = rows;
+    rows->table.cell = record_cell;
+    fw_report_add(r, &rows->table);
+    return FW_OK;
+}
+
 enum fw_status fw_report_status(const struct fw_report *report)
 {
     return report->status;

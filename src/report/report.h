@@ -70,6 +70,10 @@ const struct fw_table *fw_record_new(struct fw_report *r, const struct fw_table 
                                      const struct fw_column *columns, const struct fw_value *values,
                                      uint32_t n);
 
+/* Appends a table of values at hand: (n_rows * head->n_columns), row after row, copied. */
+enum fw_status fw_report_rows(struct fw_report *r, const struct fw_table *head,
+                              const struct fw_value *values, uint32_t n_rows, struct fw_error *err);
+
 /* Texts of a value (report/value.c). */
 enum fw_number_style {
     FW_NUMBER_PLAIN, // 4089184256

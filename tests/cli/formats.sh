@@ -1,0 +1,2 @@
+"$FLOPWISE" formats
+"$FLOPWISE" formats --format json | head -5

@@ -1,0 +1,1 @@
+"$FLOPWISE" hardware --year
