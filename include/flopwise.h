@@ -49,8 +49,9 @@ FW_API const char *fw_version(void);
 /* A model file, opened but not yet read: what is in it is found out by the first question. */
 struct fw_net;
 
-/* path: a file or "-" for standard input. On success *ret is to be freed with fw_net_free; reports
- * made from it may outlive it. Errors: FW_IO, FW_LIMIT, FW_MEMORY. Questions add FW_FORMAT: no
+/* path: a file, "-" for standard input, or "zoo:NAME,key=value,..." for a built-in network. On
+ * success *ret is to be freed with fw_net_free; reports made from it may outlive it. Errors: FW_IO,
+ * FW_LIMIT, FW_MEMORY, and of a built-in network FW_USAGE, FW_SHAPE. Questions add FW_FORMAT: no
  * known format (the message says what the file seems to be) or a malformed file. */
 FW_API enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err);
 FW_API void fw_net_free(struct fw_net *net); /* NULL is fine */
@@ -63,6 +64,99 @@ FW_API enum fw_status fw_net_set(struct fw_net *net, const char *symbol, const c
 /* Gives an input a shape: "1x3x224x224"; each dimension an integer or an expression. */
 FW_API enum fw_status fw_net_set_shape(struct fw_net *net, const char *input, const char *shape,
                                        struct fw_error *err);
+
+/* ---- building a network ---- */
+
+/* A network under construction. Tensors are numbers: a call gives that of what it made, -1 stands
+ * for a tensor left out. Sizes are numbers, or what fw_size() gives for an expression with letters.
+ * The first error stays, later calls do nothing and fw_builder_finish reports it, so that code
+ * reads x = fw_relu(b, fw_conv2d(b, x, "conv1", 64, 7, 2, 3)). A layer stands under the scopes
+ * entered ("layer1.0.conv1", made unique) and its parameters under it ("layer1.0.conv1.weight"). */
+struct fw_builder;
+FW_API enum fw_status fw_builder_new(struct fw_builder **ret, const char *name,
+                                     struct fw_error *err);
+FW_API int fw_builder_ok(const struct fw_builder *b); /* 0 after an error: loops should end */
+FW_API enum fw_status fw_builder_finish(struct fw_net **ret, struct fw_builder *b,
+                                        struct fw_error *err);        /* frees b in any case */
+FW_API int64_t fw_size(struct fw_builder *b, const char *expression); /* "2*K" */
+FW_API int64_t fw_size_plus(struct fw_builder *b, int64_t x, int64_t y);
+FW_API int64_t fw_size_times(struct fw_builder *b, int64_t x, int64_t y);
+FW_API int64_t fw_size_over(struct fw_builder *b, int64_t x, int64_t y); /* rounded down */
+FW_API int64_t fw_size_of(struct fw_builder *b, int x, int axis);        /* axis -1: the last */
+FW_API int fw_rank_of(struct fw_builder *b, int x);
+FW_API void fw_enter(struct fw_builder *b, const char *scope);
+FW_API void fw_enter_number(struct fw_builder *b, const char *scope, int64_t number);
+FW_API void fw_leave(struct fw_builder *b);
+FW_API void fw_separator(struct fw_builder *b, char separator); /* between scopes; '.' */
+FW_API int fw_input(struct fw_builder *b, const char *name, const char *type, int rank,
+                    const int64_t *dims); /* type: "float32", "int64" ... */
+FW_API void fw_output(struct fw_builder *b, int x);
+/* Tensors that no node makes: learnt, given (a table of angles), one number, a list of sizes. */
+FW_API int fw_parameter(struct fw_builder *b, const char *name, int rank, const int64_t *dims);
+FW_API int fw_constant(struct fw_builder *b, const char *name, int rank, const int64_t *dims);
+FW_API int fw_number(struct fw_builder *b, double value);
+FW_API int fw_sizes(struct fw_builder *b, int n, const int64_t *sizes);
+
+/* Layers; bias: 0 or 1. Those with _with take their parameters, which layers may so share (weight
+ * of fw_linear_with: (out, in) for a matrix, (in, out) for more axes). */
+FW_API int fw_linear(struct fw_builder *b, int x, const char *name, int64_t out, int bias);
+FW_API int fw_linear_with(struct fw_builder *b, int x, const char *name, int weight, int bias);
+struct fw_window_spec {
+    int axes; /* 1 to 3; x has 2 more, batch and channels first */
+    int64_t kernel[3], stride[3], dilation[3], pad[3], pad_end[3]; /* stride, dilation 0: 1 */
+    int same;              /* padded so that the output is the input over the stride */
+    int ceil, count_pad;   /* of pooling: sizes rounded up; padding is part of the mean */
+    int64_t groups;        /* of convolution; 0: 1 */
+    int no_bias;           /* of convolution */
+    int transposed;        /* of convolution */
+    int64_t output_pad[3]; /* of transposed convolution */
+};
+FW_API struct fw_window_spec fw_window_of(int axes, int64_t kernel, int64_t stride, int64_t pad);
+FW_API int fw_conv(struct fw_builder *b, int x, const char *name, int64_t filters,
+                   const struct fw_window_spec *window);
+FW_API int fw_conv_with(struct fw_builder *b, int x, const char *name, int weight, int bias,
+                        const struct fw_window_spec *window);
+FW_API int fw_conv2d(struct fw_builder *b, int x, const char *name, int64_t filters, int64_t kernel,
+                     int64_t stride, int64_t pad);
+FW_API int fw_max_pool(struct fw_builder *b, int x, const struct fw_window_spec *window);
+FW_API int fw_average_pool(struct fw_builder *b, int x, const struct fw_window_spec *window);
+FW_API int fw_max_pool2d(struct fw_builder *b, int x, int64_t kernel, int64_t stride, int64_t pad);
+FW_API int fw_average_pool2d(struct fw_builder *b, int x, int64_t kernel, int64_t stride,
+                             int64_t pad);
+FW_API int fw_global_average_pool(struct fw_builder *b, int x);
+FW_API int fw_batch_norm(struct fw_builder *b, int x, const char *name);
+FW_API int fw_layer_norm(struct fw_builder *b, int x, const char *name, int bias);
+FW_API int fw_rms_norm(struct fw_builder *b, int x, const char *name);
+FW_API int fw_group_norm(struct fw_builder *b, int x, const char *name, int64_t groups);
+FW_API int fw_activation(struct fw_builder *b, int x, const char *name); /* "gelu", "none" ... */
+FW_API int fw_relu(struct fw_builder *b, int x);
+FW_API int fw_dropout(struct fw_builder *b, int x, double rate);
+FW_API int fw_embedding(struct fw_builder *b, int ids, const char *name, int64_t entries,
+                        int64_t width);
+FW_API int fw_embedding_with(struct fw_builder *b, int ids, const char *name, int table);
+/* q (batch, queries, heads*width), k and v (batch, keys, kv_heads*width); window 0: all keys. */
+FW_API int fw_attention(struct fw_builder *b, int q, int k, int v, int64_t heads, int64_t kv_heads,
+                        int causal, int64_t window);
+/* kind "rnn", "gru", "lstm"; x (batch, seq, width). */
+FW_API int fw_recurrent(struct fw_builder *b, const char *kind, int x, const char *name,
+                        int64_t hidden, int both_ways);
+
+FW_API int fw_add(struct fw_builder *b, int x, int y);
+FW_API int fw_mul(struct fw_builder *b, int x, int y);
+FW_API int fw_matmul(struct fw_builder *b, int x, int y);
+FW_API int fw_einsum(struct fw_builder *b, const char *equation, const int *xs, int n);
+FW_API int fw_concat(struct fw_builder *b, const int *xs, int n, int axis);
+FW_API int fw_reshape(struct fw_builder *b, int x, int rank, const int64_t *dims);
+FW_API int fw_transpose(struct fw_builder *b, int x, const int64_t *perm);
+FW_API int fw_flatten(struct fw_builder *b, int x); /* all but the batch */
+FW_API int fw_slice(struct fw_builder *b, int x, int axis, int64_t from, int64_t to);
+/* n parts, equal without sizes: the numbers after the one given are the other parts. */
+FW_API int fw_split(struct fw_builder *b, int x, int axis, int n, const int64_t *sizes);
+FW_API int fw_softmax(struct fw_builder *b, int x, int axis);
+FW_API int fw_mean(struct fw_builder *b, int x, int n, const int64_t *axes, int keep);
+/* Any operator of `flopwise ops`: attributes "kernel_shape=3,3 auto_pad=SAME_UPPER" or NULL. */
+FW_API int fw_node(struct fw_builder *b, const char *domain, const char *op, const char *name,
+                   const char *attributes, const int *in, int n_in, int n_out);
 
 /* ---- questions ---- */
 
@@ -111,6 +205,9 @@ FW_API enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net
                                       const struct fw_budget *budget, struct fw_error *err);
 /* The table of operators (schema flopwise.ops/1); pattern over names, NULL for all. */
 FW_API enum fw_status fw_ops_report(struct fw_report **ret, const char *pattern,
+                                    struct fw_error *err);
+/* The networks that are built in (schema flopwise.zoo/1). */
+FW_API enum fw_status fw_zoo_report(struct fw_report **ret, const char *pattern,
                                     struct fw_error *err);
 
 /* Accelerators with their dense peaks and who says so: all (name NULL), one by a name such as

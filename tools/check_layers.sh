@@ -1,7 +1,7 @@
 #!/bin/sh
 # The rules of the layout that a compiler does not check:
 #   - includes point to the left in
-#     base < graph < ops < formats zoo < passes < engine < study < report < api < cli
+#     base < graph < ops < build < formats zoo < passes < engine < study < report < api < cli
 #     (formats and zoo don't know each other); cli includes only "flopwise.h" and its own headers
 #   - a library's header stays in one place: libsmartcols in src/report, oneDNN in src/engine
 #   - outside src/ops nothing is decided by operator: no switch over it, no comparison of its name
@@ -22,7 +22,7 @@ fi
 # shellcheck disable=SC2086  # a list of names without blanks
 awk '
 BEGIN {
-    split("base graph ops formats passes engine study report api cli", order, " ")
+    split("base graph ops build formats passes engine study report api cli", order, " ")
     for (i in order) {
         rank[order[i]] = i + 0
     }

@@ -1,6 +1,8 @@
 /* Opening model files and binding what they leave open. */
 #include "api/net.h"
 
+#include "zoo/zoo.h"
+
 #include <string.h>
 
 #ifndef FW_VERSION
@@ -12,16 +14,9 @@ const char *fw_version(void)
     return FW_VERSION;
 }
 
-enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err)
+static enum fw_status net_new(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
+                              struct fw_error *err)
 {
-    return fw_net_open_with(ret, path, &fw_alloc_default, err);
-}
-
-enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
-                                struct fw_error *err)
-{
-    FW_REQUIRE(strncmp(path, "zoo:", 4) != 0, err, FW_UNSUPPORTED,
-               "%s: built-in networks are not in this version; a model file is wanted", path);
     struct fw_net *net = fw_mem_resize(alloc, NULL, 0, sizeof *net);
     if (net == NULL)
         return fw_fail_memory(err);
@@ -30,8 +25,97 @@ enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const str
     net->alloc = alloc;
     fw_arena_init(&net->arena, alloc);
     net->path = fw_arena_strndup(&net->arena, path, strlen(path));
-    enum fw_status status =
-        net->path == NULL ? fw_fail_memory(err) : fw_file_open(&net->file, path, 0, alloc, err);
+    if (net->path == NULL) {
+        fw_net_free(net);
+        return fw_fail_memory(err);
+    }
+    *ret = net;
+    return FW_OK;
+}
+
+/* ---- networks that are built ---- */
+
+static enum fw_status model_new(struct fw_model **ret, const struct fw_alloc *alloc,
+                                struct fw_error *err)
+{
+    struct fw_model *m = fw_mem_resize(alloc, NULL, 0, sizeof *m);
+    if (m == NULL)
+        return fw_fail_memory(err);
+    enum fw_status status = fw_model_init(m, alloc, err);
+    if (status != FW_OK)
+        fw_mem_resize(alloc, m, sizeof *m, 0);
+    else
+        *ret = m;
+    return status;
+}
+
+static void model_free(struct fw_model *m, const struct fw_alloc *alloc)
+{
+    fw_model_clear(m);
+    fw_mem_resize(alloc, m, m == NULL ? 0 : sizeof *m, 0);
+}
+
+static enum fw_status open_zoo(struct fw_net *net, const char *spec, struct fw_error *err)
+{
+    FW_TRY(model_new(&net->built, net->alloc, err));
+    net->built->path = net->path;
+    return fw_zoo_build_guess(net->built, spec, fw_nearest, err);
+}
+
+enum fw_status fw_builder_new(struct fw_builder **ret, const char *name, struct fw_error *err)
+{
+    const struct fw_alloc *alloc = &fw_alloc_default;
+    struct fw_builder *b = fw_mem_resize(alloc, NULL, 0, sizeof *b);
+    struct fw_model *m = NULL;
+    enum fw_status status = b == NULL ? fw_fail_memory(err) : model_new(&m, alloc, err);
+    if (status == FW_OK) {
+        m->path = fw_arena_strndup(&m->arena, name, strlen(name));
+        m->format = "built";
+        if (m->path == NULL)
+            status = fw_fail_memory(err);
+    }
+    if (status != FW_OK) {
+        model_free(m, alloc);
+        fw_mem_resize(alloc, b, b == NULL ? 0 : sizeof *b, 0);
+        return status;
+    }
+    fw_build_init(b, m);
+    *ret = b;
+    return FW_OK;
+}
+
+enum fw_status fw_builder_finish(struct fw_net **ret, struct fw_builder *b, struct fw_error *err)
+{
+    struct fw_model *m = b->m;
+    struct fw_net *net = NULL;
+    enum fw_status status = fw_build_end(b, err);
+    if (status == FW_OK)
+        status = net_new(&net, m->path, m->alloc, err);
+    fw_mem_resize(m->alloc, b, sizeof *b, 0);
+    if (status != FW_OK) {
+        model_free(m, m->alloc);
+        return status;
+    }
+    net->built = m;
+    *ret = net;
+    return FW_OK;
+}
+
+/* ---- opening and binding ---- */
+
+enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err)
+{
+    return fw_net_open_with(ret, path, &fw_alloc_default, err);
+}
+
+enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
+                                struct fw_error *err)
+{
+    struct fw_net *net;
+    FW_TRY(net_new(&net, path, alloc, err));
+    enum fw_status status = strncmp(path, "zoo:", 4) == 0
+                                ? open_zoo(net, path + 4, err)
+                                : fw_file_open(&net->file, path, 0, alloc, err);
     if (status != FW_OK) {
         fw_error_prefix(err, "%s: ", path);
         fw_net_free(net);
@@ -46,6 +130,7 @@ void fw_net_free(struct fw_net *net)
     if (net == NULL || --net->users > 0)
         return;
     fw_file_close(&net->file);
+    model_free(net->built, net->alloc);
     fw_arena_clear(&net->arena);
     fw_mem_resize(net->alloc, net, sizeof *net, 0);
 }
@@ -168,7 +253,8 @@ static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_opt
 enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
                             const struct fw_options *options, bool memory, struct fw_error *err)
 {
-    struct fw_analysis_options how = {.symbols = net->symbols,
+    struct fw_analysis_options how = {.built = net->built,
+                                      .symbols = net->symbols,
                                       .n_symbols = net->n_symbols,
                                       .shapes = net->shapes,
                                       .n_shapes = net->n_shapes,

@@ -1,4 +1,4 @@
-/* A model file as callers hold it. */
+/* A model file or a network that was built, as callers hold it. */
 #ifndef FW_API_NET_H
 #define FW_API_NET_H
 
@@ -10,6 +10,7 @@ struct fw_net {
     const struct fw_alloc *alloc;
     struct fw_arena arena; // path and bindings
     struct fw_file file;
+    struct fw_model *built; // a network that was built, instead of a file; or NULL
     const char *path;
     struct fw_binding *symbols; // (n_symbols)
     size_t n_symbols;

@@ -1,21 +1,20 @@
-/* Shape inference: one walk that asks every node's row. */
+/* Shape inference (ops/infer.h) with the hooks of the passes: one walk that asks every row. */
 #ifndef FW_PASSES_INFER_H
 #define FW_PASSES_INFER_H
 
-#include "graph/graph.h"
-#include "ops/op.h"
-
-/* Sets shape, dtype and known contents of every tensor, and marks nodes that only compute shapes
- * (FW_NODE_SHAPE), nodes whose cost cannot be known (FW_NODE_GAP) and tensors that depend on stored
- * tensors only (FW_TENSOR_WEIGHT_SIDE). Errors name the node: FW_SHAPE, FW_FORMAT, FW_LIMIT,
- * FW_MEMORY. */
-enum fw_status fw_infer(struct fw_graph *g, struct fw_error *err);
-
-/* One node that was changed or appended. */
-enum fw_status fw_infer_node(struct fw_graph *g, uint32_t id, struct fw_error *err);
+#include "ops/infer.h"
 
 /* Calls from rows back into the passes: bodies of control flow. */
 extern const struct fw_hooks fw_pass_hooks;
+
+static inline enum fw_status fw_infer(struct fw_graph *g, struct fw_error *err)
+{
+    return fw_infer_with(g, &fw_pass_hooks, err);
+}
+static inline enum fw_status fw_infer_node(struct fw_graph *g, uint32_t id, struct fw_error *err)
+{
+    return fw_infer_node_with(g, id, &fw_pass_hooks, err);
+}
 
 /* What a row is asked with. */
 static inline struct fw_cx fw_cx_make(struct fw_graph *g, struct fw_node *node,

@@ -27,6 +27,8 @@ enum fw_status fw_answer_hardware(struct fw_report **ret, const char *name, bool
                                   const struct fw_alloc *alloc, struct fw_error *err);
 enum fw_status fw_answer_formats(struct fw_report **ret, const struct fw_alloc *alloc,
                                  struct fw_error *err);
+enum fw_status fw_answer_zoo(struct fw_report **ret, const char *pattern,
+                             const struct fw_alloc *alloc, struct fw_error *err);
 enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
                                const struct fw_alloc *alloc, struct fw_error *err);
 

@@ -1,6 +1,7 @@
 /* The pipeline; see analysis.h. */
 #include "study/analysis.h"
 
+#include "build/builder.h"
 #include "formats/formats.h"
 #include "passes/classify.h"
 #include "passes/infer.h"
@@ -38,7 +39,10 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
                           const struct fw_analysis_options *o, struct fw_error *err)
 {
     struct fw_graph *g = &a->model.graph;
-    FW_TRY(fw_format_read_bytes(&a->model, data, size, path, err));
+    if (o->built != NULL)
+        FW_TRY(fw_model_copy(&a->model, o->built, err));
+    else
+        FW_TRY(fw_format_read_bytes(&a->model, data, size, path, err));
     FW_TRY(fw_bind(&a->model, o, err));
     FW_TRY(fw_infer(g, err));
     FW_TRY(fw_unroll(g, err));

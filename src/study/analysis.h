@@ -14,6 +14,7 @@ struct fw_binding {
 };
 
 struct fw_analysis_options {
+    const struct fw_model *built; // a network to copy, which outlives the analysis; NULL: a file
     const struct fw_binding *symbols; // (n_symbols)
     size_t n_symbols;
     const struct fw_binding *shapes; // (n_shapes)

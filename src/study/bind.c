@@ -221,6 +221,30 @@ static enum fw_status bind_shape(struct binder *b, const struct fw_binding *bind
     return set_dims(b, t, dims);
 }
 
+static bool replace(struct binder *b, fw_dim *d, const fw_dim *values, uint32_t n)
+{
+    if (fw_dim_is_const(*d))
+        return false;
+    *d = fw_dim_of(fw_count_substitute(b->m->sym, fw_count_of(*d), values, n));
+    return true;
+}
+
+/* Sizes that a built network has stored (the shape a Reshape takes) hold letters too. */
+static enum fw_status substitute_value(struct binder *b, struct fw_tensor *t, const fw_dim *values,
+                                       uint32_t n)
+{
+    if (t->producer != FW_NONE || t->value == NULL || t->rank != 1 || !fw_dim_is_const(t->dims[0]))
+        return FW_OK;
+    size_t length = (size_t)t->dims[0].word;
+    fw_dim *copy = fw_arena_copy(&b->m->arena, t->value, length * sizeof *copy);
+    if (copy == NULL)
+        return fw_fail_memory(b->err);
+    for (size_t k = 0; k < length; k++)
+        (void)replace(b, &copy[k], values, n);
+    t->value = copy;
+    return FW_OK;
+}
+
 static enum fw_status substitute(struct binder *b, struct fw_graph *g, const fw_dim *values,
                                  uint32_t n)
 {
@@ -230,15 +254,12 @@ static enum fw_status substitute(struct binder *b, struct fw_graph *g, const fw_
             continue;
         fw_dim dims[FW_MAX_RANK];
         bool changed = false;
-        for (unsigned k = 0; k < t->rank; k++) {
-            dims[k] = t->dims[k];
-            if (fw_dim_is_const(dims[k]))
-                continue;
-            dims[k] = fw_dim_of(fw_count_substitute(b->m->sym, fw_count_of(dims[k]), values, n));
-            changed = true;
-        }
+        memcpy(dims, t->dims, t->rank * sizeof *dims);
+        for (unsigned k = 0; k < t->rank; k++)
+            changed |= replace(b, &dims[k], values, n);
         if (changed)
             FW_TRY(set_dims(b, t, dims));
+        FW_TRY(substitute_value(b, t, values, n));
     }
     for (struct fw_graph *body = g->bodies; body != NULL; body = body->next_body)
         FW_TRY(substitute(b, body, values, n));

@@ -63,7 +63,8 @@ static long run(const char *path, bool letters, long fail_at, size_t *written, e
 static void check_file(const char *name, bool letters, long step)
 {
     char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s", FW_TOP, name);
+    bool built = strncmp(name, "zoo:", 4) == 0;
+    (void)snprintf(path, sizeof path, "%s%s%s", built ? "" : FW_TOP, built ? "" : "/", name);
     size_t whole;
     enum fw_status status;
     long n = run(path, letters, -1, &whole, &status);
@@ -98,4 +99,11 @@ void test_fault__text_bodies_and_functions(void **state)
     (void)state;
     check_file("tests/fuzz/corpus/onnx_text/bodies.onnxtxt", false, 1);
     check_file("tests/fuzz/corpus/onnx_text/function.onnxtxt", false, 1);
+}
+
+void test_fault__built_in_network(void **state)
+{
+    (void)state;
+    check_file("zoo:mlp,depth=3,width=K,act=relu6", true, 1);
+    check_file("zoo:deeperconvnet,n=2", true, 1);
 }

@@ -26,4 +26,4 @@ try count models/resnet18.onnx other.onnx
 try memory models/resnet18.onnx --top 3
 try version now
 try check models/resnet18.onnx --infer --max-step-flop 5G
-try count zoo:resnet18
+try count zoo:resnet18x

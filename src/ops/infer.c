@@ -1,5 +1,5 @@
 /* Shape inference; see infer.h. */
-#include "passes/infer.h"
+#include "ops/infer.h"
 
 #include <inttypes.h>
 
@@ -62,12 +62,13 @@ static void mark(struct fw_graph *g, uint32_t id, struct inputs_seen seen)
                                    : (gap ? FW_NODE_GAP : 0) | (after ? FW_NODE_AFTER_GAP : 0));
 }
 
-enum fw_status fw_infer_node(struct fw_graph *g, uint32_t id, struct fw_error *err)
+enum fw_status fw_infer_node_with(struct fw_graph *g, uint32_t id, const struct fw_hooks *hooks,
+                                  struct fw_error *err)
 {
     struct inputs_seen seen = look_at_inputs(g, &g->nodes[id]);
     enum fw_status status = check_arity(&g->nodes[id], err);
     if (status == FW_OK && (seen.shapes_known || (g->nodes[id].op->flags & FW_OP_UNKNOWN_OK))) {
-        struct fw_cx c = fw_cx_make(g, &g->nodes[id], NULL, err);
+        struct fw_cx c = {.g = g, .sym = g->sym, .node = &g->nodes[id], .hooks = hooks, .err = err};
         status = g->nodes[id].op->infer(&c);
     }
     if (status != FW_OK) {
@@ -84,12 +85,12 @@ static bool is_stored(const struct fw_tensor *t)
            t->kind == FW_KIND_BUFFER || t->kind == FW_KIND_CONSTANT;
 }
 
-enum fw_status fw_infer(struct fw_graph *g, struct fw_error *err)
+enum fw_status fw_infer_with(struct fw_graph *g, const struct fw_hooks *hooks, struct fw_error *err)
 {
     for (uint32_t id = 0; id < g->n_tensors; id++)
         if (is_stored(&g->tensors[id]))
             g->tensors[id].flags |= FW_TENSOR_WEIGHT_SIDE;
     for (uint32_t id = 0; id < g->n_nodes; id++)
-        FW_TRY(fw_infer_node(g, id, err));
+        FW_TRY(fw_infer_node_with(g, id, hooks, err));
     return FW_OK;
 }

@@ -1,0 +1,8 @@
+# The list, one network's keys, and what goes wrong with a specification.
+"$FLOPWISE" zoo mlp
+echo
+"$FLOPWISE" zoo deeperconvnet --format json
+"$FLOPWISE" count zoo:convnet --batch 1 --top 2
+for spec in resnte18 mlp,wdth=3 mlp,depth=1000000000 mlp,depth=0; do
+    "$FLOPWISE" count "zoo:$spec" || echo "exit $?"
+done
