@@ -57,16 +57,6 @@ static const struct magic magics[] = {
     {0, "\x80\x05", 2, "a Python pickle: export the network to ONNX"},
 };
 
-static bool is_safetensors(const unsigned char *data, size_t size)
-{
-    uint64_t header = 0; // length of the JSON header
-    if (size < 10)
-        return false;
-    for (unsigned i = 0; i < 8; i++)
-        header |= (uint64_t)data[i] << (8 * i);
-    return data[8] == '{' && header >= 2 && header <= size - 8;
-}
-
 static bool is_text(const unsigned char *data, size_t size)
 {
     for (size_t i = 0; i < size && i < 512; i++)
@@ -84,8 +74,6 @@ static const char *known_kind(const unsigned char *data, size_t size)
         if (size >= (size_t)magics[i].at + magics[i].len &&
             memcmp(data + magics[i].at, magics[i].bytes, magics[i].len) == 0)
             return magics[i].what;
-    if (is_safetensors(data, size))
-        return "safetensors, which has no reader here";
     return NULL;
 }
 

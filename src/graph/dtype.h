@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(NAME, text, bits, class: f float, i signed, u unsigned, b bool, c complex, s string) */
+/* X(NAME, text, bits, class: f float, i signed, u unsigned, b bool, c complex, s string,
+ *   q quantised in blocks: its bytes are those of the file, see fw_data) */
 #define FW_DTYPE_LIST(X)            \
     X(UNKNOWN, "?", 0, '?')         \
     X(F64, "float64", 64, 'f')      \
@@ -32,7 +33,8 @@
     X(BOOL, "bool", 8, 'b')         \
     X(C64, "complex64", 64, 'c')    \
     X(C128, "complex128", 128, 'c') \
-    X(STRING, "string", 64, 's')
+    X(STRING, "string", 64, 's')    \
+    X(PACKED, "packed", 0, 'q')
 
 enum fw_dtype {
 #define FW_DTYPE_ENUM(name, text, bits, class) FW_##name,

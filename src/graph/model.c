@@ -18,11 +18,27 @@ enum fw_status fw_model_init(struct fw_model *m, const struct fw_alloc *alloc, s
     return FW_OK;
 }
 
+struct fw_weights *fw_model_weights(struct fw_model *m)
+{
+    if (m->weights != NULL)
+        return m->weights;
+    m->weights = fw_arena_zalloc(&m->arena, sizeof *m->weights);
+    if (m->weights != NULL)
+        fw_map_init(&m->weights->by_name, m->alloc);
+    return m->weights;
+}
+
 void fw_model_clear(struct fw_model *m)
 {
     if (m == NULL)
         return;
     fw_graph_free(&m->graph);
+    if (m->weights != NULL) {
+        struct fw_weights *w = m->weights;
+        fw_mem_resize(m->alloc, w->tensors, w->cap * sizeof *w->tensors, 0);
+        fw_map_free(&w->by_name);
+        m->weights = NULL;
+    }
     fw_symbols_free(m->sym);
     m->sym = NULL;
     fw_arena_clear(&m->arena);

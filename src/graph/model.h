@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "graph/graph.h"
+#include "graph/weights.h"
 
 #define FW_MODEL_OPSETS 16
 
@@ -24,11 +25,16 @@ struct fw_model {
     int64_t ir_version;   // 0 where the format has none
     struct fw_opset opsets[FW_MODEL_OPSETS];
     unsigned n_opsets;
+    struct fw_weights *weights; // what its weight files hold, or NULL
+    const char *folder;         // where its other files may be opened, or NULL: nowhere
+    const char *no_network;     // there are weights only: why nothing says what is done with them
     /* Limits and overrides for readers. */
     uint32_t max_nodes; // nodes of all graphs together
     uint32_t max_depth; // nesting of bodies and functions
 };
 
+/* Where the list of weight files is filled (formats/weights.h); NULL = out of memory. */
+struct fw_weights *fw_model_weights(struct fw_model *m);
 /* Empty, with default limits. Errors: FW_MEMORY. */
 enum fw_status fw_model_init(struct fw_model *m, const struct fw_alloc *alloc,
                              struct fw_error *err);

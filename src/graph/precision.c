@@ -44,6 +44,8 @@ unsigned fw_float32_bits(const struct fw_precision *p, enum fw_kind kind)
 fw_count fw_tensor_bytes_slow(const struct fw_precision *p, const struct fw_graph *g,
                               const struct fw_tensor *t)
 {
+    if (t->dtype == FW_PACKED)
+        return t->data == NULL ? fw_count_bad() : fw_count_int((int64_t)t->data->n_bytes);
     unsigned bits = fw_tensor_bits(p, t);
     fw_count n = fw_tensor_elements(g, t);
     if (bits % 8 == 0)

@@ -30,14 +30,15 @@ static inline unsigned fw_tensor_bits(const struct fw_precision *p, const struct
     bool own = t->dtype != FW_F32 || p == NULL;
     return own ? fw_dtypes[t->dtype].bits : fw_float32_bits(p, (enum fw_kind)t->kind);
 }
-/* Bytes of t, rounded up to whole bytes; bad where the rank is unknown. */
+/* Bytes of t, rounded up to whole bytes; of packed elements what the file takes for them. Bad where
+ * the rank is unknown. */
 fw_count fw_tensor_bytes_slow(const struct fw_precision *p, const struct fw_graph *g,
                               const struct fw_tensor *t);
 static inline fw_count fw_tensor_bytes(const struct fw_precision *p, const struct fw_graph *g,
                                        const struct fw_tensor *t)
 {
     int64_t n = fw_tensor_bits(p, t); // in bits; a dimension below 0 is no number
-    bool plain = t->rank != FW_RANK_UNKNOWN;
+    bool plain = t->rank != FW_RANK_UNKNOWN && t->dtype != FW_PACKED;
     for (unsigned i = 0; plain && i < t->rank; i++)
         plain = t->dims[i].word >= 0 && !__builtin_mul_overflow(n, t->dims[i].word, &n);
     if (!plain)

@@ -35,6 +35,10 @@ enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *wh
 /* The table "model": file, format, nodes, inputs, letters. */
 enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,
                                    const struct fw_asked *asked, struct fw_error *err);
+/* What weight files hold, by type and tensor, and what does not fit the network; nothing where
+ * there are none. */
+enum fw_status fw_report_add_weights(struct fw_report *r, struct fw_analysis *a,
+                                     struct fw_error *err);
 /* "complete" and the list of what is missing; sets the report's status. */
 enum fw_status fw_report_add_missing(struct fw_report *r, struct fw_analysis *a, bool complete,
                                      struct fw_error *err);

@@ -37,6 +37,7 @@ enum layer_column {
     L_CONVENTION, // forward, then all phases
     L_CONVENTION_STEP,
     L_BYTES,
+    L_STORED,
     L_BODIES,
     N_LAYER_COLUMNS
 };
@@ -67,6 +68,8 @@ static const struct fw_column layer_columns[N_LAYER_COLUMNS] = {
     {"convention/training_step", "all by convention", "the same over all phases", FW_UNIT_COUNT, 0},
     {"bytes", "fwd bytes", "bytes read and written by the forward pass", FW_UNIT_BYTES,
      FW_VIEW_WIDE | FW_VIEW_PEOPLE},
+    {"stored_bytes", "stored bytes", "bytes in the weight files, where there is no network",
+     FW_UNIT_BYTES, 0},
     {"bodies", "bodies", "branches and loop bodies; their cost is part of the row's where counted",
      FW_UNIT_NONE, FW_VIEW_NESTED},
 };
@@ -131,6 +134,23 @@ static struct fw_value share_of(struct count *c, const struct fw_cost cost[FW_N_
     return fw_value_float((double)part.word / (double)all.word);
 }
 
+/* What the files keep for a row of modules without a network. */
+static struct fw_value stored_of(const struct count *c, const struct fw_layer *row)
+{
+    const struct fw_graph *g = &c->a->model.graph;
+    fw_count sum = fw_count_int(0);
+    if (c->a->model.no_network == NULL)
+        return fw_value_kind(FW_VALUE_ABSENT);
+    for (uint32_t i = row->from; i < row->to; i++) {
+        const struct fw_node *n = &g->nodes[c->layers.order[i]];
+        for (unsigned k = 0; k < n->n_in; k++) {
+            const struct fw_data *data = g->tensors[n->in[k]].data;
+            sum = fw_count_add(c->sym, sum, fw_count_int((int64_t)data->n_bytes));
+        }
+    }
+    return fw_value_count(sum);
+}
+
 static struct fw_value derived_cell(struct count *c, uint32_t row, uint32_t column)
 {
     const struct fw_cost *cost = fw_layer_cost(&c->layers, row);
@@ -143,6 +163,8 @@ static struct fw_value derived_cell(struct count *c, uint32_t row, uint32_t colu
     }
     if (column == L_BODIES)
         return fw_bodies_value(c->r, c->a, c->layers.rows[row].node);
+    if (column == L_STORED)
+        return stored_of(c, &c->layers.rows[row]);
     if (column == L_SHARE)
         return share_of(c, cost);
     if (column == L_BYTES)
@@ -228,10 +250,24 @@ static bool layer_is_free(const struct fw_table *t, uint32_t row)
     return true;
 }
 
+/* Without a network there are names, parameters and bytes. */
+static void choose_stored_columns(struct count *c)
+{
+    for (unsigned k = 0; k < N_LAYER_COLUMNS; k++)
+        if (k != L_NAME && k != L_PARAMS && k != L_NODES)
+            c->columns[k].views &= FW_VIEW_PEOPLE;
+    c->columns[L_NODES].views = 0;
+    c->columns[L_STORED].views = FW_VIEW_TABLE | FW_VIEW_TREE;
+}
+
 /* Columns that would be empty are not shown. */
 static void choose_columns(struct count *c)
 {
     memcpy(c->columns, layer_columns, sizeof layer_columns);
+    if (c->a->model.no_network != NULL) {
+        choose_stored_columns(c);
+        return;
+    }
     if (c->by != FW_BY_LAYER)
         c->columns[L_OP_MARKED].views = c->columns[L_SHAPE].views = FW_VIEW_PEOPLE;
     else
@@ -396,6 +432,8 @@ static enum fw_status add_phases(struct count *c)
     struct fw_table *t = fw_arena_zalloc(&c->r->arena, sizeof *t);
     if (t == NULL)
         return fw_fail_memory(c->err);
+    if (c->a->model.no_network != NULL)
+        return FW_OK;
     *t = (struct fw_table){.key = "phases",
                            .title = "Totals",
                            .columns = phase_columns,
@@ -422,11 +460,16 @@ static enum fw_status add_summary(struct count *c)
     bool frozen = !fw_count_eq(totals->params, totals->trainable_params);
     struct fw_value absent = fw_value_kind(FW_VALUE_ABSENT);
     enum fw_value_kind ratio_kind = c->ratio.kind; // a text stands among the formulas
+    const char *state = totals->n_missing ? "lower bound, see what is missing" : "complete";
+    if (c->a->model.no_network != NULL) {
+        state = fw_arena_printf(&c->r->arena, "parameters and bytes, no operations; %s",
+                                c->a->model.no_network);
+        ratio_kind = FW_VALUE_TEXT;
+    }
     struct fw_value values[] = {
         fw_value_count(totals->params), frozen ? fw_value_count(totals->trainable_params) : absent,
         fw_count_is(totals->buffers, 0) ? absent : fw_value_count(totals->buffers),
-        ratio_kind == FW_VALUE_TEXT ? absent : c->ratio,
-        fw_value_text(totals->n_missing ? "lower bound, see what is missing" : "complete")};
+        ratio_kind == FW_VALUE_TEXT ? absent : c->ratio, fw_value_text(state)};
     static const struct fw_table head = {.key = "summary", .title = "", .flags = FW_TABLE_PEOPLE};
     return fw_report_record(c->r, &head, summary_columns, values, sizeof values / sizeof *values,
                             c->err);
@@ -506,6 +549,7 @@ static enum fw_status build(struct count *c, const struct fw_asked *asked)
     FW_TRY(add_layers(c, asked->options->top));
     FW_TRY(add_phases(c));
     FW_TRY(add_summary(c));
+    FW_TRY(fw_report_add_weights(c->r, c->a, c->err));
     if (c->convention != NULL)
         FW_TRY(fw_report_add_convention(c->r, c->a, c->convention, c->err));
     FW_TRY(add_formulas(c));

@@ -131,6 +131,8 @@ static enum fw_status add_inference(struct memory *m)
     fw_count live = fw_count_add(m->a->model.sym, p->activation_bytes, p->temporary_bytes);
     struct fw_value values[] = {fw_value_count(p->peak_bytes), fw_value_count(p->weight_bytes),
                                 fw_value_count(live), fw_value_text(name_of(m, p->peak_node))};
+    if (m->a->model.no_network != NULL)
+        values[3] = fw_value_kind(FW_VALUE_NULL); // nothing runs
     static const struct fw_table head = {.key = "inference", .title = "Inference"};
     return fw_report_record(m->r, &head, inference_columns, values, sizeof values / sizeof *values,
                             m->err);
@@ -183,8 +185,9 @@ static enum fw_status build(struct memory *m, const struct fw_asked *asked)
     FW_TRY(fw_report_add_model(m->r, a, asked, m->err));
     FW_TRY(add_inference(m));
     FW_TRY(add_training(m));
+    FW_TRY(fw_report_add_weights(m->r, a, m->err));
     FW_TRY(fw_report_add_missing(m->r, a, complete, m->err));
-    return add_timeline(m);
+    return a->model.no_network == NULL ? add_timeline(m) : FW_OK; // nothing runs
 }
 
 enum fw_status fw_answer_memory(struct fw_report **ret, struct fw_analysis *a,

@@ -52,7 +52,7 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
     a->n_forward = g->n_nodes;
     if (o->memory)
         FW_TRY(fw_plan_memory(g, o->precision, o->timeline, &a->inference, err));
-    if (!o->inference)
+    if (!o->inference && a->model.no_network == NULL) // nothing to go back through
         FW_TRY(train(a, o, err));
     return fw_total_cost(g, o->precision, &a->totals, err);
 }

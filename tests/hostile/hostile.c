@@ -145,11 +145,55 @@ static void ask_all(struct shared *s)
     (void)close(file);
 }
 
+/* ---- formats ---- */
+
+/* A good safetensors file as its header alone, which is text. */
+static void take_header(struct bytes *b)
+{
+    uint64_t len = 0;
+    for (unsigned i = 0; i < 8 && i < b->n; i++)
+        len |= (uint64_t)b->p[i] << (8 * i);
+    if (b->n < 8 || len > b->n - 8)
+        exit(2);
+    memmove(b->p, b->p + 8, len);
+    b->behind = b->n - 8 - len;
+    b->n = len;
+}
+
+/* A header as a file again, mostly with its true length and as many bytes behind it as there were.
+ */
+static void add_length(struct bytes *b, const struct bytes *model, struct dice *d)
+{
+    struct bytes out = {0};
+    uint64_t len = dice_below(d, 8) == 0 ? dice_next(d) >> dice_below(d, 64) : b->n;
+    unsigned char head[8];
+    for (unsigned i = 0; i < 8; i++)
+        head[i] = (unsigned char)(len >> (8 * i));
+    bytes_add(&out, head, 8);
+    bytes_add(&out, b->p, b->n);
+    for (size_t n = dice_below(d, 8) == 0 ? dice_below(d, 4096) : model->behind; n > 0; n--)
+        bytes_add(&out, "", 1);
+    bytes_free(b);
+    *b = out;
+}
+
+struct form {
+    const char *name;
+    unsigned suits; // mutators
+    void (*open)(struct bytes *good);
+    void (*close)(struct bytes *made, const struct bytes *model, struct dice *d);
+};
+static const struct form forms[] = {
+    {"onnx", MADE_OF_FIELDS, NULL, NULL},
+    {"onnx-text", MADE_OF_TEXT, NULL, NULL},
+    {"safetensors", MADE_OF_TEXT, take_header, add_length},
+    {"safetensors-bytes", MADE_OF_WORDS, NULL, NULL},
+};
+
 /* ---- all files ---- */
 
 struct run {
-    const char *format;
-    bool wire;
+    const struct form *form;
     const char *keep; // folder, or NULL
     uint64_t seed;
     long n;
@@ -168,9 +212,11 @@ static void make(const struct run *r, long i)
     const struct bytes *other = &r->models[dice_below(&d, r->n_models)];
     do
         s->mutator = dice_below(&d, n_mutators);
-    while (!(r->wire ? mutators[s->mutator].wire : mutators[s->mutator].text));
+    while (!(mutators[s->mutator].suits & r->form->suits));
     struct bytes out = {0};
     mutators[s->mutator].make(&out, model, other, &d);
+    if (r->form->close != NULL)
+        r->form->close(&out, model, &d);
     s->n = out.n < MAX_BROKEN ? out.n : MAX_BROKEN;
     if (s->n > 0)
         memcpy(s->file, out.p, s->n);
@@ -180,12 +226,12 @@ static void make(const struct run *r, long i)
 static void keep(const struct run *r, long i, const char *what)
 {
     struct shared *s = r->shared;
-    printf("FAILED %s file %ld (%s, seed %llu): %s\n", r->format, i, mutators[s->mutator].name,
+    printf("FAILED %s file %ld (%s, seed %llu): %s\n", r->form->name, i, mutators[s->mutator].name,
            (unsigned long long)r->seed, what);
     if (r->keep == NULL)
         return;
     char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s-%ld", r->keep, r->format, i);
+    (void)snprintf(path, sizeof path, "%s/%s-%ld", r->keep, r->form->name, i);
     FILE *f = fopen(path, "wb");
     if (f == NULL || fwrite(s->file, 1, s->n, f) != s->n || fclose(f) != 0)
         printf("%s: cannot be written\n", path);
@@ -224,7 +270,8 @@ static void run_all(const struct run *r)
             continue;
         s->sum.bad[s->mutator]++;
         if (s->next == to) {
-            printf("FAILED %s files %ld to %ld: memory is left behind\n", r->format, before, to);
+            printf("FAILED %s files %ld to %ld: memory is left behind\n", r->form->name, before,
+                   to);
         } else {
             keep(r, s->next, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "a sanitizer");
             s->next++;
@@ -236,13 +283,13 @@ static int report(const struct run *r)
 {
     const struct tally *t = &r->shared->sum;
     long passed = 0, failed = 0;
-    printf("%-18s", r->format);
+    printf("%-18s", r->form->name);
     for (int k = 0; k < N_STATUS; k++)
         if (k == FW_OK || (k >= FW_USAGE && k < FW_COUNTER && k != FW_IO))
             printf(" %7s", k == FW_OK ? "OK" : fw_status_name((enum fw_status)k));
     printf("\n");
     for (size_t i = 0; i < n_mutators; i++) {
-        if (!(r->wire ? mutators[i].wire : mutators[i].text))
+        if (!(mutators[i].suits & r->form->suits))
             continue;
         printf("%-18s", mutators[i].name);
         for (int k = 0; k < N_STATUS; k++)
@@ -290,8 +337,11 @@ int main(int argc, char **argv)
         fputs("usage: flopwise-hostile [-n FILES] [-s SEED] [-o FOLDER] FORMAT FILE...\n", stderr);
         return 2;
     }
-    r.format = argv[optind];
-    r.wire = strcmp(r.format, "onnx") == 0;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(forms[i].name, argv[optind]) == 0)
+            r.form = &forms[i];
+    if (r.form == NULL)
+        return 2;
     r.n_models = (size_t)(argc - optind - 1);
     r.models = calloc(r.n_models, sizeof *r.models);
     r.shared =
@@ -300,6 +350,8 @@ int main(int argc, char **argv)
         return 2;
     for (size_t i = 0; i < r.n_models; i++)
         r.models[i] = load(argv[optind + 1 + (int)i]);
+    for (size_t i = 0; i < r.n_models && r.form->open != NULL; i++)
+        r.form->open(&r.models[i]);
     run_all(&r);
     int code = report(&r);
     for (size_t i = 0; i < r.n_models; i++)

@@ -384,19 +384,49 @@ static void open_brackets(struct bytes *out, const struct bytes *model, const st
     bytes_add(out, model->p + at, model->n - at);
 }
 
+/* ---- binary numbers ---- */
+
+/* Four or eight bytes at a multiple of four become a number that is out of place. */
+static void extreme_word(struct bytes *out, const struct bytes *model, const struct bytes *other,
+                         struct dice *d)
+{
+    static const uint64_t values[] = {0,
+                                      1,
+                                      255,
+                                      65536,
+                                      INT32_MAX,
+                                      UINT32_MAX,
+                                      (uint64_t)1 << 33,
+                                      (uint64_t)1 << 40,
+                                      INT64_MAX,
+                                      (uint64_t)1 << 63,
+                                      UINT64_MAX - 7,
+                                      UINT64_MAX};
+    (void)other;
+    bytes_add(out, model->p, model->n);
+    for (size_t n = 1 + dice_below(d, 3); n > 0; n--) {
+        size_t len = dice_below(d, 2) == 0 ? 4 : 8, at = dice_below(d, out->n);
+        uint64_t v = values[dice_below(d, sizeof values / sizeof *values)];
+        for (size_t i = 0; i < len && at + i < out->n; i++)
+            out->p[at + i] = (unsigned char)(v >> (8 * i));
+    }
+}
+
+#define ANY (MADE_OF_FIELDS | MADE_OF_TEXT | MADE_OF_WORDS)
 const struct mutator mutators[] = {
-    {"flip-bits", true, true, flip_bits},
-    {"truncate", true, true, truncate_file},
-    {"splice-bytes", true, true, splice_bytes},
-    {"repeat-bytes", true, true, repeat_bytes},
-    {"drop-field", true, false, drop_field},
-    {"repeat-field", true, false, repeat_field},
-    {"extreme-number", true, false, extreme_number},
-    {"nest-field", true, false, nest_field},
-    {"lie-about-length", true, false, lie_about_length},
-    {"list-of-numbers", true, false, list_of_numbers},
-    {"transplant", true, false, transplant},
-    {"change-word", false, true, change_word},
-    {"open-brackets", false, true, open_brackets},
+    {"flip-bits", ANY, flip_bits},
+    {"truncate", ANY, truncate_file},
+    {"splice-bytes", ANY, splice_bytes},
+    {"repeat-bytes", ANY, repeat_bytes},
+    {"drop-field", MADE_OF_FIELDS, drop_field},
+    {"repeat-field", MADE_OF_FIELDS, repeat_field},
+    {"extreme-number", MADE_OF_FIELDS, extreme_number},
+    {"nest-field", MADE_OF_FIELDS, nest_field},
+    {"lie-about-length", MADE_OF_FIELDS, lie_about_length},
+    {"list-of-numbers", MADE_OF_FIELDS, list_of_numbers},
+    {"transplant", MADE_OF_FIELDS, transplant},
+    {"change-word", MADE_OF_TEXT, change_word},
+    {"open-brackets", MADE_OF_TEXT, open_brackets},
+    {"extreme-word", MADE_OF_WORDS, extreme_word},
 };
 const size_t n_mutators = sizeof mutators / sizeof *mutators;

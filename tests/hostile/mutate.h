@@ -9,6 +9,7 @@
 struct bytes {
     unsigned char *p; // (n) in room for cap
     size_t n, cap;
+    size_t behind; // of a header: bytes of the file behind it
 };
 
 void bytes_add(struct bytes *b, const void *data, size_t n); // ends the program out of memory
@@ -20,10 +21,11 @@ struct dice {
 uint64_t dice_next(struct dice *d);          // SplitMix64
 size_t dice_below(struct dice *d, size_t n); // 0..n-1; 0 for n = 0
 
+enum made_of { MADE_OF_FIELDS = 1, MADE_OF_TEXT = 2, MADE_OF_WORDS = 4 };
+
 struct mutator {
     const char *name;
-    bool wire; // for protocol buffers; false: for any bytes
-    bool text; // for text
+    unsigned suits; // enum made_of: protocol buffers, text, binary numbers
     /* out is empty on entry; other is a second good file of the same format. */
     void (*make)(struct bytes *out, const struct bytes *model, const struct bytes *other,
                  struct dice *d);

@@ -22,4 +22,7 @@ mapfile -t onnx < <(find tests/models -name '*.onnx' -size -1024k | sort)
 run onnx "${onnx[@]}"
 mapfile -t text < <(find tests -name '*.onnxtxt' -size -1024k | sort)
 [ ${#text[@]} -eq 0 ] || run onnx-text "${text[@]}"
+mapfile -t weights < <(find tests/models -name '*.safetensors' | sort)
+run safetensors "${weights[@]}"
+run safetensors-bytes "${weights[@]}"
 print_sums
