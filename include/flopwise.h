@@ -217,6 +217,28 @@ FW_API enum fw_status fw_hardware_report(struct fw_report **ret, const char *nam
 /* Number formats with their ranges and precisions (schema flopwise.formats/1). */
 FW_API enum fw_status fw_formats_report(struct fw_report **ret, struct fw_error *err);
 
+/* ---- measuring ---- */
+
+/* The processor's counter of floating-point operations, to be opened first thing in main, before
+ * any library starts threads. Having none is no error: questions that need one give FW_COUNTER. */
+struct fw_counter;
+FW_API enum fw_status fw_counter_open(struct fw_counter **ret, struct fw_error *err);
+FW_API void fw_counter_close(struct fw_counter *counter); /* NULL is fine */
+
+/* Runs a program and counts what it and its children retire (schema flopwise.stat/1). */
+struct fw_program {
+    const char *const *argv; /* NULL-terminated; argv[0] is found along PATH */
+    int split;               /* 1: additions, products, divisions, fused ones too, a run each */
+    struct fw_net *net;      /* a model whose predicted operations stand beside, or NULL */
+    const char *steps;       /* how often the program runs it, a number; NULL: once */
+};
+FW_API enum fw_status fw_stat_report(struct fw_report **ret, struct fw_counter *counter,
+                                     const struct fw_program *program,
+                                     const struct fw_options *options, struct fw_error *err);
+/* What this machine can do at most (schema flopwise.peak/1). fresh: 1 measures again what an
+ * earlier call left in the user's cache. */
+FW_API enum fw_status fw_peak_report(struct fw_report **ret, int fresh, struct fw_error *err);
+
 /* FW_OK, FW_CHECK_FAILED for a budget that was exceeded, FW_UNSUPPORTED for an answer that is only
  * a lower bound because something is missing. */
 FW_API enum fw_status fw_report_status(const struct fw_report *report);

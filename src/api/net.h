@@ -32,5 +32,8 @@ struct fw_study {
 enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
                             const struct fw_options *options, bool memory, struct fw_error *err);
 void fw_study_free(struct fw_study *study); // NULL-safe
+/* Gives the study to the report it stands on, or frees it after an error. */
+enum fw_status fw_study_own(enum fw_status status, struct fw_report *report, struct fw_study *study,
+                            struct fw_report **ret);
 
 #endif

@@ -1,11 +1,6 @@
 /* Questions: a net and options in, a report out. */
 #include "api/net.h"
 
-static void release_study(void *owned)
-{
-    fw_study_free(owned);
-}
-
 typedef enum fw_status answer(struct fw_report **ret, struct fw_analysis *a,
                               const struct fw_asked *asked, struct fw_error *err);
 
@@ -14,9 +9,13 @@ static struct fw_asked asked_of(const struct fw_net *net, const struct fw_option
     return (struct fw_asked){options, net->symbols, net->n_symbols};
 }
 
-/* Gives the study to the report, or frees it. */
-static enum fw_status own(enum fw_status status, struct fw_report *report, struct fw_study *study,
-                          struct fw_report **ret)
+static void release_study(void *owned)
+{
+    fw_study_free(owned);
+}
+
+enum fw_status fw_study_own(enum fw_status status, struct fw_report *report, struct fw_study *study,
+                            struct fw_report **ret)
 {
     if (status != FW_OK) {
         fw_study_free(study);
@@ -39,7 +38,7 @@ static enum fw_status ask(struct fw_report **ret, struct fw_net *net,
     FW_TRY(fw_study_new(&study, net, o, memory, err));
     struct fw_asked asked = asked_of(net, o);
     enum fw_status status = how(&report, &study->analysis, &asked, err);
-    return own(status, report, study, ret);
+    return fw_study_own(status, report, study, ret);
 }
 
 enum fw_status fw_count_report(struct fw_report **ret, struct fw_net *net,
@@ -65,7 +64,7 @@ enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net,
     FW_TRY(fw_study_new(&study, net, o, budget->max_memory != NULL, err));
     struct fw_asked asked = asked_of(net, o);
     enum fw_status status = fw_answer_check(&report, &study->analysis, &asked, budget, err);
-    return own(status, report, study, ret);
+    return fw_study_own(status, report, study, ret);
 }
 
 /* ---- two models ---- */

@@ -27,6 +27,14 @@ struct cli_args {
     const char *batch, *seq;
     struct cli_list set, shape, freeze;
     const char *by, *top;
+    const char *model; // of a command whose operands are no model
+    char **program;    // (n_program) words behind the options of a command that runs a program
+    int n_program;
+    int exit_code; // of that program, which becomes this one's
+    int *ret_exit_code;
+    int fresh;
+    struct fw_program stat;
+    struct fw_counter *counter; // open when the command is in CLI_COUNTER
     struct fw_options options;
     struct fw_budget budget;
 };
@@ -39,7 +47,10 @@ enum cli_group {
     CLI_ROWS = 8,   // rows of the layer table
     CLI_BUDGET = 16,
     CLI_STRICT = 32,
-    CLI_HARDWARE = 1024
+    CLI_HARDWARE = 1024,
+    CLI_PROGRAM = 4096, // the first operand and all behind it are a program to run
+    CLI_COUNTER = 8192, // counts in hardware: the counter is opened before anything else
+    CLI_PEAK = 16384
 };
 
 enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST };

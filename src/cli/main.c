@@ -26,7 +26,11 @@ static enum fw_status run(int argc, char **argv, struct cli_args *args, struct f
     const struct cli_command *command = cli_command_find(name, err);
     if (command == NULL)
         return err->code;
+    struct fw_counter *counter = NULL;
+    if (command->groups & CLI_COUNTER && fw_counter_open(&counter, err) != FW_OK)
+        return err->code;
     enum fw_status status = cli_parse(command, argc - 2, argv + 2, args, err);
+    args->counter = counter;
     if (status != FW_OK && wants_json(argc, argv))
         args->format = "json";
     if (status != FW_OK)
@@ -44,8 +48,9 @@ int main(int argc, char **argv)
         return FW_USAGE;
     }
     enum fw_status status = run(argc, argv, &args, &err);
+    fw_counter_close(args.counter);
     if (status == FW_OK)
-        return FW_OK;
+        return args.exit_code;
     cli_print_error(&args, &err);
     fprintf(stderr, "flopwise: %s", err.message);
     if (err.at > 0) // at the first byte: the file as a whole

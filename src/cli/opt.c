@@ -57,6 +57,14 @@ const struct cli_option cli_options[] = {
      CLI_TEXT, CLI_BUDGET, AT(budget.max_memory)},
     {"--year", 0, NULL, "peaks by year of release instead of by device", CLI_SET, CLI_HARDWARE,
      AT(years)},
+    {"--model", 0, "MODEL", "a network whose predicted operations stand beside", CLI_TEXT,
+     CLI_PROGRAM, AT(model)},
+    {"--steps", 0, "N", "how often the program runs it: 1 (default) or more", CLI_TEXT, CLI_PROGRAM,
+     AT(stat.steps)},
+    {"--split", 0, NULL, "additions, products, divisions, fused ones apart: a run each", CLI_SET,
+     CLI_PROGRAM, AT(stat.split)},
+    {"--fresh", 0, NULL, "measure again what an earlier call left in the cache", CLI_SET, CLI_PEAK,
+     AT(fresh)},
     {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
 };
 const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;
@@ -192,7 +200,9 @@ static enum fw_status parse_option(const struct cli_command *command, int n, cha
 static enum fw_status check_operands(const struct cli_command *command, const struct cli_args *args,
                                      struct fw_error *err)
 {
-    if (args->help || args->n_positional >= command->min)
+    bool enough =
+        command->groups & CLI_PROGRAM ? args->n_program > 0 : args->n_positional >= command->min;
+    if (args->help || enough)
         return FW_OK;
     return cli_usage(err, "%s wants %s; 'flopwise help %s' tells more", command->name,
                      command->operands, command->name);
@@ -205,7 +215,13 @@ enum fw_status cli_parse(const struct cli_command *command, int n, char **argv,
     memset(args, 0, sizeof *args);
     args->options = fw_options_default();
     for (int i = 0; i < n; i++) {
-        if (options && strcmp(argv[i], "--") == 0) {
+        bool ends = options && strcmp(argv[i], "--") == 0;
+        if (command->groups & CLI_PROGRAM && (ends || argv[i][0] != '-')) {
+            args->program = argv + i + ends; // every word from here on is the program's
+            args->n_program = n - i - ends;
+            break;
+        }
+        if (ends) {
             options = false;
             continue;
         }

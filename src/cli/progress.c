@@ -35,7 +35,8 @@ static void set_timer(long first_ms, long every_ms)
 void cli_progress_start(const struct cli_args *args, const char *what)
 {
     const char *term = getenv("TERM");
-    if (args->quiet || !isatty(STDERR_FILENO) || term == NULL || strcmp(term, "dumb") == 0)
+    if (args->quiet || args->program != NULL || !isatty(STDERR_FILENO) || term == NULL ||
+        strcmp(term, "dumb") == 0)
         return;
     const char *model = args->n_positional > 0 ? args->positional[0] : "";
     const char *slash = strrchr(model, '/');

@@ -2,6 +2,7 @@
 #ifndef FW_REPORT_ANSWERS_H
 #define FW_REPORT_ANSWERS_H
 
+#include "engine/stat.h"
 #include "report/layers.h"
 
 /* What the reports of a model say about it. */
@@ -31,6 +32,15 @@ enum fw_status fw_answer_zoo(struct fw_report **ret, const char *pattern,
                              const struct fw_alloc *alloc, struct fw_error *err);
 enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
                                const struct fw_alloc *alloc, struct fw_error *err);
+
+/* command: the program as it was called; a: a model whose prediction stands beside, or NULL, run
+ * `steps` times. */
+enum fw_status fw_answer_stat(struct fw_report **ret, const struct fw_counter *c,
+                              const struct fw_stat *s, const char *command, struct fw_analysis *a,
+                              uint64_t steps, struct fw_error *err);
+/* fresh: measured now, whatever the cache holds. */
+enum fw_status fw_answer_peak(struct fw_report **ret, const struct fw_alloc *alloc, bool fresh,
+                              struct fw_error *err);
 
 /* The table "model": file, format, nodes, inputs, letters. */
 enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,

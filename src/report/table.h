@@ -75,8 +75,11 @@ enum fw_unit {
     FW_UNIT_COUNT,
     FW_UNIT_FLOP,
     FW_UNIT_BYTES,
-    FW_UNIT_SHARE, // a part of one, for people in percent
-    FW_UNIT_CHANGE // the same with its sign
+    FW_UNIT_SHARE,     // a part of one, for people in percent
+    FW_UNIT_CHANGE,    // the same with its sign
+    FW_UNIT_FLOP_RATE, // FLOP a second
+    FW_UNIT_BYTE_RATE, // bytes a second
+    FW_UNIT_SECONDS
 };
 
 enum fw_view {           // where a column appears; JSON and CSV have all that are not PEOPLE

@@ -17,12 +17,21 @@ bool fw_value_is_number(const struct fw_value *v)
     return v->kind == FW_VALUE_INT || v->kind == FW_VALUE_COUNT || v->kind == FW_VALUE_FLOAT;
 }
 
-void fw_human_print(double v, enum fw_unit unit, struct fw_str *out)
+static void print_seconds(double v, struct fw_str *out)
+{
+    static const char *const names[] = {" s", " ms", " us", " ns"};
+    unsigned k = 0;
+    for (; k < 3 && v != 0 && fabs(v) < 0.9995; k++)
+        v *= 1000;
+    fw_str_addf(out, "%.*f%s", fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0, v, names[k]);
+}
+
+static void print_scaled(double v, bool bytes, struct fw_str *out)
 {
     static const char *const decimal[] = {"", " k", " M", " G", " T", " P", " E"};
     static const char *const binary[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
-    const char *const *names = unit == FW_UNIT_BYTES ? binary : decimal;
-    double step = unit == FW_UNIT_BYTES ? 1024 : 1000;
+    const char *const *names = bytes ? binary : decimal;
+    double step = bytes ? 1024 : 1000;
     unsigned k = 0;
     double left = fabs(v);
     while (left >= step * (1 - 0.0005) && k < 6) { // what would round up to the step moves on
@@ -31,7 +40,7 @@ void fw_human_print(double v, enum fw_unit unit, struct fw_str *out)
     }
     if (left >= step) {
         fw_str_add_double(out, v, 3);
-        fw_str_add(out, unit == FW_UNIT_BYTES ? " B" : "");
+        fw_str_add(out, bytes ? " B" : "");
         return;
     }
     if (v < 0)
@@ -45,11 +54,28 @@ void fw_human_print(double v, enum fw_unit unit, struct fw_str *out)
     fw_str_add(out, names[k]);
 }
 
+void fw_human_print(double v, enum fw_unit unit, struct fw_str *out)
+{
+    if (unit == FW_UNIT_SECONDS) {
+        print_seconds(v, out);
+        return;
+    }
+    print_scaled(v, unit == FW_UNIT_BYTES, out);
+    if (unit == FW_UNIT_FLOP_RATE || unit == FW_UNIT_BYTE_RATE) {
+        fw_str_add(out, fabs(v) < 999.5 ? " " : "");
+        fw_str_add(out, unit == FW_UNIT_FLOP_RATE ? "FLOP/s" : "B/s");
+    }
+}
+
 static void print_count(const struct fw_report *r, fw_count v, enum fw_unit unit,
                         enum fw_number_style style, struct fw_str *out)
 {
     if (!fw_count_is_const(v)) {
         fw_count_print(r->sym, v, 0, out);
+        return;
+    }
+    if (unit > FW_UNIT_CHANGE && style != FW_NUMBER_PLAIN) {
+        fw_human_print((double)v.word, unit, out);
         return;
     }
     bool small = v.word < 1000 && v.word > -1000;
@@ -88,6 +114,10 @@ static void print_shape(const struct fw_report *r, const struct fw_value *v, str
 static void print_float(double v, enum fw_unit unit, enum fw_number_style style, struct fw_str *out)
 {
     bool percent = unit == FW_UNIT_SHARE || unit == FW_UNIT_CHANGE;
+    if (unit > FW_UNIT_CHANGE && style != FW_NUMBER_PLAIN) {
+        fw_human_print(v, unit, out);
+        return;
+    }
     if (percent && v == 0 && style != FW_NUMBER_PLAIN) {
         fw_str_add(out, "0 %");
         return;

@@ -1,0 +1,60 @@
+#define _POSIX_C_SOURCE 200809L
+#include "engine/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+double fw_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The terminal's interrupt is for the program: who counts lives on and reports. */
+static const int interrupts[2] = {SIGINT, SIGQUIT};
+
+static int spawn(pid_t *ret, const char *const *argv)
+{
+    posix_spawnattr_t attr;
+    sigset_t as_usual;
+    int error = posix_spawnattr_init(&attr);
+    if (error != 0)
+        return error;
+    (void)sigemptyset(&as_usual);
+    for (unsigned i = 0; i < 2; i++)
+        (void)sigaddset(&as_usual, interrupts[i]);
+    (void)posix_spawnattr_setsigdefault(&attr, &as_usual);
+    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+    char **words;
+    memcpy(&words, &argv, sizeof words); // posix_spawn leaves them as they are
+    error = posix_spawnp(ret, argv[0], NULL, &attr, words, environ);
+    (void)posix_spawnattr_destroy(&attr);
+    return error;
+}
+
+enum fw_status fw_program_run(const char *const *argv, struct fw_ended *ret, struct fw_error *err)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, old[2];
+    pid_t pid;
+    int how = 0;
+    double start = fw_seconds();
+    for (unsigned i = 0; i < 2; i++)
+        (void)sigaction(interrupts[i], &ignore, &old[i]);
+    int error = spawn(&pid, argv);
+    while (error == 0 && waitpid(pid, &how, 0) < 0)
+        if (errno != EINTR)
+            error = errno;
+    ret->seconds = fw_seconds() - start;
+    for (unsigned i = 0; i < 2; i++)
+        (void)sigaction(interrupts[i], &old[i], NULL);
+    FW_REQUIRE(error == 0, err, FW_IO, "%s: cannot be run: %s", argv[0], strerror(error));
+    ret->exit_code = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
+    return FW_OK;
+}

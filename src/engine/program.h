@@ -1,0 +1,18 @@
+/* Another program, run and waited for. */
+#ifndef FW_ENGINE_PROGRAM_H
+#define FW_ENGINE_PROGRAM_H
+
+#include "base/err.h"
+
+struct fw_ended {
+    int exit_code; // 128 + the signal's number when a signal ended it
+    double seconds;
+};
+
+/* argv: NULL-terminated, argv[0] found along PATH. Errors: FW_IO when it cannot be started. */
+enum fw_status fw_program_run(const char *const *argv, struct fw_ended *ret, struct fw_error *err);
+
+/* Seconds of a clock that never jumps. */
+double fw_seconds(void);
+
+#endif
