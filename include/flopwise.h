@@ -87,7 +87,8 @@ FW_API int fw_rank_of(struct fw_builder *b, int x);
 FW_API void fw_enter(struct fw_builder *b, const char *scope);
 FW_API void fw_enter_number(struct fw_builder *b, const char *scope, int64_t number);
 FW_API void fw_leave(struct fw_builder *b);
-FW_API void fw_separator(struct fw_builder *b, char separator); /* between scopes; '.' */
+FW_API void fw_label(struct fw_builder *b, int x, const char *name); /* renames what made x */
+FW_API void fw_separator(struct fw_builder *b, char separator);      /* between scopes; '.' */
 FW_API int fw_input(struct fw_builder *b, const char *name, const char *type, int rank,
                     const int64_t *dims); /* type: "float32", "int64" ... */
 FW_API void fw_output(struct fw_builder *b, int x);

@@ -120,7 +120,9 @@ const struct fw_tensor *fw_build_tensor(struct fw_builder *b, int x)
 
 static void join(struct fw_builder *b, struct fw_str *to, const char *name)
 {
-    if (to->len > 0 && name[0] != '\0')
+    size_t len = to->len;
+    bool ends = len > 0 && to->data[len - 1] == b->separator;
+    if (len > 0 && name[0] != '\0' && !ends)
         fw_str_addc(to, b->separator);
     fw_str_add(to, name);
 }
@@ -156,6 +158,18 @@ void fw_leave(struct fw_builder *b)
     b->path.len = b->mark[--b->depth];
     if (b->path.data != NULL)
         b->path.data[b->path.len] = '\0';
+}
+
+void fw_label(struct fw_builder *b, int x, const char *name)
+{
+    const struct fw_tensor *t = fw_build_tensor(b, x);
+    const char *full = t != NULL ? fw_build_name(b, name, name) : NULL;
+    if (full == NULL)
+        return;
+    struct fw_graph *g = b->handle[x].g;
+    g->tensors[b->handle[x].id].name = full;
+    if (t->producer != FW_NONE)
+        g->nodes[t->producer].name = full;
 }
 
 void fw_separator(struct fw_builder *b, char separator)

@@ -1,7 +1,7 @@
 /* The four small networks of "What's the backward-forward FLOP ratio for neural networks?"
  * (Hobbhahn and Sevilla, 2021, appendix A): a first layer that dominates, a tiny first layer, two
  * convolutions, and one shared convolution applied n times. */
-#include "zoo/zoo.h"
+#include "zoo/vision.h"
 
 static const struct fw_zoo_key image_keys[] = {FW_ZOO_BATCH, FW_ZOO_SIZE("224"),
                                                FW_ZOO_CLASSES("10")};
@@ -12,13 +12,6 @@ static const struct fw_zoo_key deeper_keys[] = {
     FW_ZOO_SIZE("224"),
     FW_ZOO_CLASSES("10"),
 };
-
-static int image(struct fw_zoo *z)
-{
-    int64_t size = fw_zoo_size(z, "size");
-    int64_t dims[4] = {fw_zoo_size(z, "batch"), 3, size, size};
-    return fw_input(z->b, "input", "float32", 4, dims);
-}
 
 static void three_layers(struct fw_zoo *z, int x)
 {
@@ -31,7 +24,7 @@ static void three_layers(struct fw_zoo *z, int x)
 
 static void linearnet(struct fw_zoo *z)
 {
-    three_layers(z, image(z));
+    three_layers(z, fw_zoo_image(z));
 }
 
 static void onenet(struct fw_zoo *z)
@@ -56,7 +49,7 @@ static void head(struct fw_zoo *z, int x)
 static void convnet(struct fw_zoo *z)
 {
     struct fw_builder *b = z->b;
-    int x = fw_max_pool2d(b, plain_conv(b, image(z), "conv1", 32), 3, 2, 1);
+    int x = fw_max_pool2d(b, plain_conv(b, fw_zoo_image(z), "conv1", 32), 3, 2, 1);
     head(z, fw_max_pool2d(b, plain_conv(b, x, "conv2", 64), 3, 2, 1));
 }
 
@@ -66,7 +59,7 @@ static void deeperconvnet(struct fw_zoo *z)
     struct fw_builder *b = z->b;
     struct fw_window_spec w = fw_window_of(2, 3, 1, 1);
     int64_t n = fw_zoo_number(z, "n", 0);
-    int x = fw_max_pool2d(b, plain_conv(b, image(z), "first_layer", 32), 3, 2, 0);
+    int x = fw_max_pool2d(b, plain_conv(b, fw_zoo_image(z), "first_layer", 32), 3, 2, 0);
     int weight = n > 0 ? fw_parameter(b, "conv_layer.weight", 4, dims) : -1;
     for (int64_t i = 0; i < n && fw_builder_ok(b); i++)
         x = fw_relu(b, fw_conv_with(b, x, "conv_layer", weight, -1, &w));

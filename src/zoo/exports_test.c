@@ -1,0 +1,189 @@
+/* Built-in networks against the exports of the same networks: parameters, running statistics,
+ * multiply-accumulates and backward operations of every row of tests/models/EXPECTED.tsv whose
+ * name is in the zoo, and layer by layer where the file is at hand. */
+#include "zoo/zoo.h"
+
+#include "base/file.h"
+#include "ops/update.h"
+#include "study/analysis.h"
+#include "support/chain.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct row {
+    char name[64], committed[8], shape[80];
+    char params[24], buffers[24], mac[24], backward[24], backward_input[24];
+};
+
+static bool in_zoo(const char *name)
+{
+    for (unsigned f = 0; f < fw_n_zoo_families; f++)
+        for (unsigned i = 0; i < fw_zoo_families[f]->n; i++)
+            if (strcmp(fw_zoo_families[f]->nets[i].name, name) == 0)
+                return true;
+    return false;
+}
+
+/* Copies field number n of a line of tab-separated fields. */
+static void field(const char *line, unsigned n, char *to, size_t bytes)
+{
+    for (; n > 0 && line != NULL; n--) {
+        line = strchr(line, '\t');
+        line += line != NULL;
+    }
+    size_t len = line != NULL ? strcspn(line, "\t\n") : 0;
+    len = len < bytes ? len : bytes - 1;
+    memcpy(to, line != NULL ? line : "", len);
+    to[len] = '\0';
+}
+
+static bool read_row(const char *line, struct row *r)
+{
+    field(line, 0, r->name, sizeof r->name);
+    char *dot = strstr(r->name, ".onnx");
+    if (dot == NULL)
+        return false;
+    *dot = '\0';
+    field(line, 1, r->committed, sizeof r->committed);
+    field(line, 2, r->shape, sizeof r->shape);
+    field(line, 3, r->params, sizeof r->params);
+    field(line, 4, r->buffers, sizeof r->buffers);
+    field(line, 5, r->mac, sizeof r->mac);
+    field(line, 6, r->backward, sizeof r->backward);
+    field(line, 7, r->backward_input, sizeof r->backward_input);
+    return in_zoo(r->name);
+}
+
+static struct fw_analysis_options options_for(const struct fw_model *built)
+{
+    static const struct fw_binding one = {"batch", "1"};
+    return (struct fw_analysis_options){.built = built,
+                                        .symbols = built != NULL ? &one : NULL,
+                                        .n_symbols = built != NULL ? 1 : 0,
+                                        .optimizer = fw_optimizer_find("sgd"),
+                                        .precision = fw_precision_find("fp32")};
+}
+
+/* The network at the size of the row's images; m must outlive a. */
+static void analyse_zoo(const struct row *r, struct fw_model *m, struct fw_analysis *a)
+{
+    char spec[160];
+    struct fw_error err = {.code = FW_OK};
+    const char *size = strrchr(r->shape, 'x');
+    if (strncmp(r->shape, "1x3x", 4) == 0)
+        (void)snprintf(spec, sizeof spec, "%s,size=%s", r->name, size + 1);
+    else
+        (void)snprintf(spec, sizeof spec, "%s", r->name);
+    struct fw_analysis_options how = options_for(m);
+    assert_int_equal(fw_model_init(m, &fw_alloc_default, NULL), FW_OK);
+    if (fw_zoo_build(m, spec, &err) != FW_OK ||
+        fw_analyse(a, NULL, 0, spec, &fw_alloc_default, &how, &err) != FW_OK)
+        fail_msg("%s: %s", spec, err.message);
+    assert_int_equal(a->totals.n_missing, 0);
+}
+
+static void assert_number(struct fw_symbols *s, const char *name, const char *what, fw_count found,
+                          const char *want)
+{
+    struct fw_str text;
+    fw_str_init(&text, &fw_alloc_default);
+    fw_count_print(s, found, 0, &text);
+    if (strcmp(want, "-") != 0 && strcmp(fw_str_text(&text), want) != 0)
+        fail_msg("%s: %s %s is wanted, found %s", name, what, want, fw_str_text(&text));
+    fw_str_free(&text);
+}
+
+static fw_count backward(const struct fw_analysis *a)
+{
+    fw_count input = a->totals.phase[FW_PHASE_BACKWARD_INPUT].n[FW_FMA];
+    fw_count weight = a->totals.phase[FW_PHASE_BACKWARD_WEIGHT].n[FW_FMA];
+    return fw_count_mul(a->model.sym, fw_count_add(a->model.sym, input, weight), fw_count_int(2));
+}
+
+static void check_totals(const struct row *r, const struct fw_analysis *a)
+{
+    struct fw_symbols *s = a->model.sym;
+    assert_number(s, r->name, "parameters", a->totals.params, r->params);
+    assert_number(s, r->name, "buffers", a->totals.buffers, r->buffers);
+    assert_number(s, r->name, "MAC", a->totals.phase[FW_PHASE_FORWARD].n[FW_FMA], r->mac);
+    assert_number(s, r->name, "backward FLOP", backward(a), r->backward);
+}
+
+/* The next forward node at or after `from` that multiplies, or FW_NONE. */
+static uint32_t next_layer(const struct fw_analysis *a, uint32_t from)
+{
+    const struct fw_graph *g = &a->model.graph;
+    for (uint32_t id = from; id < a->n_forward; id++)
+        if (g->nodes[id].op->flags & FW_OP_CONTRACTION)
+            return id;
+    return FW_NONE;
+}
+
+/* The same layers in the same order, each with the same parameters' shape and output. */
+static void check_layers(const struct row *r, struct fw_analysis *zoo)
+{
+    char path[512];
+    struct fw_error err = {.code = FW_OK};
+    struct fw_file file;
+    struct fw_analysis file_a;
+    struct fw_analysis_options how = options_for(NULL);
+    (void)snprintf(path, sizeof path, "%s/tests/models/%s.onnx", FW_TOP, r->name);
+    if (fw_file_open(&file, path, 0, &fw_alloc_default, &err) != FW_OK ||
+        fw_analyse(&file_a, file.data, file.size, path, &fw_alloc_default, &how, &err) != FW_OK)
+        fail_msg("%s: %s", path, err.message);
+    uint32_t k = next_layer(&file_a, 0);
+    uint32_t n = 0;
+    for (uint32_t id = next_layer(zoo, 0); id != FW_NONE; id = next_layer(zoo, id + 1), n++) {
+        const struct fw_node *built = &zoo->model.graph.nodes[id];
+        if (k == FW_NONE)
+            fail_msg("%s: '%s' has no counterpart in the file", r->name, built->name);
+        struct fw_cost a;
+        struct fw_cost b;
+        assert_true(fw_node_cost(&zoo->model.graph, id, zoo->precision, &a));
+        assert_true(fw_node_cost(&file_a.model.graph, k, file_a.precision, &b));
+        if (a.n[FW_FMA].word != b.n[FW_FMA].word)
+            fail_msg("%s: '%s' and '%s' differ", r->name, built->name,
+                     file_a.model.graph.nodes[k].name);
+        k = next_layer(&file_a, k + 1);
+    }
+    assert_true(k == FW_NONE && n > 3);
+    fw_analysis_clear(&file_a);
+    fw_file_close(&file);
+}
+
+void test_exports__totals_and_layers(void **state)
+{
+    (void)state;
+    char path[512];
+    char line[512];
+    struct row r;
+    unsigned n_rows = 0;
+    unsigned n_files = 0;
+    (void)snprintf(path, sizeof path, "%s/tests/models/EXPECTED.tsv", FW_TOP);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        if (!read_row(line, &r))
+            continue;
+        struct fw_model m;
+        struct fw_analysis a;
+        analyse_zoo(&r, &m, &a);
+        check_totals(&r, &a);
+        n_rows++;
+        if (strcmp(r.committed, "yes") == 0) {
+            check_layers(&r, &a);
+            n_files++;
+        }
+        fw_analysis_clear(&a);
+        fw_model_clear(&m);
+    }
+    (void)fclose(f);
+    print_message("%u networks as their exports, %u of them layer by layer\n", n_rows, n_files);
+    assert_true(n_rows >= 20 && n_files >= 10);
+}
