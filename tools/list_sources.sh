@@ -16,14 +16,19 @@ list() { # FOLDER PATTERN...: names matching any pattern below the folder, if it
 }
 
 case ${1:-all} in
-lib) list src '*.c' | grep -v -e '_test\.c$' -e '^src/cli/' ;;
+lib) list src '*.c' | grep -v -e '_test\.c$' -e '_run\.c$' -e '^src/cli/' ;;
+kernels) list src/ops '*_run.c' ;;
 cli) list src/cli '*.c' | grep -v -e '_test\.c$' -e '^src/cli/main\.c$' || true ;;
 unit) list src '*_test.c' && list tests '*_test.c' ;;
 support) list tests/support '*.c' ;;
 fuzz) list tests/fuzz 'fuzz_*.c' ;;
 data) list data '*.txt' '*.tsv' '*.csv' '*.css' '*.js' '*.html' '*.svg' ;;
 man) list man '*.scd' ;;
-all) for kind in lib cli unit support fuzz data man; do sh tools/list_sources.sh $kind; done ;;
+all)
+    for kind in lib kernels cli unit support fuzz data man; do
+        sh tools/list_sources.sh $kind
+    done
+    ;;
 *)
     echo "list_sources.sh: unknown kind '$1'" >&2
     exit 2

@@ -255,6 +255,9 @@ static const struct fw_conv_form form_transpose_dw = {
     "K kernel"
 #define CONV_DOC "dX and dW: the forward's fma each, dB = sum of dY over batch and positions"
 
+FW_KERNELS(conv, conv_transpose, conv_dx, conv_dw, conv_transpose_dx, conv_transpose_dw,
+           channel_sum);
+
 static const struct fw_op rows[N_ROWS] = {
     [CONV] = {.name = "Conv",
               .domain = "",
@@ -262,21 +265,24 @@ static const struct fw_op rows[N_ROWS] = {
               .doc = CONV_DOC,
               FW_ATTRS(conv_attrs),
               .family = &form_first,
-              FORWARD},
+              FORWARD,
+              FW_RUN(conv)},
     [CONV_LAST] = {.name = "Conv",
                    .domain = "qonnx.custom_op.channels_last",
                    .formula = CONV_FORMULA,
                    .doc = CONV_DOC,
                    FW_ATTRS(conv_attrs),
                    .family = &form_last,
-                   FORWARD},
+                   FORWARD,
+                   FW_RUN(conv)},
     [NHWC_CONV] = {.name = "NhwcConv",
                    .domain = "com.microsoft",
                    .formula = CONV_FORMULA,
                    .doc = CONV_DOC,
                    FW_ATTRS(conv_attrs),
                    .family = &form_last,
-                   FORWARD},
+                   FORWARD,
+                   FW_RUN(conv)},
     [TRANSPOSE] =
         {.name = "ConvTranspose",
          .domain = "",
@@ -285,23 +291,28 @@ static const struct fw_op rows[N_ROWS] = {
          .doc = CONV_DOC,
          FW_ATTRS(transpose_attrs),
          .family = &form_transpose,
-         FORWARD},
+         FORWARD,
+         FW_RUN(conv_transpose)},
     [GRAD_INPUT] = {.name = "ConvGradInput", // (dY, W, X)
                     BACKWARD_PRODUCT,
                     .formula = "fma = elements(dY) * (C/group) * prod(K)",
-                    .family = &form_dx},
+                    .family = &form_dx,
+                    FW_RUN(conv_dx)},
     [GRAD_WEIGHT] = {.name = "ConvGradWeight", // (dY, X, W)
                      BACKWARD_PRODUCT,
                      .formula = "fma = elements(dY) * (C/group) * prod(K)",
-                     .family = &form_dw},
+                     .family = &form_dw,
+                     FW_RUN(conv_dw)},
     [TRANSPOSE_GRAD_INPUT] = {.name = "ConvTransposeGradInput", // (dY, W, X)
                               BACKWARD_PRODUCT,
                               .formula = "fma = elements(X) * (Cout/group) * prod(K)",
-                              .family = &form_transpose_dx},
+                              .family = &form_transpose_dx,
+                              FW_RUN(conv_transpose_dx)},
     [TRANSPOSE_GRAD_WEIGHT] = {.name = "ConvTransposeGradWeight", // (dY, X, W)
                                BACKWARD_PRODUCT,
                                .formula = "fma = elements(X) * (Cout/group) * prod(K)",
-                               .family = &form_transpose_dw},
+                               .family = &form_transpose_dw,
+                               FW_RUN(conv_transpose_dw)},
     [CHANNEL_SUM] = {.name = "ChannelSum",
                      BACKWARD,
                      .formula = "add = elements(X) - channels",
@@ -309,6 +320,7 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_PORTS(1, 1, 1, 1),
                      .flags = FW_OP_INTERNAL,
                      .infer = infer_sum,
-                     .cost = cost_sum},
+                     .cost = cost_sum,
+                     FW_RUN(channel_sum)},
 };
 const struct fw_op_table fw_ops_conv = {rows, N_ROWS};

@@ -204,6 +204,8 @@ static enum fw_status grad_gemm(struct fw_grad *gr)
     return fw_gemm_grad_from(gr, gr->dy[0]);
 }
 
+FW_KERNELS(matmul, gemm, matmul_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [MATMUL] = {.name = "MatMul",
                 .domain = "",
@@ -214,7 +216,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .weight_slots = 3,
                 .infer = fw_matmul_infer,
                 .cost = fw_matmul_cost,
-                .grad = grad},
+                .grad = grad,
+                FW_RUN(matmul)},
     [FUSED_MATMUL] =
         {.name = "FusedMatMul",
          .domain = "com.microsoft",
@@ -227,7 +230,8 @@ static const struct fw_op rows[N_ROWS] = {
          .weight_slots = 3,
          .infer = fw_matmul_infer,
          .cost = fw_matmul_cost,
-         .grad = grad},
+         .grad = grad,
+         FW_RUN(matmul)},
     [TRANSPOSE_MATMUL] =
         {.name = "TransposeMatMul",
          .domain = "com.microsoft",
@@ -240,7 +244,8 @@ static const struct fw_op rows[N_ROWS] = {
          .weight_slots = 3,
          .infer = fw_matmul_infer,
          .cost = fw_matmul_cost,
-         .grad = grad},
+         .grad = grad,
+         FW_RUN(matmul)},
     [GEMM] =
         {.name = "Gemm",
          .domain = "",
@@ -255,7 +260,8 @@ static const struct fw_op rows[N_ROWS] = {
          .weight_slots = 7,
          .infer = fw_gemm_infer,
          .cost = fw_gemm_cost,
-         .grad = grad_gemm},
+         .grad = grad_gemm,
+         FW_RUN(gemm)},
     [MATMUL_GRAD] = {.name = "MatMulGrad",
                      .domain = "flopwise",
                      .formula = "fma = elements(dY) * K of the product it belongs to",
@@ -266,7 +272,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .shape_only = 4,
                      .infer = fw_infer_same2,
                      .cost = cost_grad,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(matmul_grad)},
 };
 const struct fw_op_table fw_ops_matmul = {rows, N_ROWS};
 const struct fw_op *const fw_op_matmul = &rows[FUSED_MATMUL];

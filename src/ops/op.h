@@ -61,6 +61,11 @@ struct fw_cx {
 
 struct fw_grad;
 
+/* Reference kernels, compiled twice; see ops/value.h. */
+enum fw_build { FW_PLAIN, FW_COUNTED, FW_N_BUILDS };
+struct fw_run;
+typedef enum fw_status fw_kernel(struct fw_run *r);
+
 enum fw_op_flag {
     FW_OP_VIEW = 1,          // output 0 is input 0's storage under another shape: no work, no bytes
     FW_OP_OWN_BYTES = 2,     // cost sets FW_READ, FW_WRITE; else inputs are read, outputs written
@@ -76,8 +81,9 @@ enum fw_op_flag {
     FW_OP_BODY_SHAPES = 512, // its infer wants the shapes its bodies declare for their inputs, with
                              // new letters for sizes that are no numbers
     FW_OP_UNROLL =
-        1024,        // a loop (iteration, condition, states): few known trips can be written out
-    FW_OP_SUM = 2048 // adds its inputs: the parts of a table that is a sum are parameters too
+        1024,          // a loop (iteration, condition, states): few known trips can be written out
+    FW_OP_SUM = 2048,  // adds its inputs: the parts of a table that is a sum are parameters too
+    FW_OP_SPLIT = 4096 // its kernel does the part it is told to do, so that threads can share it
 };
 
 struct fw_op {
@@ -109,6 +115,9 @@ struct fw_op {
     void (*body_cost)(struct fw_cx *c, unsigned attr, struct fw_cost *cost);
     /* Appends the nodes that compute the gradients of those inputs that need one. */
     enum fw_status (*grad)(struct fw_grad *gr);
+    /* The reference kernel in both builds, FW_RUN(name). Without one a node of this row cannot be
+     * executed, unless it is a view, where there is nothing to do. */
+    fw_kernel *run[FW_N_BUILDS];
 };
 
 /* ---- writing a row ----
@@ -122,6 +131,22 @@ struct fw_op {
 #define FW_ATTRS(list) .attrs = (list), .n_attrs = sizeof(list) / sizeof *(list)
 #define FW_FIRST_ATTRS(list, n) .attrs = (list), .n_attrs = (n) // rows that have only some
 #define FW_NO_ATTRS .attrs = NULL
+/* KERNEL(name) of ops/kernel.h in both builds: declarations (of up to 8 names), and the slot */
+#define FW_KERNELS_1(a) fw_kernel fw_plain_##a, fw_counted_##a
+#define FW_KERNELS_2(a, b) FW_KERNELS_1(a), FW_KERNEL_NAMES(b)
+#define FW_KERNELS_3(a, b, c) FW_KERNELS_2(a, b), FW_KERNEL_NAMES(c)
+#define FW_KERNELS_4(a, b, c, d) FW_KERNELS_3(a, b, c), FW_KERNEL_NAMES(d)
+#define FW_KERNELS_5(a, b, c, d, e) FW_KERNELS_4(a, b, c, d), FW_KERNEL_NAMES(e)
+#define FW_KERNELS_6(a, b, c, d, e, f) FW_KERNELS_5(a, b, c, d, e), FW_KERNEL_NAMES(f)
+#define FW_KERNELS_7(a, b, c, d, e, f, g) FW_KERNELS_6(a, b, c, d, e, f), FW_KERNEL_NAMES(g)
+#define FW_KERNELS_8(a, b, c, d, e, f, g, h) FW_KERNELS_7(a, b, c, d, e, f, g), FW_KERNEL_NAMES(h)
+#define FW_KERNEL_NAMES(a) fw_plain_##a, fw_counted_##a
+#define FW_KERNELS_N(a, b, c, d, e, f, g, h, name, ...) name
+#define FW_KERNELS(...)                                                               \
+    FW_KERNELS_N(__VA_ARGS__, FW_KERNELS_8, FW_KERNELS_7, FW_KERNELS_6, FW_KERNELS_5, \
+                 FW_KERNELS_4, FW_KERNELS_3, FW_KERNELS_2, FW_KERNELS_1, )            \
+    (__VA_ARGS__)
+#define FW_RUN(name) .run = {fw_plain_##name, fw_counted_##name}
 // formulas of rows that do no arithmetic
 #define FW_VIEW_FORMULA "no arithmetic, no bytes: the same storage"
 #define FW_MOVE_FORMULA "no arithmetic: bytes only"

@@ -403,6 +403,17 @@ enum {
 // clang-format on
 static const struct fw_op rows[N_ROWS];
 
+#define DECLARE(id, ...) \
+    FW_KERNELS(id);      \
+    FW_KERNELS(id##_GRAD);
+SMOOTH(DECLARE)
+#undef DECLARE
+#define DECLARE(id, ...) FW_KERNELS(id);
+FLAT(DECLARE)
+#undef DECLARE
+FW_KERNELS(IS_INF, IS_NAN, NEG, CLIP, CLIP_GRAD, GELU, GELU_GRAD, FAST_GELU);
+FW_KERNELS(AFFINE, IMAGE_SCALER, SCALE, SCALE_BY);
+
 #define FAMILY(id, name, attrs, a, m, d, q, x, s, f, fold, from, ga, gm, gd, gq, gx, gs, gf) \
     static const struct unary family_##id = {                                                \
         {0, a, m, d, q, x, s}, {0, ga, gm, gd, gq, gx, gs}, from, fold, &rows[id##_GRAD]};
@@ -471,20 +482,20 @@ static const struct fw_op rows[N_ROWS] = {
     [id] = {.name = name_, .domain = "", .formula = f "; per element" COUNTS(a, m, d, q, x, s),    \
             .doc = "dX = " gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs), attrs_,              \
             FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,                        \
-            .family = &family_##id, .infer = infer, .cost = cost, .grad = grad},                   \
+            .family = &family_##id, .infer = infer, .cost = cost, .grad = grad, FW_RUN(id)},       \
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \
-                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK, .in_place = 1,                      \
+                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1,     \
                    .family = &family_##id, .infer = fw_infer_same, .cost = cost_grad,              \
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none, FW_RUN(id##_GRAD)},
     SMOOTH(ROWS)
 #undef ROWS
 #define ROWS(id, name_, x, f, fold)                                                                \
     [id] = {.name = name_, .domain = "", .formula = f "; per element" WORD_##x("minmax"),          \
             .doc = "none: zero almost everywhere, or not of floats", FW_PORTS(1, 1, 1, 1),         \
-            .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_##id, .infer = infer,      \
-            .cost = cost, .grad = fw_grad_none},
+            .flags = FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1, .family = &family_##id,        \
+            .infer = infer, .cost = cost, .grad = fw_grad_none, FW_RUN(id)},
     FLAT(ROWS)
 #undef ROWS
     [IDENTITY] = {.name = "Identity", .domain = "", .formula = FW_VIEW_FORMULA,
@@ -494,71 +505,79 @@ static const struct fw_op rows[N_ROWS] = {
     [IS_INF] = {.name = "IsInf", .domain = "",
                 .formula = "minmax = elements * infinities asked for", .doc = "none: boolean",
                 FW_ATTRS(is_inf), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
-                .infer = infer_bool, .cost = cost_is_inf, .grad = fw_grad_none},
+                .infer = infer_bool, .cost = cost_is_inf, .grad = fw_grad_none, FW_RUN(IS_INF)},
     [IS_NAN] = {.name = "IsNaN", .domain = "", .formula = "x != x; per element 1 minmax",
                 .doc = "none: boolean", FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
-                .family = &family_compare, .infer = infer_bool, .cost = cost, .grad = fw_grad_none},
+                .family = &family_compare, .infer = infer_bool, .cost = cost, .grad = fw_grad_none,
+                FW_RUN(IS_NAN)},
     [NEG] = {.name = "Neg", .domain = "", .formula = "-x; per element 1 add",
              .doc = "dX = -dY; per element 1 add", FW_PORTS(1, 1, 1, 1),
              .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_neg, .infer = infer,
-             .cost = cost, .grad = grad_neg},
+             .cost = cost, .grad = grad_neg, FW_RUN(NEG)},
     [CLIP] = {.name = "Clip", .domain = "",
               .formula = "per element 1 minmax for each bound given",
               .doc = "dX = min < y < max ? dY : 0; per element 1 minmax for each bound",
               FW_PORTS(1, 3, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
-              .family = &family_compare, .infer = infer_clip, .cost = cost_clip, .grad = grad_clip},
+              .family = &family_compare, .infer = infer_clip, .cost = cost_clip, .grad = grad_clip,
+              FW_RUN(CLIP)},
     [CLIP_GRAD] = {.name = "ClipGrad", .domain = "flopwise",
                    .formula = "per element 1 minmax for each bound given", .doc = FW_INTERNAL_DOC,
-                   FW_PORTS(2, 4, 1, 1), .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK,
-                   .in_place = 1, .infer = fw_infer_same, .cost = cost_clip, .grad = fw_grad_none},
+                   FW_PORTS(2, 4, 1, 1), .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT,
+                   .in_place = 1, .infer = fw_infer_same, .cost = cost_clip, .grad = fw_grad_none,
+                   FW_RUN(CLIP_GRAD)},
     /* The same function as Swish under another default. */
     [QUICK_GELU] = {.name = "QuickGelu", .domain = "com.microsoft",
                     .formula = "x/(1 + exp(-alpha*x)); per element 1 add 1 mul 1 div 1 special",
                     .doc = "as Swish", FW_ATTRS(quick_gelu), FW_PORTS(1, 1, 1, 1),
                     .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_SWISH,
-                    .infer = infer, .cost = cost, .grad = grad},
+                    .infer = infer, .cost = cost, .grad = grad, FW_RUN(SWISH)},
     [GELU] = {.name = "Gelu", .domain = "", .formula = GELU_ERF "; approximate: " GELU_TANH,
               .doc = "dX = " GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD, FW_ATTRS(gelu),
               FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &gelu_erf,
-              .infer = infer_gelu, .cost = cost_gelu, .grad = grad_gelu},
+              .infer = infer_gelu, .cost = cost_gelu, .grad = grad_gelu, FW_RUN(GELU)},
     [GELU_GRAD] = {.name = "GeluGrad", .domain = "flopwise",
                    .formula = GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD
                               "; with a bias 1 add more",
                    .doc = FW_INTERNAL_DOC, FW_ATTRS(gelu), FW_PORTS(2, 3, 1, 1),
-                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK, .in_place = 1, .family = &gelu_erf,
-                   .infer = fw_infer_same, .cost = cost_gelu_grad, .grad = fw_grad_none},
+                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1,
+                   .family = &gelu_erf,
+                   .infer = fw_infer_same, .cost = cost_gelu_grad, .grad = fw_grad_none,
+                   FW_RUN(GELU_GRAD)},
     [MS_GELU] = {.name = "Gelu", .domain = "com.microsoft", .formula = GELU_ERF,
                  .doc = "dX = " GELU_ERF_GRAD, FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
                  .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, .cost = cost_gelu,
-                 .grad = grad_gelu},
+                 .grad = grad_gelu, FW_RUN(GELU)},
     [FAST_GELU] = {.name = "FastGelu", .domain = "com.microsoft",
                    .formula = GELU_TANH "; with a bias 1 add more",
                    .doc = "dX = " GELU_TANH_GRAD "; dbias = its sum", FW_PORTS(1, 2, 1, 1),
                    .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2, .in_place = 1,
-                   .family = &gelu_tanh, .infer = infer_gelu, .cost = cost_gelu, .grad = grad_gelu},
+                   .family = &gelu_tanh, .infer = infer_gelu, .cost = cost_gelu, .grad = grad_gelu,
+                   FW_RUN(FAST_GELU)},
     [BIAS_GELU] = {.name = "BiasGelu", .domain = "com.microsoft",
                    .formula = "x + bias, then " GELU_ERF,
                    .doc = "dX = " GELU_ERF_GRAD ", 1 add more for x + bias; dbias = its sum",
                    FW_PORTS(2, 2, 1, 1), .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2,
                    .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, .cost = cost_gelu,
-                   .grad = grad_gelu},
+                   .grad = grad_gelu, FW_RUN(GELU)},
     [AFFINE] = {.name = "Affine", .domain = "",
                 .formula = "alpha*x + beta; per element 1 add 1 mul", .doc = LINEAR,
                 FW_ATTRS(affine), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
-                .family = &family_affine, .infer = infer, .cost = cost, .grad = grad_linear},
+                .family = &family_affine, .infer = infer, .cost = cost, .grad = grad_linear,
+                FW_RUN(AFFINE)},
     [IMAGE_SCALER] = {.name = "ImageScaler", .domain = "",
                       .formula = "scale*x + bias of the channel; per element 1 add 1 mul",
                       .doc = LINEAR, FW_ATTRS(image_scaler), FW_PORTS(1, 1, 1, 1), .in_place = 1,
                       .family = &family_affine, .infer = infer_image_scaler, .cost = cost,
-                      .grad = grad_linear},
+                      .grad = grad_linear, FW_RUN(IMAGE_SCALER)},
     [SCALE] = {.name = "Scale", .domain = "", .formula = "scale*x; per element 1 mul",
                .doc = LINEAR, FW_ATTRS(scale_1), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
                .in_place = 1, .family = &family_scale, .infer = infer, .cost = cost,
-               .grad = grad_linear},
+               .grad = grad_linear, FW_RUN(SCALE)},
     [SCALE_BY] = {.name = "Scale", .domain = "flopwise", .formula = "by*x; per element 1 mul",
                   .doc = FW_INTERNAL_DOC, FW_ATTRS(by), FW_PORTS(1, 1, 1, 1),
                   .flags = FW_OP_UNKNOWN_OK | FW_OP_INTERNAL, .in_place = 1,
-                  .family = &family_scale, .infer = infer, .cost = cost, .grad = fw_grad_none},
+                  .family = &family_scale, .infer = infer, .cost = cost, .grad = fw_grad_none,
+                  FW_RUN(SCALE_BY)},
 };
 // clang-format on
 const struct fw_op_table fw_ops_unary = {rows, N_ROWS};

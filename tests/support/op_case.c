@@ -1,7 +1,8 @@
 /* Runs operator cases: builds a graph of one node, infers, counts, differentiates; op_case.h. */
-#include "support/op_case.h"
+#include "support/op_bench.h"
 
 #include "graph/precision.h"
+#include "ops/value.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,20 +11,10 @@
 
 #include <cmocka.h>
 
-struct bench {
-    const struct op_case *want;
-    struct fw_arena arena;
-    struct fw_graph g;
-    struct fw_error err;
-    struct fw_cx cx;
-    const struct fw_op *op;
-    uint32_t node;
-    unsigned n_in, n_out;
-    bool wanted[OP_CASE_PORTS];
-};
-
-static void wrong(const struct bench *b, const char *what, const char *want, const char *found)
+void wrong(const struct bench *b, const char *what, const char *want, const char *found)
 {
+    if (b->seed != 0)
+        print_message("executed with seed %llu\n", (unsigned long long)b->seed);
     fail_msg("%s(%s%s%s) %s: %s: wanted %s, found %s", b->want->name,
              b->want->in[0] ? b->want->in[0] : "", b->want->in[0] && b->want->in[1] ? ", " : "",
              b->want->in[0] && b->want->in[1] ? b->want->in[1] : "",
@@ -45,12 +36,26 @@ static const char *item_end(const char *p, const char *end)
     return p;
 }
 
+/* To be executed, every letter stands for a size from 2 to 5 that follows from the seed. */
+static fw_count bind_letters(struct bench *b, fw_count v)
+{
+    fw_dim values[64];
+    uint32_t n = fw_symbols_count(b->g.sym);
+    for (uint32_t i = 0; i < n && i < 64; i++) {
+        uint64_t state = b->seed;
+        for (const char *p = fw_symbol_name(b->g.sym, i); *p != '\0'; p++)
+            state = fw_random(&state) ^ (unsigned char)*p;
+        values[i] = fw_dim_int(2 + (int64_t)(fw_random(&state) % 4));
+    }
+    return fw_count_substitute(b->g.sym, v, values, n < 64 ? n : 64);
+}
+
 static fw_count number(struct bench *b, const char *text, size_t len)
 {
     fw_count v = fw_count_bad();
     if (fw_count_parse(b->g.sym, text, len, &v, &b->err) != FW_OK)
         wrong(b, "a number in the case", b->err.message, text);
-    return v;
+    return b->seed != 0 ? bind_letters(b, v) : v;
 }
 
 /* A comma separated list between text and end. */
@@ -324,14 +329,14 @@ static void check_dx(struct bench *b, const struct fw_node *node, const uint32_t
     }
 }
 
-static void run_grad(struct bench *b)
+void op_bench_grad(struct bench *b, uint32_t *dy, uint32_t *dx)
 {
-    struct fw_node node = b->g.nodes[b->node];
-    uint32_t dy[OP_CASE_PORTS];
-    uint32_t dx[OP_CASE_PORTS];
+    b->forward = b->g.nodes[b->node];
     for (unsigned o = 0; o < b->n_out; o++) {
-        struct fw_tensor t = b->g.tensors[node.out[o]];
         dy[o] = FW_NONE;
+        if (b->forward.out[o] == FW_NONE)
+            continue;
+        struct fw_tensor t = b->g.tensors[b->forward.out[o]];
         if (fw_dtype_is_float((enum fw_dtype)t.dtype) && !(b->want->no_dy >> o & 1u))
             assert_int_equal(fw_graph_tensor(&b->g, NULL, FW_KIND_ACTIVATION,
                                              (enum fw_dtype)t.dtype, t.rank, t.dims, &dy[o],
@@ -341,11 +346,18 @@ static void run_grad(struct bench *b)
     for (unsigned i = 0; i < b->n_in; i++)
         dx[i] = FW_NONE;
     struct fw_grad gr = {.cx = b->cx, .node_id = b->node, .dy = dy, .dx = dx, .need = b->wanted};
-    gr.cx.node = &node;
-    uint32_t first = b->g.n_nodes;
-    if (node.op->grad(&gr) != FW_OK)
+    gr.cx.node = &b->forward;
+    if (b->forward.op->grad(&gr) != FW_OK)
         wrong(b, "gradient", "success", b->err.message);
-    check_dx(b, &node, dx);
+}
+
+static void run_grad(struct bench *b)
+{
+    uint32_t dy[OP_CASE_PORTS];
+    uint32_t dx[OP_CASE_PORTS];
+    uint32_t first = b->g.n_nodes;
+    op_bench_grad(b, dy, dx);
+    check_dx(b, &b->forward, dx);
     struct fw_cost sum[FW_N_PHASES] = {{{{0}}}};
     for (uint32_t id = first; id < b->g.n_nodes; id++)
         add_cost(b, id, &sum[b->g.nodes[id].phase]);
@@ -396,14 +408,31 @@ static void build(struct bench *b)
     assert_int_equal(fw_graph_node(&b->g, &spec, &b->node, &b->err), FW_OK);
 }
 
-static void run(struct bench *b)
+void op_bench_open(struct bench *b, const struct op_case *want, uint64_t seed)
 {
+    *b = (struct bench){.want = want, .seed = seed};
+    fw_arena_init(&b->arena, &fw_alloc_default);
+    struct fw_symbols *sym = fw_symbols_new(&fw_alloc_default);
+    assert_non_null(sym);
+    fw_graph_init(&b->g, &b->arena, sym);
     build(b);
     b->cx = (struct fw_cx){.g = &b->g,
                            .sym = b->g.sym,
                            .node = &b->g.nodes[b->node],
                            .precision = fw_precision_find("fp32"),
                            .err = &b->err};
+}
+
+void op_bench_close(struct bench *b)
+{
+    struct fw_symbols *sym = b->g.sym;
+    fw_graph_free(&b->g);
+    fw_symbols_free(sym);
+    fw_arena_clear(&b->arena);
+}
+
+static void run(struct bench *b)
+{
     enum fw_status status = b->op->infer(&b->cx);
     if (status != b->want->fails)
         wrong(b, "inference", b->want->fails == FW_OK ? "success" : "a failure",
@@ -424,14 +453,12 @@ void op_cases_run(const struct op_case *cases, size_t n)
 {
     assert_true(n > 0);
     for (size_t i = 0; i < n; i++) {
-        struct bench b = {.want = &cases[i]};
-        fw_arena_init(&b.arena, &fw_alloc_default);
-        struct fw_symbols *sym = fw_symbols_new(&fw_alloc_default);
-        assert_non_null(sym);
-        fw_graph_init(&b.g, &b.arena, sym);
+        struct bench b;
+        op_bench_open(&b, &cases[i], 0);
         run(&b);
-        fw_graph_free(&b.g);
-        fw_symbols_free(sym);
-        fw_arena_clear(&b.arena);
+        op_bench_close(&b);
+        if (cases[i].fails == FW_OK)
+            for (uint64_t seed = 1; seed <= OP_CASE_SEEDS; seed++)
+                op_case_execute(&cases[i], seed);
     }
 }

@@ -11,7 +11,10 @@
  * Contents after "=" are what inference knows; "..." stands for contents that are not known.
  * Costs are written "fma=2*N*K add=N"; classes that are not named must be zero, except that read
  * and write are compared only when they are named. "" is no operation at all, NULL is not
- * compared. */
+ * compared.
+ *
+ * Where its row has a kernel each case is executed as well, with small sizes for the letters:
+ * op_run.c. */
 #ifndef FW_TESTS_SUPPORT_OP_CASE_H
 #define FW_TESTS_SUPPORT_OP_CASE_H
 
@@ -34,6 +37,11 @@ struct op_case {
     uint32_t no_dy;       // bit o: output o was not used by anybody
     bool train;           // the row's training form, with outputs added up to its min_out
     enum fw_status fails; // inference must fail with this
+    /* What is executed: float inputs whose contents are not given are uniform in low..high; both 0:
+     * normal. */
+    double low, high;
+    bool rough;          // the gradient is not that of the function as computed: not compared
+    const char *not_run; // why it cannot be executed: contents that random numbers do not give
 };
 
 #define OP_CASES_RUN(table) op_cases_run(table, sizeof(table) / sizeof *(table))

@@ -1,0 +1,154 @@
+/* What reference kernels are written with: included by src/ops/NAME_run.c only.
+ *
+ * These files are compiled twice (meson.build): with FW_COUNT 0, where REAL is float and the
+ * functions below are the bare operations, and with FW_COUNT 1, where REAL is double and each adds
+ * one to the tally of its class:
+ *     MAC(s, a, b)                    fma      s + a*b, of contractions
+ *     ADD SUB NEG                     add
+ *     MUL                             mul
+ *     DIV MOD                         div
+ *     SQRT                            sqrt
+ *     MAX MIN ABS SIGN CEIL FLOOR ROUND LESS(a, b) EQUAL(a, b) CHOOSE(c, a, b)  minmax
+ *     EXP LOG TANH ERF POW SIN COS and what else goes to libm                            special
+ * What is not arithmetic (moves, casts, logic, indices) is written without them. A choice together
+ * with the comparison that steers it is one minmax: write `LESS(a, b) ? x : y`, or CHOOSE where the
+ * condition is given.
+ *
+ * KERNEL(name) heads a kernel; the row names it with FW_RUN(name), after FW_KERNELS(name). */
+#ifndef FW_OPS_KERNEL_H
+#define FW_OPS_KERNEL_H
+
+#include "ops/value.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#if FW_COUNT
+typedef double REAL;
+#define KERNEL_NAME(name) fw_counted_##name
+#define TALLY(class) (fw_tally[class]++)
+#define LIBM(name) name
+#else
+typedef float REAL;
+#define KERNEL_NAME(name) fw_plain_##name
+#define TALLY(class) ((void)0)
+#define LIBM(name) name##f
+#endif
+#define KERNEL(name) enum fw_status KERNEL_NAME(name)(struct fw_run * r)
+#define REAL_MAX (sizeof(REAL) == sizeof(float) ? (REAL)3.402823466e+38 : (REAL)DBL_MAX)
+#define SCALAR static inline REAL
+#define TEST_OF static inline bool
+
+/* A NaN wins, as the standard's Max and Min want it. */
+SCALAR fw_larger(REAL a, REAL b)
+{
+    return a > b || a != a ? a : b;
+}
+SCALAR fw_smaller(REAL a, REAL b)
+{
+    return a < b || a != a ? a : b;
+}
+
+/* X(head, class, result) */
+#define SCALAR_OPERATIONS(X)                                           \
+    X(SCALAR MAC(REAL s, REAL a, REAL b), FW_FMA, s + a * b)           \
+    X(SCALAR ADD(REAL a, REAL b), FW_ADD, a + b)                       \
+    X(SCALAR SUB(REAL a, REAL b), FW_ADD, a - b)                       \
+    X(SCALAR NEG(REAL a), FW_ADD, -a)                                  \
+    X(SCALAR MUL(REAL a, REAL b), FW_MUL, a *b)                        \
+    X(SCALAR DIV(REAL a, REAL b), FW_DIV, a / b)                       \
+    X(SCALAR SQRT(REAL a), FW_SQRT, LIBM(sqrt)(a))                     \
+    X(TEST_OF LESS(REAL a, REAL b), FW_MINMAX, a < b)                  \
+    X(TEST_OF EQUAL(REAL a, REAL b), FW_MINMAX, a == b)                \
+    X(SCALAR CHOOSE(bool yes, REAL a, REAL b), FW_MINMAX, yes ? a : b) \
+    X(SCALAR MAX(REAL a, REAL b), FW_MINMAX, fw_larger(a, b))          \
+    X(SCALAR MIN(REAL a, REAL b), FW_MINMAX, fw_smaller(a, b))         \
+    X(SCALAR ABS(REAL a), FW_MINMAX, LIBM(fabs)(a))                    \
+    X(SCALAR SIGN(REAL a), FW_MINMAX, (REAL)((a > 0) - (a < 0)))       \
+    X(SCALAR CEIL(REAL a), FW_MINMAX, LIBM(ceil)(a))                   \
+    X(SCALAR FLOOR(REAL a), FW_MINMAX, LIBM(floor)(a))                 \
+    X(SCALAR ROUND(REAL a), FW_MINMAX, LIBM(rint)(a))                  \
+    X(SCALAR POW(REAL a, REAL b), FW_SPECIAL, LIBM(pow)(a, b))
+
+#define DEFINE(head, class, result) \
+    head                            \
+    {                               \
+        TALLY(class);               \
+        return result;              \
+    }
+SCALAR_OPERATIONS(DEFINE)
+#undef DEFINE
+
+/* Functions of libm. */
+#define SPECIALS(X) \
+    X(EXP, exp)     \
+    X(LOG, log)     \
+    X(TANH, tanh)   \
+    X(ERF, erf)     \
+    X(SIN, sin)     \
+    X(COS, cos)     \
+    X(TAN, tan)     \
+    X(SINH, sinh)   \
+    X(COSH, cosh)   \
+    X(ASIN, asin)   \
+    X(ACOS, acos)   \
+    X(ATAN, atan)   \
+    X(ASINH, asinh) \
+    X(ACOSH, acosh) \
+    X(ATANH, atanh)
+#define DEFINE(name, f)    \
+    SCALAR name(REAL a)    \
+    {                      \
+        TALLY(FW_SPECIAL); \
+        return LIBM(f)(a); \
+    }
+SPECIALS(DEFINE)
+#undef DEFINE
+
+/* Data of an input or output; NULL where it is left out. */
+static inline const REAL *reals(const struct fw_run *r, unsigned i)
+{
+    const struct fw_value *v = fw_run_in(r, i);
+    return v != NULL ? v->data : NULL;
+}
+static inline REAL *reals_out(const struct fw_run *r, unsigned i)
+{
+    const struct fw_value *v = fw_run_out(r, i);
+    return v != NULL ? v->data : NULL;
+}
+static inline REAL attr_real(const struct fw_run *r, const char *name)
+{
+    return (REAL)fw_run_attr_float(r, name, 0);
+}
+/* Scratch memory for n numbers; NULL = out of memory. */
+static inline REAL *scratch_reals(const struct fw_run *r, size_t n)
+{
+    return fw_arena_array(r->scratch, n, sizeof(REAL));
+}
+static inline REAL *scratch_zeros(const struct fw_run *r, size_t n)
+{
+    REAL *p = scratch_reals(r, n);
+    if (p != NULL)
+        memset(p, 0, n * sizeof *p);
+    return p;
+}
+static inline void zero_out(const struct fw_run *r, unsigned i)
+{
+    const struct fw_value *v = fw_run_out(r, i);
+    if (v != NULL)
+        memset(v->data, 0, v->n * fw_element_bytes((enum fw_dtype)v->dtype, v->real));
+}
+static inline bool is_real(const struct fw_value *v)
+{
+    return fw_dtypes[v->dtype].class == 'f';
+}
+
+/* y += a*x over n numbers: the form in which products retire exactly 2 operations a term. */
+static inline void axpy(REAL *restrict y, REAL a, const REAL *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = MAC(y[i], a, x[i]);
+}
+
+#endif

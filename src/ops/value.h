@@ -1,0 +1,119 @@
+/* Tensors in memory, and what a kernel is called with.
+ *
+ * A kernel is the reference implementation of a row: plain C that computes the row's outputs with
+ * exactly the operations its `cost` counts. It is written once (src/ops/NAME_run.c) and compiled
+ * twice: FW_PLAIN computes in float and is what the engine falls back to; FW_COUNTED computes in
+ * double and counts every operation by class as it runs. ops/kernel.h is what they are written
+ * with.
+ *
+ * Elements of any real float type are held in the build's own float type, complex ones as two of
+ * them, integers and bools in their own width (types under 8 bits in a byte each). */
+#ifndef FW_OPS_VALUE_H
+#define FW_OPS_VALUE_H
+
+#include "ops/op.h"
+
+struct fw_hyper;
+
+struct fw_value {
+    void *data; // row-major
+    size_t n;   // elements
+    int64_t dims[FW_MAX_RANK];
+    uint8_t rank;
+    uint8_t dtype; // enum fw_dtype
+    uint8_t real;  // bytes of a float element
+    /* A sequence, or an optional (0 or 1 items): data, dims and n mean nothing. */
+    bool open;
+    struct fw_value **items; // (n_items)
+    uint32_t n_items;
+};
+
+struct fw_run {
+    struct fw_cx cx;              // the node; all its tensors have constant shapes where known
+    struct fw_value *const *in;   // (node->n_in) NULL where left out
+    struct fw_value *const *out;  // (node->n_out) NULL where left out
+    struct fw_arena *scratch;     // cleared after the node
+    unsigned part, parts;         // FW_OP_SPLIT rows do this part of the work only
+    const struct fw_hyper *hyper; // of updates
+    int64_t step;                 // of updates, from 1
+    double clip;                  // of updates that divide the gradient by it
+    uint64_t *random;             // state of fw_random()
+    /* Memory for output i of these sizes, where inference left them open. */
+    enum fw_status (*shape)(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims);
+    /* A value outside of the graph (an item of a sequence), living as long as the run of the
+     * graph. NULL = out of memory. */
+    struct fw_value *(*make)(struct fw_run *r, enum fw_dtype dtype, unsigned rank,
+                             const int64_t *dims);
+    /* Runs a body: in (body->n_inputs), ret (body->n_outputs), valid until the next graph run. */
+    enum fw_status (*body)(struct fw_run *r, struct fw_graph *body, struct fw_value *const *in,
+                           struct fw_value **ret);
+    void *executor;
+};
+
+extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
+
+size_t fw_element_bytes(enum fw_dtype dtype, size_t real); // 0: no such tensors in memory (strings)
+/* Element i as a number (the real part of a complex one); integers are exact with the _int pair. */
+double fw_value_get(const struct fw_value *v, size_t i);
+void fw_value_put(struct fw_value *v, size_t i, double x); // integers: truncated and wrapped
+int64_t fw_value_int(const struct fw_value *v, size_t i);
+void fw_value_put_int(struct fw_value *v, size_t i, int64_t x);
+/* Decodes stored contents (struct fw_data) into v, whose dtype and n are set. */
+bool fw_value_decode(struct fw_value *v, const struct fw_data *data);
+/* x as the nearest number of this float type; F32 and wider: in float32 itself. */
+double fw_round_to(enum fw_dtype dtype, double x);
+
+uint64_t fw_random(uint64_t *state);      // splitmix64
+double fw_random_unit(uint64_t *state);   // [0, 1)
+double fw_random_normal(uint64_t *state); // mean 0, deviation 1
+
+/* ---- what kernels ask of a node ---- */
+
+/* An attribute by name; the row's default where the node has none of its own. NULL: the row has
+ * none of this name. */
+const struct fw_attr *fw_run_attr(const struct fw_run *r, const char *name);
+int64_t fw_run_attr_int(const struct fw_run *r, const char *name, int64_t otherwise);
+double fw_run_attr_float(const struct fw_run *r, const char *name, double otherwise);
+static inline bool fw_run_has(const struct fw_run *r, unsigned i)
+{
+    return i < r->cx.node->n_in && r->in[i] != NULL;
+}
+static inline struct fw_value *fw_run_in(const struct fw_run *r, unsigned i)
+{
+    return i < r->cx.node->n_in ? r->in[i] : NULL;
+}
+static inline struct fw_value *fw_run_out(const struct fw_run *r, unsigned i)
+{
+    return i < r->cx.node->n_out ? r->out[i] : NULL;
+}
+/* The axis -rank..rank-1 as 0..rank-1; FW_SHAPE when it is outside. */
+enum fw_status fw_run_axis(const struct fw_run *r, int64_t axis, unsigned rank, unsigned *ret);
+/* This part's share [*from, *to) of n pieces of work. */
+void fw_run_share(const struct fw_run *r, size_t n, size_t *from, size_t *to);
+/* Elements of dims[from..to). */
+static inline size_t fw_value_span(const struct fw_value *v, unsigned from, unsigned to)
+{
+    size_t n = 1;
+    for (unsigned k = from; k < to; k++)
+        n *= (size_t)v->dims[k];
+    return n;
+}
+/* Strides of v, in elements, seen from a shape it is broadcast to (0 along what is repeated). */
+void fw_value_strides(const struct fw_value *v, unsigned rank, size_t *ret);
+
+/* Positions of a shape in row-major order, and the offsets into up to 4 tensors along the way. */
+struct fw_walk {
+    unsigned rank;
+    int64_t dims[FW_MAX_RANK];
+    int64_t at[FW_MAX_RANK];
+    unsigned n;
+    ptrdiff_t stride[4][FW_MAX_RANK];
+    ptrdiff_t offset[4];
+};
+void fw_walk_init(struct fw_walk *w, unsigned rank, const int64_t *dims);
+/* Adds a tensor with these strides (rank); its offset is w->offset[the value returned]. */
+unsigned fw_walk_add(struct fw_walk *w, const ptrdiff_t *stride, ptrdiff_t start);
+unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_value *v);
+void fw_walk_next(struct fw_walk *w);
+
+#endif
