@@ -2,6 +2,7 @@
 #include "zoo/zoo.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FW_ZOO_FAMILY(name) extern const struct fw_zoo_family fw_zoo_##name;
@@ -109,6 +110,17 @@ int64_t fw_zoo_number(struct fw_zoo *z, const char *key, int64_t min)
     else if (v > FW_ZOO_MOST)
         (void)fw_build_fail(z->b, FW_LIMIT, "%s=%.60s: at most %d", key, text, FW_ZOO_MOST);
     return fw_build_ok(z->b) ? v : min;
+}
+
+double fw_zoo_scale(struct fw_zoo *z, const char *key)
+{
+    const char *text = value_of(z, key);
+    char *end;
+    double v = strtod(text, &end);
+    if (*end == '\0' && v >= 0.01 && v <= 100)
+        return v;
+    (void)fw_build_fail(z->b, FW_USAGE, "%s=%.60s: a factor from 0.01 to 100 is wanted", key, text);
+    return 1;
 }
 
 const char *fw_zoo_text(struct fw_zoo *z, const char *key)
