@@ -189,6 +189,11 @@ FW_API enum fw_status fw_count_report(struct fw_report **ret, struct fw_net *net
 /* Peak memory of inference and of a training step (schema flopwise.memory/1). */
 FW_API enum fw_status fw_memory_report(struct fw_report **ret, struct fw_net *net,
                                        const struct fw_options *options, struct fw_error *err);
+/* The backward:forward ratio of a training step (schema flopwise.ratio/1). sweep: NULL, or values
+ * for a letter: "batch=1,2,4..1024", where A..B doubles from A on. */
+FW_API enum fw_status fw_ratio_report(struct fw_report **ret, struct fw_net *net,
+                                      const struct fw_options *options, const char *sweep,
+                                      struct fw_error *err);
 /* Two models side by side (schema flopwise.diff/1). */
 FW_API enum fw_status fw_diff_report(struct fw_report **ret, struct fw_net *a, struct fw_net *b,
                                      const struct fw_options *options, struct fw_error *err);

@@ -250,22 +250,19 @@ static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_opt
     return find_loss(o->loss != NULL ? o->loss : "auto", &ret->loss, err);
 }
 
-enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
-                            const struct fw_options *options, bool memory, struct fw_error *err)
+static enum fw_status study(struct fw_study **ret, struct fw_net *net,
+                            const struct fw_options *options, struct fw_analysis_options *how,
+                            struct fw_error *err)
 {
-    struct fw_analysis_options how = {.built = net->built,
-                                      .symbols = net->symbols,
-                                      .n_symbols = net->n_symbols,
-                                      .shapes = net->shapes,
-                                      .n_shapes = net->n_shapes,
-                                      .memory = memory,
-                                      .timeline = memory};
-    FW_TRY(resolve(options, &how, err));
+    how->built = net->built;
+    how->shapes = net->shapes;
+    how->n_shapes = net->n_shapes;
+    FW_TRY(resolve(options, how, err));
     struct fw_study *s = fw_mem_resize(net->alloc, NULL, 0, sizeof *s);
     if (s == NULL)
         return fw_fail_memory(err);
     enum fw_status status =
-        fw_analyse(&s->analysis, net->file.data, net->file.size, net->path, net->alloc, &how, err);
+        fw_analyse(&s->analysis, net->file.data, net->file.size, net->path, net->alloc, how, err);
     if (status != FW_OK) {
         fw_mem_resize(net->alloc, s, sizeof *s, 0);
         if (err != NULL && strncmp(err->message, net->path, strlen(net->path)) != 0)
@@ -276,6 +273,33 @@ enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
     net->users++;
     *ret = s;
     return FW_OK;
+}
+
+enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
+                            const struct fw_options *options, bool memory, struct fw_error *err)
+{
+    struct fw_analysis_options how = {
+        .symbols = net->symbols, .n_symbols = net->n_symbols, .memory = memory, .timeline = memory};
+    return study(ret, net, options, &how, err);
+}
+
+enum fw_status fw_study_new_with(struct fw_study **ret, struct fw_net *net,
+                                 const struct fw_options *options, const struct fw_binding *instead,
+                                 struct fw_error *err)
+{
+    size_t bytes = (net->n_symbols + 1) * sizeof(struct fw_binding);
+    struct fw_binding *symbols = fw_mem_resize(net->alloc, NULL, 0, bytes);
+    if (symbols == NULL)
+        return fw_fail_memory(err);
+    size_t n = 0;
+    symbols[n++] = *instead;
+    for (size_t i = 0; i < net->n_symbols; i++)
+        if (strcmp(net->symbols[i].name, instead->name) != 0)
+            symbols[n++] = net->symbols[i];
+    struct fw_analysis_options how = {.symbols = symbols, .n_symbols = n};
+    enum fw_status status = study(ret, net, options, &how, err);
+    fw_mem_resize(net->alloc, symbols, bytes, 0);
+    return status;
 }
 
 void fw_study_free(struct fw_study *study)

@@ -4,7 +4,7 @@
 typedef enum fw_status answer(struct fw_report **ret, struct fw_analysis *a,
                               const struct fw_asked *asked, struct fw_error *err);
 
-static struct fw_asked asked_of(const struct fw_net *net, const struct fw_options *options)
+struct fw_asked fw_asked_of(const struct fw_net *net, const struct fw_options *options)
 {
     return (struct fw_asked){options, net->symbols, net->n_symbols};
 }
@@ -36,7 +36,7 @@ static enum fw_status ask(struct fw_report **ret, struct fw_net *net,
     struct fw_study *study;
     struct fw_report *report = NULL;
     FW_TRY(fw_study_new(&study, net, o, memory, err));
-    struct fw_asked asked = asked_of(net, o);
+    struct fw_asked asked = fw_asked_of(net, o);
     enum fw_status status = how(&report, &study->analysis, &asked, err);
     return fw_study_own(status, report, study, ret);
 }
@@ -62,7 +62,7 @@ enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net,
     struct fw_study *study;
     struct fw_report *report = NULL;
     FW_TRY(fw_study_new(&study, net, o, budget->max_memory != NULL, err));
-    struct fw_asked asked = asked_of(net, o);
+    struct fw_asked asked = fw_asked_of(net, o);
     enum fw_status status = fw_answer_check(&report, &study->analysis, &asked, budget, err);
     return fw_study_own(status, report, study, ret);
 }

@@ -53,6 +53,8 @@ uint32_t fw_symbols_count(const struct fw_symbols *s); // symbols (not atoms) so
 const char *fw_symbol_name(const struct fw_symbols *s, uint32_t i);
 /* The number of a symbol by name, or UINT32_MAX. */
 uint32_t fw_symbols_find(const struct fw_symbols *s, const char *name, size_t len);
+/* The number of the symbol that d is, or UINT32_MAX where it is something else. */
+uint32_t fw_symbol_of(struct fw_symbols *s, fw_dim d);
 /* The symbol of this name, created when new. Names are [A-Za-z_][A-Za-z0-9_]*; other bytes are
  * replaced by '_' (and a leading digit is preceded by one). */
 fw_dim fw_dim_symbol(struct fw_symbols *s, const char *name, size_t len);

@@ -123,6 +123,16 @@ fw_dim fw_dim_symbol(struct fw_symbols *s, const char *name, size_t len)
     return number == FW_POLY_NONE ? fw_dim_bad() : fw_dim_of(fw_var_word(s, number));
 }
 
+uint32_t fw_symbol_of(struct fw_symbols *s, fw_dim d)
+{
+    if (fw_dim_is_const(d) || fw_dim_is_bad(d))
+        return UINT32_MAX;
+    for (uint32_t i = 0; i < fw_symbols_count(s); i++)
+        if (fw_dim_eq(fw_dim_of(fw_var_word(s, i)), d))
+            return i;
+    return UINT32_MAX;
+}
+
 static fw_dim fresh_symbol(struct fw_symbols *s, const char *stem, fw_dim upper)
 {
     char *base = clean_name(&s->scratch, stem, strlen(stem));

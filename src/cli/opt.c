@@ -30,17 +30,19 @@ const struct cli_option cli_options[] = {
      AT(options.inference)},
     {"--infer", 0, NULL, "the forward pass only", CLI_SET, CLI_TRAIN, AT(options.inference)},
     {"--optimizer", 0, "NAME", "rule of the update, sgd (default); names below", CLI_TEXT,
-     CLI_TRAIN, AT(options.optimizer)},
+     CLI_TRAIN | CLI_LEARN, AT(options.optimizer)},
     {"--precision", 0, "NAME", "sizes of numbers, fp32 (default); names below", CLI_TEXT, CLI_TRAIN,
      AT(options.precision)},
     {"--loss", 0, "NAME", "loss that is attached: auto (default), cross-entropy, squares, none",
      CLI_TEXT, CLI_TRAIN, AT(options.loss)},
     {"--freeze", 0, "PATTERN", "parameters or layers that are not trained, as in 'layer1*'",
-     CLI_LIST, CLI_TRAIN, AT(freeze)},
-    {"--input-grad", 0, NULL, "the network's input wants a gradient too", CLI_SET, CLI_TRAIN,
-     AT(options.input_grad)},
+     CLI_LIST, CLI_TRAIN | CLI_LEARN, AT(freeze)},
+    {"--input-grad", 0, NULL, "the network's input wants a gradient too", CLI_SET,
+     CLI_TRAIN | CLI_LEARN, AT(options.input_grad)},
     {"--recompute", 0, "WHAT", "what runs twice to save memory: none (default), full, a pattern",
      CLI_TEXT, CLI_TRAIN, AT(options.recompute)},
+    {"--sweep", 0, "NAME=LIST", "values for a size, as in batch=1,2,4..1024 (.. doubles)", CLI_TEXT,
+     CLI_SWEEP, AT(sweep)},
     {"--by", 0, "ROWS", "rows are layer (default), op or module", CLI_TEXT, CLI_ROWS, AT(by)},
     {"--top", 0, "N", "only the N costliest rows", CLI_TEXT, CLI_ROWS, AT(top)},
     {"--convention", 0, "NAME", "another tool's way of counting beside; names below", CLI_TEXT,
@@ -298,13 +300,14 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         printf("  %-23s  ", spelling);
         print_help(o->help);
     }
-    if (command->groups & CLI_TRAIN) {
+    if (command->groups & (CLI_TRAIN | CLI_LEARN))
         list_names("Optimizers", fw_optimizer_name);
+    if (command->groups & CLI_TRAIN)
         list_names("Precisions", fw_precision_name);
-    }
     if (command->groups & CLI_ROWS)
         list_names("Conventions", fw_convention_name);
-    printf("%s\nExample:\n  %s\n", command->groups & CLI_TRAIN ? "\n" : "", command->example);
+    printf("%s\nExample:\n  %s\n", command->groups & (CLI_TRAIN | CLI_LEARN) ? "\n" : "",
+           command->example);
     return flush(stdout, err);
 }
 

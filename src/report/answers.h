@@ -4,6 +4,7 @@
 
 #include "engine/stat.h"
 #include "report/layers.h"
+#include "study/ratio.h"
 
 /* What the reports of a model say about it. */
 struct fw_asked {
@@ -19,6 +20,18 @@ enum fw_status fw_answer_memory(struct fw_report **ret, struct fw_analysis *a,
                                 const struct fw_asked *asked, struct fw_error *err);
 enum fw_status fw_answer_diff(struct fw_report **ret, struct fw_analysis *a, struct fw_analysis *b,
                               struct fw_error *err);
+/* A curve of ratios, its limit and its formula; the report copies it. */
+struct fw_ratio_curve {
+    const char *symbol;                  // what is swept: "batch"
+    const struct fw_ratio_point *points; // (n)
+    uint32_t n;
+    const char *letter; // that grows in the limit, or NULL: there is no limit
+    struct fw_ratio_parts limit;
+    struct fw_value formula; // of the ratio, made by fw_quotient
+};
+enum fw_status fw_answer_ratio(struct fw_report **ret, struct fw_analysis *a,
+                               const struct fw_asked *asked, const struct fw_ratio_curve *curve,
+                               struct fw_error *err);
 enum fw_status fw_answer_check(struct fw_report **ret, struct fw_analysis *a,
                                const struct fw_asked *asked, const struct fw_budget *budget,
                                struct fw_error *err);
@@ -42,6 +55,9 @@ enum fw_status fw_answer_stat(struct fw_report **ret, const struct fw_counter *c
 enum fw_status fw_answer_peak(struct fw_report **ret, const struct fw_alloc *alloc, bool fresh,
                               struct fw_error *err);
 
+/* top/bottom: a number, the formula as text in the arena where letters are left, null for none. */
+struct fw_value fw_quotient(struct fw_symbols *sym, fw_count top, fw_count bottom,
+                            struct fw_arena *arena);
 /* The table "model": file, format, nodes, inputs, letters. */
 enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,
                                    const struct fw_asked *asked, struct fw_error *err);

@@ -339,32 +339,12 @@ static fw_count ratio_top(struct count *c)
     return fw_count_add(c->sym, backward, fw_cost_flop(c->sym, &p[FW_PHASE_UPDATE]));
 }
 
-/* A number, or the formula where letters are left. */
 static struct fw_value ratio(struct count *c)
 {
     if (!c->training)
         return fw_value_kind(FW_VALUE_ABSENT);
-    fw_count top = ratio_top(c);
     fw_count bottom = fw_cost_matmul_flop(c->sym, &c->phase_cost[FW_PHASE_FORWARD]);
-    if (fw_count_is(bottom, 0))
-        return fw_value_kind(FW_VALUE_NULL);
-    if (fw_count_is_const(top) && fw_count_is_const(bottom))
-        return fw_value_float((double)top.word / (double)bottom.word);
-    fw_count quotient = fw_count_div(c->sym, top, bottom);
-    struct fw_str text;
-    fw_str_init(&text, c->r->alloc);
-    if (!fw_count_is_bad(quotient)) {
-        fw_count_print(c->sym, quotient, 0, &text);
-    } else {
-        fw_str_addc(&text, '(');
-        fw_count_print(c->sym, top, 0, &text);
-        fw_str_add(&text, ")/(");
-        fw_count_print(c->sym, bottom, 0, &text);
-        fw_str_addc(&text, ')');
-    }
-    const char *kept = fw_arena_strndup(&c->r->arena, fw_str_text(&text), text.len);
-    fw_str_free(&text);
-    return fw_value_text(kept);
+    return fw_quotient(c->sym, ratio_top(c), bottom, &c->r->arena);
 }
 
 enum { N_TOTALS = 3 + (FW_N_PHASES + 1) * FW_N_MEMBERS + 1 };

@@ -157,6 +157,32 @@ enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,
     return fw_report_record(r, &head, model_columns, values, N_MODEL, err);
 }
 
+/* ---- a quotient ---- */
+
+struct fw_value fw_quotient(struct fw_symbols *sym, fw_count top, fw_count bottom,
+                            struct fw_arena *arena)
+{
+    if (fw_count_is(bottom, 0))
+        return fw_value_kind(FW_VALUE_NULL);
+    if (fw_count_is_const(top) && fw_count_is_const(bottom))
+        return fw_value_float((double)top.word / (double)bottom.word);
+    fw_count quotient = fw_count_div(sym, top, bottom);
+    struct fw_str text;
+    fw_str_init(&text, arena->alloc);
+    if (!fw_count_is_bad(quotient)) {
+        fw_count_print(sym, quotient, 0, &text);
+    } else {
+        fw_str_addc(&text, '(');
+        fw_count_print(sym, top, 0, &text);
+        fw_str_add(&text, ")/(");
+        fw_count_print(sym, bottom, 0, &text);
+        fw_str_addc(&text, ')');
+    }
+    const char *kept = fw_arena_strndup(arena, fw_str_text(&text), text.len);
+    fw_str_free(&text);
+    return fw_value_text(kept);
+}
+
 /* ---- what is missing ---- */
 
 static const struct fw_column missing_columns[] = {

@@ -30,19 +30,6 @@ static struct fw_tensor *input_at(struct binder *b, uint32_t i)
     return &b->m->graph.tensors[b->m->graph.inputs[i]];
 }
 
-/* The number of the symbol that d is, or UINT32_MAX. */
-static uint32_t lone_symbol(struct fw_symbols *s, fw_dim d)
-{
-    if (fw_dim_is_const(d) || fw_dim_is_bad(d))
-        return UINT32_MAX;
-    for (uint32_t i = 0; i < fw_symbols_count(s); i++) {
-        const char *name = fw_symbol_name(s, i);
-        if (fw_dim_eq(fw_dim_symbol(s, name, strlen(name)), d))
-            return i;
-    }
-    return UINT32_MAX;
-}
-
 static enum fw_status parse_dim(struct binder *b, const char *what, const char *text, size_t len,
                                 fw_dim *ret)
 {
@@ -100,7 +87,7 @@ static uint32_t find_alias(struct binder *b, const char *const *names, unsigned 
     for (uint32_t i = 0; i < b->m->graph.n_inputs; i++) {
         const struct fw_tensor *t = input_at(b, i);
         if (t->rank != FW_RANK_UNKNOWN && t->rank > place) {
-            uint32_t s = lone_symbol(b->m->sym, t->dims[place]);
+            uint32_t s = fw_symbol_of(b->m->sym, t->dims[place]);
             if (s != UINT32_MAX)
                 return s;
         }
@@ -115,7 +102,7 @@ static enum fw_status set_dims(struct binder *b, struct fw_tensor *t, const fw_d
 }
 
 /* Every input begins with 1: the file was exported for one example. */
-static enum fw_status set_leading_one(struct binder *b, const char *name, fw_dim value)
+static bool has_leading_one(struct binder *b)
 {
     const struct fw_graph *g = &b->m->graph;
     bool all = g->n_inputs > 0;
@@ -123,9 +110,12 @@ static enum fw_status set_leading_one(struct binder *b, const char *name, fw_dim
         const struct fw_tensor *t = input_at(b, i);
         all &= t->rank != FW_RANK_UNKNOWN && t->rank > 0 && fw_dim_is(t->dims[0], 1);
     }
-    if (!all)
-        return fail_unknown(b, name);
-    for (uint32_t i = 0; i < g->n_inputs; i++) {
+    return all;
+}
+
+static enum fw_status set_leading_one(struct binder *b, fw_dim value)
+{
+    for (uint32_t i = 0; i < b->m->graph.n_inputs; i++) {
         struct fw_tensor *t = input_at(b, i);
         fw_dim dims[FW_MAX_RANK];
         memcpy(dims, t->dims, t->rank * sizeof *dims);
@@ -143,11 +133,11 @@ static enum fw_status bind_symbol(struct binder *b, const struct fw_binding *bin
     uint32_t symbol = fw_symbols_find(b->m->sym, name, strlen(name));
     if (symbol == UINT32_MAX && (batch || seq))
         symbol = find_alias(b, batch ? batch_names : seq_names, batch ? 0 : 1);
+    if (symbol == UINT32_MAX && !(batch && has_leading_one(b)))
+        return fail_unknown(b, name);
     fw_dim value;
     FW_TRY(parse_dim(b, name, binding->value, strlen(binding->value), &value));
-    if (symbol != UINT32_MAX)
-        return note(b, symbol, value);
-    return batch ? set_leading_one(b, name, value) : fail_unknown(b, name);
+    return symbol != UINT32_MAX ? note(b, symbol, value) : set_leading_one(b, value);
 }
 
 static struct fw_tensor *find_input(struct binder *b, const char *name)
@@ -213,7 +203,7 @@ static enum fw_status bind_shape(struct binder *b, const struct fw_binding *bind
                "input '%s' has %u dimensions, '%s' has %u", t->name ? t->name : "", t->rank,
                binding->value, rank);
     for (unsigned i = 0; t->rank != FW_RANK_UNKNOWN && i < rank; i++) {
-        uint32_t symbol = lone_symbol(b->m->sym, t->dims[i]);
+        uint32_t symbol = fw_symbol_of(b->m->sym, t->dims[i]);
         if (symbol != UINT32_MAX && !fw_dim_eq(t->dims[i], dims[i]))
             FW_TRY(note(b, symbol, dims[i]));
     }
