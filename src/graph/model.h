@@ -31,6 +31,7 @@ struct fw_model {
     /* Limits and overrides for readers. */
     uint32_t max_nodes; // nodes of all graphs together
     uint32_t max_depth; // nesting of bodies and functions
+    bool bare;          // readers of descriptions leave the model's head out
 };
 
 /* Where the list of weight files is filled (formats/weights.h); NULL = out of memory. */

@@ -65,6 +65,13 @@ struct fw_grad;
 enum fw_build { FW_PLAIN, FW_COUNTED, FW_N_BUILDS };
 struct fw_run;
 typedef enum fw_status fw_kernel(struct fw_run *r);
+/* Elements per sequence of a batch: so many for each token, of at most the last `window` tokens
+ * where that is not 0, and a fixed number. */
+struct fw_cache {
+    fw_count per_token;
+    int64_t window;
+    fw_count fixed;
+};
 
 enum fw_op_flag {
     FW_OP_VIEW = 1,          // output 0 is input 0's storage under another shape: no work, no bytes
@@ -118,6 +125,11 @@ struct fw_op {
     /* The reference kernel in both builds, FW_RUN(name). Without one a node of this row cannot be
      * executed, unless it is a view, where there is nothing to do. */
     fw_kernel *run[FW_N_BUILDS];
+    /* Of attention: the cost over the pairs alone that its causal mask, window or chunks leave;
+     * NULL: all that it counts is needed. */
+    void (*needed)(struct fw_cx *c, struct fw_cost *cost);
+    /* What decoding token by token keeps from one to the next; NULL: nothing. */
+    void (*cache)(struct fw_cx *c, struct fw_cache *ret);
 };
 
 /* ---- writing a row ----

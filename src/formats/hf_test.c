@@ -1,0 +1,95 @@
+/* Every family against transformers' own modules: tests/hf/expected.tsv, made by tools/hf. */
+#include "base/file.h"
+#include "study/analysis.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct fw_binding small[] = {{"batch", "2"}, {"seq", "8"}};
+
+/* Reads and trains text, which ends in a line break; fails where anything is missing. */
+static fw_count params_of(const char *text, size_t n)
+{
+    struct fw_analysis a;
+    struct fw_error err;
+    const struct fw_analysis_options options = {.symbols = small,
+                                                .n_symbols = 2,
+                                                .loss = FW_LOSS_AUTO,
+                                                .optimizer = fw_optimizer_find("sgd"),
+                                                .precision = fw_precision_find("fp32")};
+    if (fw_analyse(&a, text, n, "config.json", &fw_alloc_default, &options, &err) != FW_OK)
+        fail_msg("%s: %.*s", err.message, (int)n, text);
+    if (a.totals.n_missing > 0)
+        fail_msg("%s is missing: %.*s", a.totals.missing[0].op, (int)n, text);
+    fw_count params = a.totals.params;
+    fw_analysis_clear(&a);
+    return params;
+}
+
+static void each_line(const char *path, void (*check)(const char *line, size_t n))
+{
+    struct fw_file file;
+    struct fw_error err;
+    assert_int_equal(fw_file_open(&file, path, 0, &fw_alloc_default, &err), FW_OK);
+    const char *p = (const char *)file.data;
+    const char *end = p + file.size;
+    while (p < end) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        assert_non_null(stop);
+        check(p, (size_t)(stop - p));
+        p = stop + 1;
+    }
+    fw_file_close(&file);
+}
+
+static void check_params(const char *line, size_t n)
+{
+    char *json;
+    int64_t want = strtoll(line, &json, 10);
+    fw_count found = params_of(json, n - (size_t)(json - line));
+    if (!fw_count_is(found, want))
+        fail_msg("%lld parameters are wanted, found %lld: %.*s", (long long)want,
+                 (long long)found.word, (int)n, line);
+}
+
+void test_hf__parameters_as_transformers_has_them(void **state)
+{
+    (void)state;
+    each_line(FW_TOP "/tests/hf/expected.tsv", check_params);
+}
+
+static void wrong(const char *json, enum fw_status want, const char *message)
+{
+    struct fw_analysis a;
+    struct fw_error err;
+    const struct fw_analysis_options options = {.optimizer = fw_optimizer_find("sgd"),
+                                                .precision = fw_precision_find("fp32")};
+    enum fw_status status =
+        fw_analyse(&a, json, strlen(json), "t", &fw_alloc_default, &options, &err);
+    assert_int_equal(status, want);
+    if (strstr(err.message, message) == NULL)
+        fail_msg("'%s' is wanted in: %s", message, err.message);
+}
+
+void test_hf__errors_name_the_key(void **state)
+{
+    (void)state;
+    wrong("{\"model_type\": \"qwen4\"}", FW_UNSUPPORTED, "the nearest: ");
+    wrong("{\"architectures\": [\"X\"]}", FW_FORMAT, "'model_type' is missing");
+    wrong("{\"model_type\": \"llama\", \"hidden_size\": \"x\"}", FW_FORMAT, "'hidden_size'");
+    wrong("{\"model_type\": \"llama\", \"hidden_size\": -4}", FW_FORMAT, "'hidden_size'");
+    wrong("{\"model_type\": \"llama\", \"num_key_value_heads\": 5}", FW_FORMAT,
+          "'num_attention_heads': a multiple of 'num_key_value_heads'");
+    wrong("{\"model_type\": \"llama\", \"hidden_act\": \"loud\"}", FW_FORMAT, "'hidden_act'");
+    wrong("{\"model_type\": \"gpt2\", \"n_embd\": 64, \"hidden_size\": 32}", FW_FORMAT,
+          "another under 'n_embd'");
+    wrong("{\"model_type\": \"gemma2\", \"layer_types\": [\"full_attention\"]}", FW_FORMAT,
+          "'layer_types'");
+    wrong("{\"model_type\": \"llama\", \"architectures\": [\"LlamaForSpeech\"]}", FW_UNSUPPORTED,
+          "'architectures'");
+}

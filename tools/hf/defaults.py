@@ -1,0 +1,81 @@
+"""Writes data/hf_defaults.tsv: what the configuration classes of transformers say where a
+config.json is silent.
+
+Usage: python tools/hf/defaults.py >data/hf_defaults.tsv   (see docs/adding-a-family.md)
+
+One line per model_type: the type, a tab, a JSON object. "@" holds the class's other names of its
+keys, "#" the types of its parts. Left out: null, and keys that change neither a shape nor a cost.
+"""
+import dataclasses
+import json
+
+import old_torch  # noqa: F401  (first)
+from cases import CASES, PARTS
+from transformers import PreTrainedConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+COMMON = {f.name for f in dataclasses.fields(PreTrainedConfig)} - {
+    "tie_word_embeddings", "is_encoder_decoder", "is_decoder", "add_cross_attention"}
+IDLE = ("token", "initializer", "init_", "use_cache", "rope_", "theta", "_eps", "epsilon", "loss",
+        "jitter", "output_", "seq_aux", "spec_augment", "mask_time", "mask_feature_", "ctc_",
+        "median", "suppress", "label", "train", "pretraining")
+WANTED = ("num_experts_per_tok", "time_step_rank", "type_vocab_size", "qk_rope_head_dim",
+          "mask_feature_size", "use_mask_token", "tokens_per_image")
+
+
+def matters(key, value):
+    if value is None or isinstance(value, dict):
+        return False
+    if key == "is_encoder_decoder" and not value:
+        return False
+    if key in WANTED:
+        return True
+    if key in COMMON or any(part in key for part in IDLE):
+        return False
+    if isinstance(value, float):
+        return any(part in key for part in ("drop", "ratio", "factor", "expand"))
+    return isinstance(value, (int, str, bool, list, tuple))
+
+
+def defaults(cls):
+    found = {}
+    for f in dataclasses.fields(cls):
+        value = f.default
+        if value is dataclasses.MISSING and f.default_factory is not dataclasses.MISSING:
+            value = f.default_factory()
+        if value is not dataclasses.MISSING and matters(f.name, value):
+            found[f.name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def parts(cls):
+    """Names of the parts and their types."""
+    try:
+        values = vars(cls()).items()
+    except Exception:  # a class that cannot do without arguments
+        return {}
+    return {k: v.model_type for k, v in values
+            if isinstance(v, PreTrainedConfig) and v.model_type in CONFIG_MAPPING}
+
+
+def main():
+    todo = [t for t in list(CASES) + PARTS if t in CONFIG_MAPPING]
+    lines = {}
+    while todo:
+        kind = todo.pop()
+        if kind in lines:
+            continue
+        cls = CONFIG_MAPPING[kind]
+        entry = defaults(cls)
+        if getattr(cls, "attribute_map", None):
+            entry["@"] = dict(cls.attribute_map)
+        inner = parts(cls)
+        if inner:
+            entry["#"] = inner
+        todo += inner.values()
+        lines[kind] = entry
+    for kind in sorted(lines):
+        print(kind + "\t" + json.dumps(lines[kind], separators=(",", ":")))
+
+
+main()
