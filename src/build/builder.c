@@ -355,11 +355,17 @@ int fw_parameter(struct fw_builder *b, const char *name, int rank, const int64_t
                : -1;
 }
 
+int fw_build_constant(struct fw_builder *b, const char *name, enum fw_dtype dtype, unsigned rank,
+                      const int64_t *dims)
+{
+    return fw_build_ok(b) ? new_tensor(b, &b->m->graph, stored_name(b, name), FW_KIND_CONSTANT,
+                                       dtype, rank, dims)
+                          : -1;
+}
+
 int fw_constant(struct fw_builder *b, const char *name, int rank, const int64_t *dims)
 {
-    return fw_build_ok(b)
-               ? fw_build_stored(b, stored_name(b, name), FW_KIND_CONSTANT, (unsigned)rank, dims)
-               : -1;
+    return fw_build_constant(b, name, FW_F32, (unsigned)rank, dims);
 }
 
 int fw_number(struct fw_builder *b, double v)

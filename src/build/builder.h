@@ -66,6 +66,9 @@ const char *fw_build_part(struct fw_builder *b, const char *layer, const char *p
 /* A stored tensor under a complete name, float32. */
 int fw_build_stored(struct fw_builder *b, const char *name, enum fw_kind kind, unsigned rank,
                     const int64_t *dims);
+/* A given tensor of any type, as fw_constant. */
+int fw_build_constant(struct fw_builder *b, const char *name, enum fw_dtype dtype, unsigned rank,
+                      const int64_t *dims);
 
 /* ---- nodes (node.c) ---- */
 

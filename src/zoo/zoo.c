@@ -20,11 +20,20 @@ enum { MAX_NETS = 255, MAX_TEXT = 1024 };
 
 /* ---- names ---- */
 
-static const struct fw_zoo_net *find(const char *name)
+/* "vit_b_16" is "vit-b-16" too: both spellings are in use. */
+static bool same_name(const char *a, const char *b)
+{
+    for (; *a != '\0' || *b != '\0'; a++, b++)
+        if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_')))
+            return false;
+    return true;
+}
+
+const struct fw_zoo_net *fw_zoo_find(const char *name)
 {
     for (unsigned f = 0; f < fw_n_zoo_families; f++)
         for (unsigned i = 0; i < fw_zoo_families[f]->n; i++)
-            if (strcmp(fw_zoo_families[f]->nets[i].name, name) == 0)
+            if (same_name(fw_zoo_families[f]->nets[i].name, name))
                 return &fw_zoo_families[f]->nets[i];
     return NULL;
 }
@@ -158,7 +167,7 @@ static enum fw_status read_spec(struct fw_zoo *z, char *text, fw_zoo_guess *gues
     char *rest = text;
     const char *name = next_part(&rest);
     bool given[FW_ZOO_MAX_KEYS] = {false};
-    z->net = find(name);
+    z->net = fw_zoo_find(name);
     if (z->net == NULL)
         return fail_name(name, guess, err);
     z->variant = z->net->variant;

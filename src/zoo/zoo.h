@@ -66,6 +66,8 @@ const char *fw_zoo_text(struct fw_zoo *z, const char *key);
 
 /* ---- for everybody else ---- */
 
+/* NULL: there is no such network. */
+const struct fw_zoo_net *fw_zoo_find(const char *name);
 /* spec: "NAME" or "NAME,key=value,...". model: fresh from fw_model_init. Errors: FW_USAGE for an
  * unknown name or key (naming the nearest) or a value that is none, FW_SHAPE, FW_LIMIT, FW_MEMORY.
  */

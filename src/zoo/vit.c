@@ -1,0 +1,304 @@
+/* Transformers of images with the layers and names of torchvision: ViT and Swin; and ConvNeXt,
+ * which has their layout without attention. */
+#include "zoo/vision.h"
+
+#include <stdio.h>
+
+/* ---- ViT ---- */
+
+struct vit {
+    int64_t patch, layers, heads, width, inner;
+};
+static const struct vit b_16 = {16, 12, 12, 768, 3072}, b_32 = {32, 12, 12, 768, 3072},
+                        l_16 = {16, 24, 16, 1024, 4096}, l_32 = {32, 24, 16, 1024, 4096},
+                        h_14 = {14, 32, 16, 1280, 5120};
+
+/* Two linear layers with gelu between, named as torchvision's sequence of five. */
+static int feed_forward(struct fw_builder *b, int x, int64_t inner)
+{
+    int64_t width = fw_size_of(b, x, -1);
+    fw_enter(b, "mlp");
+    x = fw_activation(b, fw_linear(b, x, "0", inner, 1), "gelu");
+    x = fw_linear(b, x, "3", width, 1);
+    fw_leave(b);
+    return x;
+}
+
+static int vit_layer(struct fw_builder *b, int x, const struct vit *v)
+{
+    int y = fw_layer_norm(b, x, "ln_1", 1);
+    fw_enter(b, "self_attention");
+    int q = fw_split(b, fw_linear(b, y, "in_proj", 3 * v->width, 1), 2, 3, NULL);
+    y = fw_attention(b, q, q + 1, q + 2, v->heads, v->heads, 0, 0);
+    y = fw_linear(b, y, "out_proj", v->width, 1);
+    fw_leave(b);
+    x = fw_add(b, y, x);
+    return fw_add(b, x, feed_forward(b, fw_layer_norm(b, x, "ln_2", 1), v->inner));
+}
+
+/* (batch, width, h, w) to (batch, h*w, width), behind a learnt token for the class. */
+static int patches(struct fw_zoo *z, const struct vit *v)
+{
+    static const int64_t perm[3] = {0, 2, 1};
+    struct fw_builder *b = z->b;
+    int x = fw_conv2d(b, fw_zoo_image(z), "conv_proj", v->width, v->patch, v->patch, 0);
+    int64_t side = fw_size_of(b, x, 2);
+    int64_t dims[3] = {fw_size_of(b, x, 0), v->width, fw_size_times(b, side, side)};
+    x = fw_transpose(b, fw_reshape(b, x, 3, dims), perm);
+    int64_t one[3] = {1, 1, v->width};
+    int64_t all[3] = {dims[0], 1, v->width};
+    int in[2] = {fw_parameter(b, "class_token", 3, one), fw_sizes(b, 3, all)};
+    int joined[2] = {fw_node(b, "", "Expand", NULL, NULL, in, 2, 1), x};
+    return fw_concat(b, joined, 2, 1);
+}
+
+static void vit(struct fw_zoo *z)
+{
+    const struct vit *v = z->variant;
+    struct fw_builder *b = z->b;
+    int x = patches(z, v);
+    int64_t dims[3] = {1, fw_size_of(b, x, 1), v->width};
+    int64_t first[2] = {fw_size_of(b, x, 0), v->width};
+    fw_enter(b, "encoder");
+    x = fw_add(b, x, fw_parameter(b, "pos_embedding", 3, dims));
+    for (int64_t i = 0; i < v->layers; i++) {
+        fw_enter_number(b, "layers.encoder_layer_", i);
+        x = vit_layer(b, x, v);
+        fw_leave(b);
+    }
+    x = fw_layer_norm(b, x, "ln", 1);
+    fw_leave(b);
+    x = fw_reshape(b, fw_slice(b, x, 1, 0, 1), 2, first);
+    fw_output(b, fw_linear(b, x, "heads.head", fw_zoo_size(z, "classes"), 1));
+}
+
+/* ---- Swin ---- */
+
+enum { WINDOW = 7 };
+struct swin {
+    int64_t width;
+    int layers[4], heads[4];
+};
+static const struct swin swin_t = {96, {2, 2, 6, 2}, {3, 6, 12, 24}},
+                         swin_s = {96, {2, 2, 18, 2}, {3, 6, 12, 24}},
+                         swin_b = {128, {2, 2, 18, 2}, {4, 8, 16, 32}};
+
+/* Turns an axis by n places: what falls off one end comes in at the other. */
+static int roll(struct fw_builder *b, int x, int axis, int64_t n)
+{
+    int64_t size = fw_size_of(b, x, axis);
+    int64_t cut = n < 0 ? -n : size - n;
+    int parts[2] = {fw_slice(b, x, axis, cut, size), fw_slice(b, x, axis, 0, cut)};
+    return fw_concat(b, parts, 2, axis);
+}
+
+/* (batch, h, w, c) to (batch*windows, 49, c), or back. */
+static int cut(struct fw_builder *b, int x, const int64_t *image, bool back)
+{
+    static const int64_t perm[6] = {0, 1, 3, 2, 4, 5};
+    int64_t rows = fw_size_over(b, image[1], WINDOW);
+    int64_t columns = fw_size_over(b, image[2], WINDOW);
+    int64_t windows = fw_size_times(b, image[0], fw_size_times(b, rows, columns));
+    int64_t apart[6] = {image[0], rows, WINDOW, columns, WINDOW, image[3]};
+    int64_t joined[6] = {image[0], rows, columns, WINDOW, WINDOW, image[3]};
+    int64_t flat[3] = {windows, WINDOW * WINDOW, image[3]};
+    if (back)
+        return fw_reshape(b, fw_transpose(b, fw_reshape(b, x, 6, joined), perm), 4, image);
+    return fw_reshape(b, fw_transpose(b, fw_reshape(b, x, 6, apart), perm), 3, flat);
+}
+
+/* A learnt bias for each head and each distance of two places in a window: (1, heads, 49, 49). */
+static int distances(struct fw_builder *b, int64_t heads)
+{
+    static const int64_t perm[3] = {2, 0, 1};
+    int64_t entries[2] = {(2 * WINDOW - 1) * (2 * WINDOW - 1), heads};
+    int64_t pairs = WINDOW * WINDOW * WINDOW * WINDOW;
+    int64_t dims[3] = {WINDOW * WINDOW, WINDOW * WINDOW, heads};
+    int64_t four[4] = {1, heads, WINDOW * WINDOW, WINDOW * WINDOW};
+    int in[2] = {fw_parameter(b, "relative_position_bias_table", 2, entries),
+                 fw_build_constant(b, "relative_position_index", FW_I64, 1, &pairs)};
+    int x = fw_node(b, "", "Gather", NULL, NULL, in, 2, 1);
+    return fw_reshape(b, fw_transpose(b, fw_reshape(b, x, 3, dims), perm), 4, four);
+}
+
+/* (windows, 49, width) to (windows, heads, 49, head). */
+static int heads_of(struct fw_builder *b, int x, int64_t heads, const int64_t *perm)
+{
+    int64_t width = fw_size_of(b, x, 2);
+    int64_t dims[4] = {fw_size_of(b, x, 0), WINDOW * WINDOW, heads, width / heads};
+    return fw_transpose(b, fw_reshape(b, x, 4, dims), perm);
+}
+
+/* Where windows were turned, places that were no neighbours must not meet: a mask per window. */
+static int masked(struct fw_builder *b, int scores, const int64_t *image, int64_t heads)
+{
+    int64_t windows = fw_size_over(b, image[1], WINDOW) * fw_size_over(b, image[2], WINDOW);
+    int64_t five[5] = {image[0], windows, heads, WINDOW * WINDOW, WINDOW * WINDOW};
+    int64_t mask[5] = {1, windows, 1, WINDOW * WINDOW, WINDOW * WINDOW};
+    int64_t four[4] = {fw_size_times(b, image[0], windows), heads, five[3], five[4]};
+    int x = fw_add(b, fw_reshape(b, scores, 5, five), fw_constant(b, "mask", 5, mask));
+    return fw_reshape(b, x, 4, four);
+}
+
+static int window_attention(struct fw_builder *b, int x, const int64_t *image, int64_t heads,
+                            bool turned)
+{
+    static const int64_t rows[4] = {0, 2, 1, 3}, columns[4] = {0, 2, 3, 1};
+    int64_t width = image[3];
+    int q = fw_split(b, fw_linear(b, x, "qkv", 3 * width, 1), 2, 3, NULL);
+    int k = heads_of(b, q + 1, heads, columns);
+    int v = heads_of(b, q + 2, heads, rows);
+    q = fw_mul(b, heads_of(b, q, heads, rows), fw_number(b, 0.1767766952966369)); // 1/sqrt(32)
+    int s = fw_add(b, fw_matmul(b, q, k), distances(b, heads));
+    if (turned)
+        s = masked(b, s, image, heads);
+    int64_t flat[3] = {fw_size_of(b, x, 0), WINDOW * WINDOW, width};
+    x = fw_transpose(b, fw_matmul(b, fw_softmax(b, s, -1), v), rows);
+    return fw_linear(b, fw_reshape(b, x, 3, flat), "proj", width, 1);
+}
+
+static int shifted(struct fw_builder *b, int x, int64_t heads, bool turned)
+{
+    int64_t image[4];
+    for (int k = 0; k < 4; k++)
+        image[k] = fw_size_of(b, x, k);
+    turned = turned && image[1] > WINDOW;
+    fw_enter(b, "attn");
+    if (turned)
+        x = roll(b, roll(b, x, 1, -(WINDOW / 2)), 2, -(WINDOW / 2));
+    x = window_attention(b, cut(b, x, image, false), image, heads, turned);
+    x = cut(b, x, image, true);
+    if (turned)
+        x = roll(b, roll(b, x, 1, WINDOW / 2), 2, WINDOW / 2);
+    fw_leave(b);
+    return x;
+}
+
+static int swin_layer(struct fw_builder *b, int x, int64_t heads, bool turned)
+{
+    int64_t width = fw_size_of(b, x, -1);
+    x = fw_add(b, x, shifted(b, fw_layer_norm(b, x, "norm1", 1), heads, turned));
+    return fw_add(b, x, feed_forward(b, fw_layer_norm(b, x, "norm2", 1), 4 * width));
+}
+
+/* Four neighbours become one place of twice the width. */
+static int merge(struct fw_builder *b, int x)
+{
+    int64_t width = fw_size_of(b, x, 3);
+    int parts[4];
+    for (int k = 0; k < 4; k++) {
+        int64_t from[2] = {k & 1, k >> 1};
+        int64_t to[2] = {fw_size_of(b, x, 1), fw_size_of(b, x, 2)};
+        static const int64_t axes[2] = {1, 2}, steps[2] = {2, 2};
+        int in[5] = {x, fw_sizes(b, 2, from), fw_sizes(b, 2, to), fw_sizes(b, 2, axes),
+                     fw_sizes(b, 2, steps)};
+        parts[k] = fw_node(b, "", "Slice", NULL, NULL, in, 5, 1);
+    }
+    x = fw_layer_norm(b, fw_concat(b, parts, 4, 3), "norm", 1);
+    return fw_linear(b, x, "reduction", 2 * width, 0);
+}
+
+static const int64_t to_last[4] = {0, 2, 3, 1}, to_first[4] = {0, 3, 1, 2};
+
+static void swin(struct fw_zoo *z)
+{
+    const struct swin *v = z->variant;
+    struct fw_builder *b = z->b;
+    int64_t side = fw_zoo_number(z, "size", 1);
+    int64_t place = 1;
+    if (fw_builder_ok(b) && side % (4 * 8 * WINDOW) != 0)
+        (void)fw_build_fail(b, FW_SHAPE, "size: a multiple of %d is wanted", 4 * 8 * WINDOW);
+    int x = fw_conv2d(b, fw_zoo_image(z), "features.0.0", v->width, 4, 4, 0);
+    x = fw_layer_norm(b, fw_transpose(b, x, to_last), "features.0.2", 1);
+    for (int stage = 0; stage < 4; stage++) {
+        fw_enter_number(b, "features.", place++);
+        for (int i = 0; i < v->layers[stage] && fw_builder_ok(b); i++) {
+            fw_enter_number(b, "", i);
+            x = swin_layer(b, x, v->heads[stage], i % 2 != 0);
+            fw_leave(b);
+        }
+        fw_leave(b);
+        if (stage == 3)
+            break;
+        fw_enter_number(b, "features.", place++);
+        x = merge(b, x);
+        fw_leave(b);
+    }
+    x = fw_transpose(b, fw_layer_norm(b, x, "norm", 1), to_first);
+    fw_zoo_classify(z, x, "head", 0);
+}
+
+/* ---- ConvNeXt ---- */
+
+struct convnext {
+    int64_t width;
+    int layers[4];
+};
+static const struct convnext next_t = {96, {3, 3, 9, 3}}, next_s = {96, {3, 3, 27, 3}},
+                             next_b = {128, {3, 3, 27, 3}}, next_l = {192, {3, 3, 27, 3}};
+
+/* Normalisation over the channels of each place of an image. */
+static int image_norm(struct fw_builder *b, int x, const char *name)
+{
+    return fw_transpose(b, fw_layer_norm(b, fw_transpose(b, x, to_last), name, 1), to_first);
+}
+
+static int next_block(struct fw_builder *b, int x)
+{
+    int64_t width = fw_size_of(b, x, 1);
+    int64_t scale[3] = {width, 1, 1};
+    struct fw_window_spec deep = fw_zoo_window(7, 1, width);
+    deep.no_bias = 0;
+    fw_enter(b, "block");
+    int y = fw_transpose(b, fw_conv(b, x, "0", width, &deep), to_last);
+    y = fw_linear(b, fw_layer_norm(b, y, "2", 1), "3", 4 * width, 1);
+    y = fw_linear(b, fw_activation(b, y, "gelu"), "5", width, 1);
+    y = fw_transpose(b, y, to_first);
+    fw_leave(b);
+    return fw_add(b, fw_mul(b, fw_parameter(b, "layer_scale", 3, scale), y), x);
+}
+
+static void convnext(struct fw_zoo *z)
+{
+    const struct convnext *v = z->variant;
+    struct fw_builder *b = z->b;
+    int x = fw_conv2d(b, fw_zoo_image(z), "features.0.0", v->width, 4, 4, 0);
+    x = image_norm(b, x, "features.0.1");
+    for (int stage = 0; stage < 4; stage++) {
+        if (stage > 0) {
+            fw_enter_number(b, "features.", 2 * stage);
+            x = fw_conv2d(b, image_norm(b, x, "0"), "1", v->width << stage, 2, 2, 0);
+            fw_leave(b);
+        }
+        fw_enter_number(b, "features.", 2 * stage + 1);
+        for (int i = 0; i < v->layers[stage]; i++) {
+            fw_enter_number(b, "", i);
+            x = next_block(b, x);
+            fw_leave(b);
+        }
+        fw_leave(b);
+    }
+    x = image_norm(b, fw_global_average_pool(b, x), "classifier.0");
+    fw_output(b, fw_linear(b, fw_flatten(b, x), "classifier.2", fw_zoo_size(z, "classes"), 1));
+}
+
+FW_ZOO_IMAGE_KEYS(keys, "224");
+#define NET(name, what, function, variant)               \
+    {                                                    \
+        name, what, function, variant, FW_ZOO_KEYS(keys) \
+    }
+static const struct fw_zoo_net nets[] = {
+    NET("vit-b-16", "vision transformer, base, patches of 16", vit, &b_16),
+    NET("vit-b-32", "vision transformer, base, patches of 32", vit, &b_32),
+    NET("vit-l-16", "vision transformer, large, patches of 16", vit, &l_16),
+    NET("vit-l-32", "vision transformer, large, patches of 32", vit, &l_32),
+    NET("vit-h-14", "vision transformer, huge, patches of 14", vit, &h_14),
+    NET("swin-t", "Swin transformer, tiny", swin, &swin_t),
+    NET("swin-s", "Swin transformer, small", swin, &swin_s),
+    NET("swin-b", "Swin transformer, base", swin, &swin_b),
+    NET("convnext-tiny", "ConvNeXt, tiny", convnext, &next_t),
+    NET("convnext-small", "ConvNeXt, small", convnext, &next_s),
+    NET("convnext-base", "ConvNeXt, base", convnext, &next_b),
+    NET("convnext-large", "ConvNeXt, large", convnext, &next_l),
+};
+const struct fw_zoo_family fw_zoo_vit = {nets, sizeof nets / sizeof *nets};
