@@ -9,6 +9,7 @@
 #include "base/sum.h"
 #include "ops/op.h"
 #include "passes/infer.h"
+#include "passes/places.h"
 #include "passes/trials.h"
 
 #include <string.h>
@@ -33,11 +34,12 @@ struct fullest {
 
 enum part { ACTIVATION, TEMPORARY, FIXED };
 
-struct slot {       // of a tensor
-    fw_count bytes; // of an open root
-    uint32_t root;  // FW_NONE until it is made
-    uint32_t last;  // last reader; of a root: of all that share it
-    uint8_t part;   // enum part, of a root
+struct slot {             // of a tensor
+    fw_count bytes;       // of an open root
+    uint32_t root;        // FW_NONE until it is made
+    uint32_t last;        // last reader; of a root: of all that share it
+    uint32_t from, until; // of a root: first and last node while it is alive
+    uint8_t part;         // enum part, of a root
 };
 
 struct body_size { // what a body needs while it runs
@@ -66,7 +68,8 @@ struct plan {
     struct fullest fullest;
     struct moment best[FW_N_TRIALS];
     unsigned n_best;
-    fw_i128 most; // bytes at best[0], before the first letter
+    fw_i128 most;  // bytes at best[0], before the first letter
+    uint32_t step; // node that runs
     bool complete;
     bool failed; // memory ran out inside a helper
 };
@@ -199,6 +202,8 @@ static void open_root(struct plan *p, uint32_t t, enum part part)
     if (slot->part == FIXED)
         return;
     slot->bytes = tensor_bytes(p, tensor);
+    slot->from = p->step;
+    slot->until = UINT32_MAX;
     change(p, slot->part, slot->bytes, 1);
 }
 
@@ -251,6 +256,7 @@ static void close_root(struct plan *p, uint32_t t, uint32_t id)
     if (r == FW_NONE || p->slots[r].last != id || p->slots[r].part == FIXED)
         return;
     change(p, p->slots[r].part, p->slots[r].bytes, -1);
+    p->slots[r].until = id;
     p->slots[r].last = NEVER; // closed: not again for a second port of the same node
 }
 
@@ -429,11 +435,13 @@ static enum fw_status walk(struct plan *p, fw_count *live, struct fw_error *err)
     for (uint32_t i = 0; i < g->n_tensors; i++)
         p->slots[i] = (struct slot){.root = FW_NONE, .last = NEVER};
     find_last_readers(p);
+    p->step = 0;
     open_first(p);
     if (g->training)
         place_gradients(p);
     for (uint32_t id = 0; id < g->n_nodes; id++) {
         enum fw_status status = FW_OK;
+        p->step = id;
         if (!(g->nodes[id].flags & FW_NODE_SHAPE))
             status = step(p, id, live, err);
         else if (live != NULL)
@@ -446,6 +454,12 @@ static enum fw_status walk(struct plan *p, fw_count *live, struct fw_error *err)
     return FW_OK;
 }
 
+/* Stored, and nobody reads it. */
+static bool is_unused(const struct plan *p, uint32_t t)
+{
+    return p->slots[t].last == NEVER && p->g->tensors[t].producer == FW_NONE;
+}
+
 /* Tensors that are there all the time. */
 static void add_fixed(struct plan *p, struct fw_memory *ret)
 {
@@ -453,8 +467,8 @@ static void add_fixed(struct plan *p, struct fw_memory *ret)
     unsigned master = g->training && p->precision != NULL ? p->precision->master_bits : 0;
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         const struct fw_tensor *t = &g->tensors[i];
-        if (!is_fixed(t) || (p->slots[i].last == NEVER && t->producer == FW_NONE))
-            continue; // stored, and nobody reads it
+        if (!is_fixed(t) || is_unused(p, i))
+            continue;
         fw_count bytes = tensor_bytes(p, t);
         fw_count *sum = t->kind == FW_KIND_GRADIENT ? &ret->gradient_bytes
                         : t->kind == FW_KIND_STATE  ? &ret->optimizer_bytes
@@ -494,6 +508,25 @@ static void finish(struct plan *p, struct fw_memory *ret)
     ret->complete = p->complete;
 }
 
+static enum fw_status find_places(struct plan *p, struct fw_memory *ret, struct fw_error *err)
+{
+    const struct fw_graph *g = p->g;
+    struct fw_storage *all = fw_arena_array(g->arena, g->n_tensors + 1u, sizeof *all);
+    if (all == NULL)
+        return fw_fail_memory(err);
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        const struct slot *slot = &p->slots[i];
+        bool fixed = slot->part == FIXED;
+        all[i] = (struct fw_storage){.root = slot->root, .fixed = fixed};
+        if (slot->root != i || (fixed && is_unused(p, i)))
+            continue;
+        all[i].bytes = fixed ? tensor_bytes(p, &g->tensors[i]) : slot->bytes;
+        all[i].first = slot->from;
+        all[i].last = slot->until < g->n_nodes ? slot->until : g->n_nodes;
+    }
+    return fw_places_find(g, all, &ret->places, err);
+}
+
 static enum fw_status plan_walks(struct plan *p, fw_count *live, struct fw_error *err)
 {
     FW_TRY(fw_trials_init(&p->trials, p->g, err));
@@ -525,6 +558,9 @@ static enum fw_status plan_graph(struct fw_graph *g, const struct fw_precision *
     enum fw_status status = plan_walks(&p, live, err);
     if (status == FW_OK)
         finish(&p, ret);
+    bool open = p.symbolic || !p.complete || g->outer != NULL || fw_graph_may_hold_bodies(g);
+    if (status == FW_OK && live != NULL && !open)
+        status = find_places(&p, ret, err);
     fw_sum_free(&p.now[0]);
     fw_sum_free(&p.now[1]);
     fw_trials_free(&p.trials);

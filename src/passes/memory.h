@@ -11,6 +11,22 @@
  * temporaries are what backward nodes make, and what a body of control flow needs while it runs.
  * Views share their input's storage, and a node writes over an input where its row allows it and
  * nobody reads that input later. */
+struct fw_place {
+    uint64_t bytes;
+    uint64_t offset; // in the block of what is always there, or of what comes and goes
+    uint32_t root;   // tensor whose storage it shares (itself); FW_NONE: it has none
+    bool fixed;      // there all the time
+};
+
+/* Where every tensor stands. Only of graphs without open sizes and bodies. */
+struct fw_places {
+    const struct fw_place *at; // (n_tensors) bytes, offset, fixed of a root hold for what shares it
+    uint32_t n_tensors;
+    uint64_t fixed_bytes;
+    uint64_t moving_bytes;       // size of the block, as packed
+    uint64_t moving_bound_bytes; // most bytes of it alive at once: no packing can be smaller
+};
+
 struct fw_memory {
     fw_count peak_bytes;
     fw_count weight_bytes;     // parameters, buffers and other stored tensors that are used
@@ -23,9 +39,11 @@ struct fw_memory {
     const fw_count *live;      // (n_nodes) bytes alive while each node runs, or NULL; bad where the
                                // formula would have very many letters
     uint32_t n_nodes;
+    const struct fw_places *places; // with the timeline; NULL: sizes are open
 };
 
-/* with_timeline: also fills live (in the arena of the graph). Errors: FW_MEMORY, FW_LIMIT. */
+/* with_timeline: also fills live and places (in the arena of the graph). Errors: FW_MEMORY,
+ * FW_LIMIT. */
 enum fw_status fw_plan_memory(struct fw_graph *g, const struct fw_precision *precision,
                               bool with_timeline, struct fw_memory *ret, struct fw_error *err);
 

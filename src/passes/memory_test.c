@@ -142,3 +142,30 @@ void test_memory__many_letters(void **state)
     assert_false(fw_count_is_bad(mem.peak_bytes));
     fw_model_clear(&m);
 }
+
+/* The block in which everything has its place is as large as what is alive at once. */
+void test_memory__places(void **state)
+{
+    (void)state;
+    struct fw_model m;
+    struct fw_memory mem;
+    chain_make(&m, 5, "4", "100");
+    struct fw_train_options how = {.loss = FW_LOSS_SQUARES, .optimizer = fw_optimizer_find("sgd")};
+    assert_int_equal(fw_train(&m.graph, &how, NULL), FW_OK);
+    assert_int_equal(fw_plan_memory(&m.graph, NULL, true, &mem, NULL), FW_OK);
+    const struct fw_places *p = mem.places;
+    assert_non_null(p);
+    assert_int_equal(p->fixed_bytes, 2 * 5 * 40000);
+    assert_int_equal(p->moving_bytes, p->moving_bound_bytes);
+    assert_true(mem.peak_bytes.word == (fw_i128)(p->fixed_bytes + p->moving_bytes));
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        const struct fw_place *at = &p->at[i];
+        if (at->root == i)
+            assert_true(at->offset + at->bytes <= (at->fixed ? p->fixed_bytes : p->moving_bytes));
+    }
+    fw_model_clear(&m);
+    chain_make(&m, 5, "n", "100");
+    assert_int_equal(fw_plan_memory(&m.graph, NULL, true, &mem, NULL), FW_OK);
+    assert_null(mem.places); // a letter is left
+    fw_model_clear(&m);
+}

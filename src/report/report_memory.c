@@ -117,6 +117,10 @@ static enum fw_status add_timeline(struct memory *m)
 static const struct fw_column inference_columns[] = {
     {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"planned_bytes", "as laid out",
+     "size of the block in which every storage has its place; more "
+     "than the peak where no tighter packing was found",
+     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"activation_peak_bytes", "activations at the peak", "inputs and results that are alive then",
@@ -125,12 +129,21 @@ static const struct fw_column inference_columns[] = {
      FW_VIEW_TABLE},
 };
 
+static struct fw_value planned(const struct fw_memory *p)
+{
+    if (p->places == NULL)
+        return fw_value_kind(FW_VALUE_NULL);
+    return fw_value_count(
+        fw_count_int((fw_i128)p->places->fixed_bytes + (fw_i128)p->places->moving_bytes));
+}
+
 static enum fw_status add_inference(struct memory *m)
 {
     const struct fw_memory *p = &m->a->inference;
     fw_count live = fw_count_add(m->a->model.sym, p->activation_bytes, p->temporary_bytes);
-    struct fw_value values[] = {fw_value_count(p->peak_bytes), fw_value_count(p->weight_bytes),
-                                fw_value_count(live), fw_value_text(name_of(m, p->peak_node))};
+    struct fw_value values[] = {fw_value_count(p->peak_bytes), planned(p),
+                                fw_value_count(p->weight_bytes), fw_value_count(live),
+                                fw_value_text(name_of(m, p->peak_node))};
     if (m->a->model.no_network != NULL)
         values[3] = fw_value_kind(FW_VALUE_NULL); // nothing runs
     static const struct fw_table head = {.key = "inference", .title = "Inference"};
@@ -141,6 +154,10 @@ static enum fw_status add_inference(struct memory *m)
 static const struct fw_column training_columns[] = {
     {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"planned_bytes", "as laid out",
+     "size of the block in which every storage has its place; more "
+     "than the peak where no tighter packing was found",
+     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"gradient_bytes", "gradients", "gradients of parameters", FW_UNIT_BYTES,
@@ -164,6 +181,7 @@ static enum fw_status add_training(struct memory *m)
         return FW_OK;
     const struct fw_memory *p = &m->a->training;
     struct fw_value values[] = {fw_value_count(p->peak_bytes),
+                                planned(p),
                                 fw_value_count(p->weight_bytes),
                                 fw_value_count(p->gradient_bytes),
                                 fw_value_count(p->optimizer_bytes),
