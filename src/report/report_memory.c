@@ -144,8 +144,8 @@ static enum fw_status add_inference(struct memory *m)
     struct fw_value values[] = {fw_value_count(p->peak_bytes), planned(p),
                                 fw_value_count(p->weight_bytes), fw_value_count(live),
                                 fw_value_text(name_of(m, p->peak_node))};
-    if (m->a->model.no_network != NULL)
-        values[3] = fw_value_kind(FW_VALUE_NULL); // nothing runs
+    if (m->a->model.no_network != NULL) // nothing runs
+        values[1] = values[4] = fw_value_kind(FW_VALUE_NULL);
     static const struct fw_table head = {.key = "inference", .title = "Inference"};
     return fw_report_record(m->r, &head, inference_columns, values, sizeof values / sizeof *values,
                             m->err);
