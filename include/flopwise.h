@@ -245,6 +245,11 @@ FW_API enum fw_status fw_stat_report(struct fw_report **ret, struct fw_counter *
  * earlier call left in the user's cache. */
 FW_API enum fw_status fw_peak_report(struct fw_report **ret, int fresh, struct fw_error *err);
 
+/* The table of optimizers, or the page of one: its rule, its state, its cost per parameter (schema
+ * flopwise.optimizer/1). */
+FW_API enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
+                                          struct fw_error *err);
+
 /* FW_OK, FW_CHECK_FAILED for a budget that was exceeded, FW_UNSUPPORTED for an answer that is only
  * a lower bound because something is missing. */
 FW_API enum fw_status fw_report_status(const struct fw_report *report);

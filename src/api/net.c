@@ -174,9 +174,8 @@ struct fw_options fw_options_default(void)
 
 enum { MAX_NAMES = 63 };
 
-/* A name that is not in a list: which one was meant, or all there are. */
-static enum fw_status unknown(const char *what, const char *name, const char *(*name_at)(size_t i),
-                              struct fw_error *err)
+enum fw_status fw_name_unknown(const char *what, const char *name, const char *(*name_at)(size_t i),
+                               struct fw_error *err)
 {
     const char *names[MAX_NAMES + 1];
     size_t n = 0;
@@ -221,7 +220,7 @@ static enum fw_status find_loss(const char *name, enum fw_loss *ret, struct fw_e
             *ret = losses[i].loss;
             return FW_OK;
         }
-    return unknown("loss", name, fw_loss_name, err);
+    return fw_name_unknown("loss", name, fw_loss_name, err);
 }
 
 static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_options *ret,
@@ -231,16 +230,16 @@ static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_opt
     const char *precision = o->precision != NULL ? o->precision : "fp32";
     ret->optimizer = fw_optimizer_find(optimizer);
     if (ret->optimizer == NULL)
-        return unknown("optimizer", optimizer, fw_optimizer_name, err);
+        return fw_name_unknown("optimizer", optimizer, fw_optimizer_name, err);
     ret->precision = fw_precision_find(precision);
     if (ret->precision == NULL)
-        return unknown("precision", precision, fw_precision_name, err);
+        return fw_name_unknown("precision", precision, fw_precision_name, err);
     if (o->convention != NULL) {
         size_t i = 0;
         while (fw_convention_name(i) != NULL && strcmp(fw_convention_name(i), o->convention) != 0)
             i++;
         if (fw_convention_name(i) == NULL)
-            return unknown("convention", o->convention, fw_convention_name, err);
+            return fw_name_unknown("convention", o->convention, fw_convention_name, err);
     }
     ret->freeze = o->freeze;
     ret->n_freeze = o->n_freeze;

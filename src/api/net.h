@@ -41,4 +41,8 @@ struct fw_asked fw_asked_of(const struct fw_net *net, const struct fw_options *o
 enum fw_status fw_study_own(enum fw_status status, struct fw_report *report, struct fw_study *study,
                             struct fw_report **ret);
 
+/* FW_USAGE: a name that is not in a list; the message says which was meant, or all there are. */
+enum fw_status fw_name_unknown(const char *what, const char *name, const char *(*name_at)(size_t i),
+                               struct fw_error *err);
+
 #endif

@@ -81,32 +81,35 @@ static const struct fw_update_term soap_terms[] = {
       "v = mu*v + g; w -= lr*(g + mu*v)", "Nesterov 1983; Sutskever et al. 2013",                  \
       .states = v_state, .hyper = {0.01, 0.9, 0, 0, 0})                                            \
     X(ADAGRAD, "adagrad", "UpdateAdagrad", 1, 3, 2, 1, 1, 0, 0,                                    \
-      "s += g*g; w -= lr*g/(sqrt(s) + eps)", "Duchi et al. 2011", .states = s_state,               \
+      "s += g^2; w -= lr*g/(sqrt(s) + eps)", "Duchi et al. 2011", .states = s_state,               \
       .hyper = {0.01, 0, 0, 1e-10, 0})                                                             \
     X(RMSPROP, "rmsprop", "UpdateRmsprop", 1, 3, 4, 1, 1, 0, 0,                                    \
-      "s = rho*s + (1-rho)*(g*g); w -= lr*g/(sqrt(s) + eps)", "Tieleman and Hinton 2012",          \
+      "s = rho*s + (1-rho)*g^2; w -= lr*g/(sqrt(s) + eps)", "Tieleman and Hinton 2012",            \
       .states = s_state, .hyper = {0.01, 0.99, 0, 1e-8, 0})                                        \
     X(ADADELTA, "adadelta", "UpdateAdadelta", 2, 5, 8, 1, 2, 0, 0,                                 \
-      "s = rho*s + (1-rho)*(g*g); d = sqrt(u + eps)/sqrt(s + eps)*g; u = rho*u "                   \
-      "+ (1-rho)*(d*d); w -= lr*d",                                                                \
+      "s = rho*s + (1-rho)*g^2; d = sqrt(u + eps)/sqrt(s + eps)*g; u = rho*u "                     \
+      "+ (1-rho)*d^2; w -= lr*d",                                                                  \
       "Zeiler 2012, arXiv 1212.5701", .states = su_states, .hyper = {1, 0.9, 0, 1e-6, 0})          \
     X(ADAM, "adam", "UpdateAdam", 2, 4, 7, 1, 1, 0, 0,                                             \
-      "m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*(g*g); w -= step*m/(sqrt(v)*k + "                    \
-      "eps)",                                                                                      \
+      "m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2; w -= step*m/(sqrt(v)*k + "                      \
+      "eps); step = lr/(1-b1^t), k = 1/sqrt(1-b2^t)",                                              \
       KINGMA, .states = mv_states, ADAM_HYPER)                                                     \
     X(ADAM_LITERAL, "adam-literal", "UpdateAdamLiteral", 2, 6, 6, 3, 1, 0, 2,                      \
-      "m, v as adam; m' = m/(1-b1^t); v' = v/(1-b2^t); w -= lr*m'/(sqrt(v') + "                    \
-      "eps)",                                                                                      \
+      "m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2; m' = m/(1-b1^t); v' = "                         \
+      "v/(1-b2^t); w -= lr*m'/(sqrt(v') + eps)",                                                   \
       KINGMA, .states = mv_states, ADAM_HYPER)                                                     \
-    X(ADAMW, "adamw", "UpdateAdamw", 2, 4, 8, 1, 1, 0, 0, "adam, then w scaled by 1 - lr*decay",   \
+    X(ADAMW, "adamw", "UpdateAdamw", 2, 4, 8, 1, 1, 0, 0,                                          \
+      "w = (1 - lr*decay)*w; m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2; w -= "                    \
+      "step*m/(sqrt(v)*k + eps); step = lr/(1-b1^t), k = 1/sqrt(1-b2^t)",                          \
       "Loshchilov and Hutter 2019, arXiv 1711.05101", .states = mv_states,                         \
       .hyper = {1e-3, 0.9, 0.999, 1e-8, 0.01})                                                     \
     X(AMSGRAD, "amsgrad", "UpdateAmsgrad", 3, 4, 7, 1, 1, 1, 0,                                    \
-      "m, v as adam; x = max(x, v); w -= step*m/(sqrt(x)*k + eps)",                                \
+      "m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g^2; vmax = max(vmax, v); w -= "                     \
+      "step*m/(sqrt(vmax)*k + eps); step = lr/(1-b1^t), k = 1/sqrt(1-b2^t)",                       \
       "Reddi et al. 2018, arXiv 1904.09237", .states = mvx_states, ADAM_HYPER)                     \
     X(ADAFACTOR, "adafactor", "UpdateAdafactor", 2, 6, 5, 1, 1, 0, 0,                              \
-      "q = g*g + eps; r = b*r + (1-b)*rows(q); c = b*c + (1-b)*columns(q); u = "                   \
-      "g/sqrt(r*c/sum(r)); w -= lr*max(eps2, rms(w))*u/max(1, rms(u))",                            \
+      "q = g^2 + eps; r = b*r + (1-b)*rows(q); c = b*c + (1-b)*columns(q); u "                     \
+      "= g/sqrt(r*c/sum(r)); w -= lr*max(eps2, rms(w))*u/max(1, rms(u))",                          \
       SHAZEER, .states = rc_states, .overwrites_gradient = true, TERMS(adafactor_terms),           \
       .once = {0, 0, 1, 5, 2, 2, 0}, .plain = &fw_optimizers[ADAFACTOR_PLAIN],                     \
       .hyper = {0.01, 0, 0, 1e-30, 0},                                                             \
@@ -115,8 +118,9 @@ static const struct fw_update_term soap_terms[] = {
       "w -= lr*sign(b1*m + (1-b1)*g); m = b2*m + (1-b2)*g", "Chen et al. 2023, arXiv 2302.06675",  \
       .states = m_state, .hyper = {1e-4, 0.9, 0.99, 0, 0})                                         \
     X(LAMB, "lamb", "UpdateLamb", 2, 7, 9, 4, 1, 0, 0,                                             \
-      "g' = g/clip; m, v of g' and m', v' as adam-literal; u = m'/(sqrt(v') + "                    \
-      "eps) + decay*w; w -= lr*|w|/|u|*u",                                                         \
+      "g' = g/clip; m = b1*m + (1-b1)*g'; v = b2*v + (1-b2)*g'^2; m' = "                           \
+      "m/(1-b1^t); v' = v/(1-b2^t); u = m'/(sqrt(v') + eps) + decay*w; w -= "                      \
+      "lr*|w|/|u|*u",                                                                              \
       "You et al. 2020, arXiv 1904.00962; operations as in NVIDIA Apex", .states = mv_states,      \
       .overwrites_gradient = true, .once = {0, 0, 1, 1, 2, 1, 0},                                  \
       .hyper = {1e-3, 0.9, 0.999, 1e-6, 0.01},                                                     \
@@ -132,33 +136,36 @@ static const struct fw_update_term soap_terms[] = {
       .hyper = {1e-3, 0.965, 0.99, 1e-12, 0.1},                                                    \
       .note = "h is estimated by one more backward pass every 10 steps, which is not counted")     \
     X(MUON, "muon", "UpdateMuon", 1, 4, 10, 0, 0, 0, 0,                                            \
-      "v = mu*v + g; X = g + mu*v; X = X/|X|; 5 times: A = X*X^T, X = a*X + "                      \
-      "(b*A + c*A*A)*X; w -= lr*X",                                                                \
+      "v = mu*v + g; X = g + mu*v; X = X/|X|; A = X*X^T, X = a*X + (b*A + "                        \
+      "c*A*A)*X, \"5 times\"; w -= lr*X",                                                          \
       "Jordan et al. 2024, kellerjordan.github.io/posts/muon", .states = v_state, .by_side = true, \
       TERMS(muon_terms), .once = {0, 1, 0, 1, 1, 0, 0}, .plain = &fw_optimizers[ADAMW],            \
       .hyper = {0.02, 0.95, 0, 1e-7, 0},                                                           \
       .note = "m the longer, n the shorter side; vectors are updated by adamw")                    \
     X(SHAMPOO, "shampoo", "UpdateShampoo", 2, 1, 1, 0, 0, 0, 0,                                    \
-      "L += g*g^T; R += g^T*g; w -= lr*L^(-1/4)*g*R^(-1/4), the roots by 20 "                      \
-      "coupled Newton iterations",                                                                 \
+      "L += g*g^T; R += g^T*g; w -= lr*L^(-1/4)*g*R^(-1/4)",                                       \
       "Gupta et al. 2018, arXiv 1802.09568; roots: Anil et al. 2020, arXiv 2002.09018",            \
       .states = lr_states, TERMS(shampoo_terms), .once = {0, 0, 0, 2, 2, 0, 2},                    \
       .plain = &fw_optimizers[ADAGRAD], .hyper = {0.1, 0, 0, 1e-4, 0},                             \
-      .note = "the roots are taken at every step (implementations: every 10 to 100 steps); "       \
-              "vectors are updated by adagrad")                                                    \
+      .note = "roots at every step (implementations: every 10 to 100), by 20 coupled "             \
+              "Newton iterations; vectors are updated by adagrad")                                 \
     X(SOAP, "soap", "UpdateSoap", 6, 4, 9, 1, 1, 0, 0,                                             \
-      "L = b*L + (1-b)*g*g^T; R = b*R + (1-b)*g^T*g; adam on P^T*g*Q, its step "                   \
-      "turned back; P = orthonormal(L*P), Q = orthonormal(R*Q)",                                   \
+      "L = b2*L + (1-b2)*g*g^T; R = b2*R + (1-b2)*g^T*g; g' = P^T*g*Q; m = "                       \
+      "b1*m + (1-b1)*g; v = b2*v + (1-b2)*g'^2; m' = P^T*m*Q; w -= "                               \
+      "P*(step*m'/(sqrt(v)*k + eps))*Q^T; P = orthonormal(L*P), Q = "                              \
+      "orthonormal(R*Q)",                                                                          \
       "Vyas et al. 2024, arXiv 2409.11321", .states = soap_states, TERMS(soap_terms),              \
       .plain = &fw_optimizers[ADAM], .hyper = {3e-3, 0.95, 0.95, 1e-8, 0},                         \
       .note = "P and Q are renewed at every step (implementations: every 10th); vectors are "      \
               "updated by adam")                                                                   \
     X(ADAM8BIT, "adam8bit", "UpdateAdam8bit", 4, 4, 9, 3, 1, 19, 0,                                \
-      "adam; m and v are one byte each, from a table, scaled by the largest of "                   \
-      "256 values",                                                                                \
-      "Dettmers et al. 2022, arXiv 2110.02861", .states = code_states, ADAM_HYPER)                 \
+      "m = b1*decode(m) + (1-b1)*g; v = b2*decode(v) + (1-b2)*g^2; w -= "                          \
+      "step*m/(sqrt(v)*k + eps); m = encode(m), v = encode(v)",                                    \
+      "Dettmers et al. 2022, arXiv 2110.02861", .states = code_states, ADAM_HYPER,                 \
+      .note = "m and v are one byte each, from a table, scaled by the largest of 256 "             \
+              "values; step and k as in adam")                                                     \
     X(ADAFACTOR_PLAIN, "adafactor of a vector", "UpdateAdafactorVector", 1, 5, 6, 1, 1, 0, 0,      \
-      "v = b*v + (1-b)*(g*g + eps); u = g/sqrt(v); w -= lr*max(eps2, "                             \
+      "v = b*v + (1-b)*(g^2 + eps); u = g/sqrt(v); w -= lr*max(eps2, "                             \
       "rms(w))*u/max(1, rms(u))",                                                                  \
       SHAZEER, .states = v_state, .overwrites_gradient = true, .once = {0, 0, 1, 4, 2, 2, 0},      \
       .hyper = {0.01, 0, 0, 1e-30, 0})

@@ -43,6 +43,9 @@ enum fw_status fw_answer_formats(struct fw_report **ret, const struct fw_alloc *
                                  struct fw_error *err);
 enum fw_status fw_answer_zoo(struct fw_report **ret, const char *pattern,
                              const struct fw_alloc *alloc, struct fw_error *err);
+/* o NULL: the list of all. */
+enum fw_status fw_answer_optimizer(struct fw_report **ret, const struct fw_optimizer *o,
+                                   const struct fw_alloc *alloc, struct fw_error *err);
 enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
                                const struct fw_alloc *alloc, struct fw_error *err);
 

@@ -199,17 +199,6 @@ static const struct fw_column columns[] = {
     {"table", "table", "key of the table that stands here", FW_UNIT_NONE, 0},
 };
 
-struct blocks {
-    struct fw_table table;
-    const struct fw_value *values; // (n_rows, n_columns)
-};
-
-static struct fw_value cell(const struct fw_table *t, uint32_t row, uint32_t column)
-{
-    const struct blocks *b = t->ctx;
-    return b->values[(size_t)row * t->n_columns + column];
-}
-
 static const char *latex_of(struct fw_document *d, const struct fw_math *math)
 {
     struct fw_str s;
@@ -220,28 +209,23 @@ static const char *latex_of(struct fw_document *d, const struct fw_math *math)
 
 static enum fw_status add_blocks(struct fw_document *d, struct fw_report *r, struct fw_error *err)
 {
+    static const struct fw_table head = {.key = "blocks", .flags = FW_TABLE_JSON_ONLY};
     static const char *const kinds[] = {"heading", "paragraph", "item", "formula", "table"};
     enum { N = sizeof columns / sizeof *columns };
-    struct blocks *b = fw_arena_zalloc(d->arena, sizeof *b);
-    struct fw_value *v = fw_arena_array(d->arena, (size_t)d->n_blocks * N + 1, sizeof *v);
-    if (b == NULL || v == NULL)
-        return fw_fail_memory(err);
-    b->values = v;
-    for (const struct fw_block *k = d->first; k != NULL; k = k->next, v += N) {
+    struct fw_value *values = fw_arena_array(d->arena, (size_t)d->n_blocks * N + 1, sizeof *values);
+    struct fw_value *v = values;
+    for (const struct fw_block *k = d->first; k != NULL && v != NULL; k = k->next, v += N) {
         v[0] = fw_value_text(kinds[k->kind]);
         v[1] = fw_value_text(k->kind == FW_BLOCK_TABLE ? k->table->title : k->text);
         v[2] = fw_value_text(k->math != NULL ? latex_of(d, k->math) : NULL);
         v[3] = fw_value_text(k->table != NULL ? k->table->key : NULL);
     }
-    b->table = (struct fw_table){.key = "blocks",
-                                 .columns = columns,
-                                 .n_columns = N,
-                                 .n_rows = d->n_blocks,
-                                 .flags = FW_TABLE_JSON_ONLY,
-                                 .ctx = b,
-                                 .cell = cell};
-    fw_report_add(r, &b->table);
-    return d->no_memory ? fw_fail_memory(err) : FW_OK;
+    const struct fw_table *t =
+        values != NULL ? fw_rows_new(r, &head, columns, N, values, d->n_blocks) : NULL;
+    if (t == NULL || d->no_memory)
+        return fw_fail_memory(err);
+    fw_report_add(r, t);
+    return FW_OK;
 }
 
 enum fw_status fw_document_end(struct fw_document *d, struct fw_report *r, struct fw_error *err)

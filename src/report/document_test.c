@@ -80,7 +80,7 @@ static const char *written(const char *format)
 void test_document__text(void **state)
 {
     (void)state;
-    static const char want[] = "Why it holds\n------------\n\n"
+    static const char want[] = "test\n====\n\nWhy it holds\n------------\n\n"
                                "Layer /conv_1''<x> has n = 1,234,567 weights, and this line\n"
                                "is long enough that it must be broken somewhere.\n\n"
                                "* one x^2\n* two\n\n"

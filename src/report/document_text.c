@@ -37,17 +37,17 @@ static void flatten(struct page *p, const char *text)
             fw_str_addn(&p->text, s.text, s.len);
 }
 
-static void put_heading(struct page *p, const struct fw_block *b)
+static void put_heading(struct page *p, const char *text, unsigned level)
 {
     struct fw_str *out = &p->o->text;
-    flatten(p, b->text);
+    flatten(p, text);
     fw_str_add(out, p->style->color ? "\033[1m" : "");
     fw_str_add(out, fw_str_text(&p->text));
     fw_str_add(out, p->style->color ? "\033[0m\n" : "\n");
-    if (b->level > 1 || p->style->color)
+    if (level > 1 || p->style->color)
         return;
     for (size_t n = fw_text_columns(fw_str_text(&p->text), p->text.len); n > 0; n--)
-        fw_str_addc(out, '-');
+        fw_str_addc(out, level == 0 ? '=' : '-');
     fw_str_addc(out, '\n');
 }
 
@@ -103,7 +103,7 @@ static enum fw_status put_block(struct page *p, const struct fw_block *b, struct
 {
     switch (b->kind) {
     case FW_BLOCK_HEADING:
-        put_heading(p, b);
+        put_heading(p, b->text, b->level);
         break;
     case FW_BLOCK_PARAGRAPH:
         put_text(p, b->text, 0, "");
@@ -129,10 +129,11 @@ enum fw_status fw_document_text(const struct fw_report *r, const struct fw_style
     fw_arena_init(&p.arena, r->alloc);
     fw_str_init(&p.text, r->alloc);
     fw_str_init(&p.aligned, r->alloc);
+    put_heading(&p, r->title, 0);
     for (const struct fw_block *b = r->document->first; b != NULL && status == FW_OK; b = b->next) {
         bool in_list = b->kind == FW_BLOCK_ITEM && b->level > 0;
         bool spaced = b->kind == FW_BLOCK_TABLE && b->table->title != NULL; // brings its own blank
-        if (b != r->document->first && !in_list && !spaced)
+        if (!in_list && !spaced)
             fw_str_addc(&o->text, '\n');
         status = put_block(&p, b, err);
         fw_out_pass(o);

@@ -214,10 +214,18 @@ static struct fw_math *parse_range(struct parser *s, struct fw_math *call)
     return m;
 }
 
+static bool is_range(const struct parser *s)
+{
+    const char *p = s->p;
+    while (p < s->end && isalnum((unsigned char)*p))
+        p++;
+    return p < s->end && *p == '=';
+}
+
 static struct fw_math *parse_call(struct parser *s, struct fw_math *function)
 {
     s->p++;
-    if (fw_math_is(function, "sum") || fw_math_is(function, "prod"))
+    if ((fw_math_is(function, "sum") || fw_math_is(function, "prod")) && is_range(s))
         return parse_range(s, function);
     struct fw_math *last = parse_sum(s);
     struct fw_math *m = join(s, FW_MATH_CALL, function->text, function->len, function, last);

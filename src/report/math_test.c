@@ -96,8 +96,8 @@ void test_math__no_formula(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "",   "a +",  "(a",  "a b",         "f(a,", "|a", "\"open", "sum(k, x)", "a_",
-        "a^", "a = ", "a; ", "sum(k=1..n)", "* a",  "a)", "1..2",   "prod(1, x)"};
+        "",   "a +",  "(a",  "a b",         "f(a,", "|a", "\"open", "sum(k=1, x)", "a_",
+        "a^", "a = ", "a; ", "sum(k=1..n)", "* a",  "a)", "1..2",   "prod(k=1..2"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_memory_equal(show(wrong[i], ASCII), "bad: ", 5);
     char deep[512];

@@ -85,8 +85,9 @@ static const struct fence fences[] = {
      {"\xe2\x8c\x89", ")", " \\rceil", "<mo>&#8969;</mo></mrow>"}},
 };
 
-static const struct fence group = {
-    "", {"(", "(", "(", "<mrow><mo>(</mo>"}, {")", ")", ")", "<mo>)</mo></mrow>"}};
+static const struct fence group = {"",
+                                   {"(", "(", "(", "<mrow><mo stretchy=\"false\">(</mo>"},
+                                   {")", ")", ")", "<mo stretchy=\"false\">)</mo></mrow>"}};
 static const struct fence tall_group = {
     "", {"(", "(", "\\left(", "<mrow><mo>(</mo>"}, {")", ")", "\\right)", "<mo>)</mo></mrow>"}};
 static const struct fence norm = {"",
@@ -354,7 +355,7 @@ static void write_call(struct writer *w, const struct fw_math *m)
         write_fence(w, f, bare(fw_math_nth(m, 1)));
         return;
     }
-    if (fw_math_is(m, "sum") || fw_math_is(m, "prod")) {
+    if (fw_math_nth(m, 4) != NULL && (fw_math_is(m, "sum") || fw_math_is(m, "prod"))) {
         write_range(w, m);
         return;
     }

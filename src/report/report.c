@@ -40,24 +40,32 @@ static struct fw_value record_cell(const struct fw_table *t, uint32_t row, uint3
     return record->values[row * t->n_columns + column];
 }
 
-const struct fw_table *fw_record_new(struct fw_report *r, const struct fw_table *head,
-                                     const struct fw_column *columns, const struct fw_value *values,
-                                     uint32_t n)
+const struct fw_table *fw_rows_new(struct fw_report *r, const struct fw_table *head,
+                                   const struct fw_column *columns, uint32_t n_columns,
+                                   const struct fw_value *values, uint32_t n_rows)
 {
     struct fw_record *record = fw_arena_alloc(&r->arena, sizeof *record);
     if (record == NULL)
         return NULL;
     record->table = *head;
-    record->values = fw_arena_copy(&r->arena, values, n * sizeof *values);
+    record->values = fw_arena_copy(&r->arena, values, (size_t)n_rows * n_columns * sizeof *values);
     if (record->values == NULL)
         return NULL;
-    record->table.flags |= FW_TABLE_RECORD;
     record->table.columns = columns;
-    record->table.n_columns = n;
-    record->table.n_rows = 1;
+    record->table.n_columns = n_columns;
+    record->table.n_rows = n_rows;
     record->table.ctx = record;
     record->table.cell = record_cell;
     return &record->table;
+}
+
+const struct fw_table *fw_record_new(struct fw_report *r, const struct fw_table *head,
+                                     const struct fw_column *columns, const struct fw_value *values,
+                                     uint32_t n)
+{
+    struct fw_table record = *head;
+    record.flags |= FW_TABLE_RECORD;
+    return fw_rows_new(r, &record, columns, n, values, 1);
 }
 
 enum fw_status fw_report_record(struct fw_report *r, const struct fw_table *head,

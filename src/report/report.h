@@ -56,12 +56,16 @@ struct fw_report *fw_report_new(const struct fw_alloc *alloc, const char *schema
 /* Appends a table. */
 void fw_report_add(struct fw_report *r, const struct fw_table *t);
 
-/* A record made of values at hand: columns and values are arrays of n that outlive the report or
- * stand in its arena. */
+/* A table made of values at hand, which are copied; columns outlive the report. */
 struct fw_record {
     struct fw_table table;
-    const struct fw_value *values; // (n)
+    const struct fw_value *values; // (n_rows, n_columns)
 };
+/* Not yet in the report. NULL = out of memory. */
+const struct fw_table *fw_rows_new(struct fw_report *r, const struct fw_table *head,
+                                   const struct fw_column *columns, uint32_t n_columns,
+                                   const struct fw_value *values, uint32_t n_rows);
+/* A record, put into the report. */
 enum fw_status fw_report_record(struct fw_report *r, const struct fw_table *head,
                                 const struct fw_column *columns, const struct fw_value *values,
                                 uint32_t n, struct fw_error *err);
