@@ -1,9 +1,14 @@
 /* The backward:forward ratio: which analyses a curve needs, and its points.
  *
  * A model is analysed as asked, and once more with the letter that is swept left open, unless it is
- * open already: all points and the limit come from that formula. */
+ * open already: all points and the limit come from that formula. A key of a built-in network
+ * changes the network: there each point is another one. */
 #include "api/net.h"
 #include "study/sweep.h"
+#include "zoo/zoo.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 #include <string.h>
 
@@ -44,15 +49,21 @@ static enum fw_status check_sweep(struct asker *k)
     for (size_t i = 0; i < k->net->n_symbols; i++)
         FW_REQUIRE(strcmp(k->net->symbols[i].name, k->sweep.name) != 0, k->err, FW_USAGE,
                    "'%s' is swept and given a value as well", k->sweep.name);
-    for (uint32_t i = 0; i < k->sweep.n; i++)
-        FW_REQUIRE(k->sweep.values[i] > 0, k->err, FW_USAGE,
-                   "sweep of '%s': sizes from 1 on are wanted, found 0", k->sweep.name);
     return FW_OK;
+}
+
+/* The sweep is over a key of a built-in network and not over one of its letters. */
+static bool sweeps_key(struct asker *k)
+{
+    const struct fw_symbols *sym = k->plain->analysis.model.sym;
+    const char *name = k->sweep.name;
+    return k->net->built != NULL && strncmp(k->net->path, "zoo:", 4) == 0 &&
+           fw_symbols_find(sym, name, strlen(name)) == UINT32_MAX &&
+           fw_zoo_has_key(k->net->path + 4, name, &k->arena);
 }
 
 static enum fw_status analyse(struct asker *k, const char *name)
 {
-    FW_TRY(fw_study_new(&k->plain, k->net, k->options, false, k->err));
     struct fw_symbols *sym = k->plain->analysis.model.sym;
     if (fw_symbols_find(sym, name, strlen(name)) != UINT32_MAX) {
         k->open = k->plain;
@@ -72,6 +83,17 @@ static enum fw_status analyse(struct asker *k, const char *name)
 
 /* ---- points ---- */
 
+/* Where only the batch is left open: the point in the limit of a large one. */
+static bool in_limit(const struct asker *k, struct fw_ratio_point *p)
+{
+    const struct fw_analysis *a = &k->open->analysis;
+    uint32_t batch = fw_symbol_of(a->model.sym, leading(a));
+    struct fw_ratio_parts at = p->parts;
+    p->batch = FW_BATCH_LARGE;
+    return batch != UINT32_MAX && batch != k->letter &&
+           fw_ratio_limit(a->model.sym, &at, batch, &p->parts) && fw_ratio_is_known(&p->parts);
+}
+
 /* Parts with the letter's value; where only the batch is left open, in its limit. False where other
  * letters are open. */
 static bool point_at(struct asker *k, int64_t value, struct fw_ratio_point *ret)
@@ -82,17 +104,11 @@ static bool point_at(struct asker *k, int64_t value, struct fw_ratio_point *ret)
     bool by_batch = strcmp(k->curve.symbol, "batch") == 0;
     *ret = (struct fw_ratio_point){.value = value, .batch = by_batch ? value : batch_of(a)};
     ret->parts = fw_ratio_at(sym, &k->formula, k->values, k->letter + 1);
-    if (fw_ratio_is_known(&ret->parts))
-        return true;
-    uint32_t batch = fw_symbol_of(sym, leading(a));
-    struct fw_ratio_parts at = ret->parts;
-    ret->batch = FW_BATCH_LARGE;
-    return batch != UINT32_MAX && batch != k->letter &&
-           fw_ratio_limit(sym, &at, batch, &ret->parts) && fw_ratio_is_known(&ret->parts);
+    return fw_ratio_is_known(&ret->parts) || in_limit(k, ret);
 }
 
 /* "seq, heads" */
-static const char *open_letters(struct asker *k)
+static const char *open_letters(struct asker *k, const struct fw_ratio_parts *p)
 {
     struct fw_symbols *sym = k->open->analysis.model.sym;
     uint32_t n = fw_symbols_count(sym);
@@ -100,8 +116,8 @@ static const char *open_letters(struct asker *k)
     const char *names = "";
     if (seen == NULL)
         return names;
-    fw_count_symbols(sym, k->formula.forward, seen, n);
-    fw_count_symbols(sym, k->formula.backward, seen, n);
+    fw_count_symbols(sym, p->forward, seen, n);
+    fw_count_symbols(sym, p->backward, seen, n);
     for (uint32_t i = 0; i < n && names != NULL; i++)
         if (seen[i] && i != k->letter)
             names = fw_arena_printf(&k->arena, "%s%s%s", names, *names ? ", " : "",
@@ -109,9 +125,62 @@ static const char *open_letters(struct asker *k)
     return names != NULL ? names : "";
 }
 
+static enum fw_status fail_open(struct asker *k, const struct fw_ratio_parts *p)
+{
+    return fw_fail(k->err, FW_USAGE, -1,
+                   "%s: left open; a sweep of '%s' wants numbers (--batch, --seq, --set)",
+                   open_letters(k, p), k->sweep.name);
+}
+
+/* The same of another network; what stands in `open` and `formula` is that of the point. */
+static enum fw_status key_point(struct asker *k, int64_t value, struct fw_ratio_point *ret)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, value);
+    const char *spec = fw_zoo_with(k->net->path, k->sweep.name, text, &k->arena);
+    struct fw_net *net;
+    if (spec == NULL)
+        return fw_fail_memory(k->err);
+    FW_TRY(fw_net_open_with(&net, spec, k->net->alloc, k->err));
+    net->symbols = k->net->symbols; // which stand in the other net's arena
+    net->n_symbols = k->net->n_symbols;
+    net->shapes = k->net->shapes;
+    net->n_shapes = k->net->n_shapes;
+    struct fw_study *study = NULL;
+    enum fw_status status = fw_study_new(&study, net, k->options, false, k->err);
+    if (status == FW_OK)
+        status = fw_ratio_parts(&study->analysis, &ret->parts, k->err);
+    if (status == FW_OK) {
+        k->open = study;
+        *ret = (struct fw_ratio_point){
+            .value = value, .batch = batch_of(&study->analysis), .parts = ret->parts};
+        if (!fw_ratio_is_known(&ret->parts) && !in_limit(k, ret))
+            status = fail_open(k, &ret->parts);
+    }
+    k->open = NULL;
+    fw_study_free(study);
+    fw_net_free(net);
+    return status;
+}
+
+static enum fw_status key_points(struct asker *k)
+{
+    k->points = fw_arena_array(&k->arena, k->sweep.n, sizeof *k->points);
+    if (k->points == NULL)
+        return fw_fail_memory(k->err);
+    k->letter = UINT32_MAX;
+    for (uint32_t i = 0; i < k->sweep.n; i++)
+        FW_TRY(key_point(k, k->sweep.values[i], &k->points[k->curve.n++]));
+    k->curve.points = k->points;
+    return FW_OK;
+}
+
 static enum fw_status sweep_points(struct asker *k)
 {
     bool asked = k->sweep.n > 0;
+    for (uint32_t i = 0; i < k->sweep.n; i++)
+        FW_REQUIRE(k->sweep.values[i] > 0, k->err, FW_USAGE,
+                   "sweep of '%s': sizes from 1 on are wanted, found 0", k->sweep.name);
     struct fw_sweep usual = {.n = 0};
     const struct fw_sweep *s = asked ? &k->sweep : &usual;
     if (!asked) {
@@ -131,9 +200,7 @@ static enum fw_status sweep_points(struct asker *k)
         }
         if (!asked)
             return FW_OK; // other letters are open: the formula is the answer
-        return fw_fail(k->err, FW_USAGE, -1,
-                       "%s: left open; a sweep of '%s' wants numbers (--batch, --seq, --set)",
-                       open_letters(k), s->name);
+        return fail_open(k, &k->formula);
     }
     return FW_OK;
 }
@@ -180,8 +247,13 @@ static enum fw_status answer(struct asker *k, const char *sweep, struct fw_repor
         FW_TRY(check_sweep(k));
     }
     k->curve.symbol = sweep != NULL ? k->sweep.name : "batch";
-    FW_TRY(analyse(k, k->curve.symbol));
-    FW_TRY(curve(k));
+    FW_TRY(fw_study_new(&k->plain, k->net, k->options, false, k->err));
+    if (sweep != NULL && sweeps_key(k)) {
+        FW_TRY(key_points(k));
+    } else {
+        FW_TRY(analyse(k, k->curve.symbol));
+        FW_TRY(curve(k));
+    }
     struct fw_asked asked = fw_asked_of(k->net, k->options);
     return fw_answer_ratio(ret, &k->plain->analysis, &asked, &k->curve, k->err);
 }

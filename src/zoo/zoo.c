@@ -212,6 +212,26 @@ enum fw_status fw_zoo_build(struct fw_model *model, const char *spec, struct fw_
     return fw_zoo_build_guess(model, spec, NULL, err);
 }
 
+bool fw_zoo_has_key(const char *spec, const char *key, struct fw_arena *scratch)
+{
+    char *rest = fw_arena_strndup(scratch, spec, strlen(spec));
+    const struct fw_zoo_net *net = rest != NULL ? fw_zoo_find(next_part(&rest)) : NULL;
+    return net != NULL && key_index(net, key) >= 0;
+}
+
+char *fw_zoo_with(const char *spec, const char *key, const char *value, struct fw_arena *arena)
+{
+    char *rest = fw_arena_strndup(arena, spec, strlen(spec));
+    size_t len = strlen(key);
+    if (rest == NULL)
+        return NULL;
+    char *text = fw_arena_printf(arena, "%s,%s=%s", next_part(&rest), key, value);
+    for (char *part = next_part(&rest); part != NULL && text != NULL; part = next_part(&rest))
+        if (strncmp(part, key, len) != 0 || part[len] != '=')
+            text = fw_arena_printf(arena, "%s,%s", text, part);
+    return text;
+}
+
 fw_count fw_zoo_params(const struct fw_model *model)
 {
     const struct fw_graph *g = &model->graph;

@@ -77,6 +77,10 @@ typedef const char *fw_zoo_guess(const char *word, const char *const *names);
 /* fw_zoo_build with "did you mean" from guess, which may be NULL. */
 enum fw_status fw_zoo_build_guess(struct fw_model *model, const char *spec, fw_zoo_guess *guess,
                                   struct fw_error *err);
+/* Whether the network of a specification has such a key. */
+bool fw_zoo_has_key(const char *spec, const char *key, struct fw_arena *scratch);
+/* The specification with that key at another value. NULL = out of memory. */
+char *fw_zoo_with(const char *spec, const char *key, const char *value, struct fw_arena *arena);
 /* Learnable elements of a built model. */
 fw_count fw_zoo_params(const struct fw_model *model);
 
