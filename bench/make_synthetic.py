@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
-"""Writes large ONNX files for timing: many nodes, or many bytes of weights.
+"""Writes large models for timing: many nodes, many bytes of weights, or many files of weights.
 
     python3 bench/make_synthetic.py nodes N FILE      N nodes of residual blocks
     python3 bench/make_synthetic.py weights MIB FILE  MIB mebibytes of raw_data in one file
+    python3 bench/make_synthetic.py shards N FOLDER   safetensors in N files with an index
+    python3 bench/make_synthetic.py experts N FOLDER  the same with as many tensors as DeepSeek-V3
 
 `nodes`: blocks conv-bn-relu-conv-bn-add-relu, 16 channels, 32 x 32; initializers have shapes and
 point to a data file that is not there. Bytes of the protobuf encoding are written directly: names
 have a fixed width, so a block is one template with its number put in, and a million nodes take
 seconds. `weights`: a chain of 4096 x 4096 matrix products with the data inside the file; the data
-is a hole, so the file is sparse on disk. Only the standard library is needed.
+is a hole, so the file is sparse on disk. `shards`: the 1138 tensors of Llama 3.1 405B in bfloat16,
+810 GB of holes; `experts`: 61 layers of 256 experts, three matrices each with their scales. Only the
+standard library is needed.
 """
+import json
+import os
+import struct
 import sys
 
 CHANNELS, SIZE, WIDTH = 16, 32, 4096
@@ -126,11 +133,71 @@ def write_weights(mebibytes, path):
         f.write(edges + data(8, number(2, 16)))
 
 
+def llama():
+    """Names, types and shapes of Llama 3.1 405B."""
+    yield "model.embed_tokens.weight", "BF16", [128256, 16384]
+    for i in range(126):
+        name = f"model.layers.{i}."
+        yield name + "input_layernorm.weight", "BF16", [16384]
+        yield name + "post_attention_layernorm.weight", "BF16", [16384]
+        for part, rows in (("q", 16384), ("k", 1024), ("v", 1024), ("o", 16384)):
+            yield name + f"self_attn.{part}_proj.weight", "BF16", [rows, 16384]
+        for part in ("gate", "up"):
+            yield name + f"mlp.{part}_proj.weight", "BF16", [53248, 16384]
+        yield name + "mlp.down_proj.weight", "BF16", [16384, 53248]
+    yield "model.norm.weight", "BF16", [16384]
+    yield "lm_head.weight", "BF16", [128256, 16384]
+
+
+def experts():
+    """The experts of a network like DeepSeek-V3: fp8 with a scale for every 128 x 128."""
+    for i in range(61):
+        for k in range(256):
+            for part, rows, columns in (("gate", 2048, 7168), ("up", 2048, 7168),
+                                        ("down", 7168, 2048)):
+                name = f"model.layers.{i}.mlp.experts.{k}.{part}_proj.weight"
+                yield name, "F8_E4M3", [rows, columns]
+                yield name + "_scale_inv", "F32", [rows // 128, columns // 128]
+
+
+def write_shard(path, tensors):
+    header, at = {}, 0
+    for name, dtype, shape in tensors:
+        size = {"BF16": 2, "F8_E4M3": 1, "F32": 4}[dtype]
+        for d in shape:
+            size *= d
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + at)
+
+
+def write_shards(tensors, count, folder):
+    tensors = list(tensors)
+    os.makedirs(folder, exist_ok=True)
+    where = {}
+    for i in range(count):
+        name = f"model-{i + 1:05}-of-{count:05}.safetensors"
+        own = tensors[len(tensors) * i // count:len(tensors) * (i + 1) // count]
+        write_shard(os.path.join(folder, name), own)
+        where.update((tensor[0], name) for tensor in own)
+    with open(os.path.join(folder, "model.safetensors.index.json"), "w", encoding="utf-8") as file:
+        json.dump({"metadata": {}, "weight_map": where}, file, indent=2)
+
+
 def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in ("nodes", "weights"):
+    kinds = {
+        "nodes": write_nodes,
+        "weights": write_weights,
+        "shards": lambda n, folder: write_shards(llama(), n, folder),
+        "experts": lambda n, folder: write_shards(experts(), n, folder),
+    }
+    if len(sys.argv) != 4 or sys.argv[1] not in kinds:
         print(__doc__, file=sys.stderr)
         return 2
-    (write_nodes if sys.argv[1] == "nodes" else write_weights)(int(sys.argv[2]), sys.argv[3])
+    kinds[sys.argv[1]](int(sys.argv[2]), sys.argv[3])
     return 0
 
 

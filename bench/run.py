@@ -80,7 +80,8 @@ def process(build, *command, runs=20):
 
 
 def synthetic(kind, size):
-    path = os.path.join(WORK, f"{kind}_{size}.onnx")
+    ending = ".onnx" if kind in ("nodes", "weights") else ""
+    path = os.path.join(WORK, f"{kind}_{size}{ending}")
     if not os.path.exists(path):
         say(f"writing {os.path.relpath(path, TOP)}")
         subprocess.run([sys.executable, os.path.join(HERE, "make_synthetic.py"), kind, str(size),
@@ -244,6 +245,17 @@ def large_weights(table, build, flopwise):
     table.add("  its peak memory", f"{peak:.1f} MiB", wanted="< 20 MiB", good=peak < 20)
 
 
+def many_shards(table, build, flopwise):
+    for kind, size, what in (("shards", 200, "200 shards, 1138 tensors, process"),
+                             ("experts", 200, "200 shards, 93,696 tensors, process")):
+        ms, peak = process(build, flopwise, "count", synthetic(kind, size), "--quiet", "--top", "9",
+                           "-o", "/dev/null")
+        limit = 100 if kind == "shards" else None
+        table.add(what, ms_text(ms), wanted=f"< {limit} ms" if limit else "",
+                  good=ms < limit if limit else None)
+        table.add("  its peak memory", f"{peak:.1f} MiB")
+
+
 def main():
     arguments = [a for a in sys.argv[1:] if a != "--quick"]
     quick = "--quick" in sys.argv[1:]
@@ -256,7 +268,8 @@ def main():
     table, skipped, status = Table(), [], 0
     for part in (lambda: small_model(table, build, flopwise, skipped, quick),
                  lambda: many_nodes(table, build, flopwise, skipped, quick),
-                 lambda: large_weights(table, build, flopwise)):
+                 lambda: large_weights(table, build, flopwise),
+                 lambda: many_shards(table, build, flopwise)):
         try:
             part()
         except Failed as why:

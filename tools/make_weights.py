@@ -70,7 +70,41 @@ def broken():
     yield "twice", good.replace(b"a.bias", b"a.weight")
 
 
+def shards():
+    """A model of two layers in three files, with its index."""
+    files = {
+        "model-00001-of-00003.safetensors": [("model.embed_tokens.weight", "BF16", [32, 8])],
+        "model-00002-of-00003.safetensors": layer(0) + layer(1),
+        "model-00003-of-00003.safetensors": [
+            ("model.norm.weight", "BF16", [8]), ("lm_head.weight", "BF16", [32, 8])],
+    }
+    size, where = 0, {}
+    for name, tensors in files.items():
+        yield name, safetensors(tensors)
+        for tensor, dtype, shape in tensors:
+            size += math.prod(shape) * BITS[dtype] // 8
+            where[tensor] = name
+    index = {"metadata": {"total_size": size}, "weight_map": where}
+    yield "model.safetensors.index.json", (json.dumps(index, indent=2) + "\n").encode()
+
+
+def layer(i):
+    """Grouped-query attention and a gated feed-forward, 8 wide."""
+    name = f"model.layers.{i}."
+    return [(name + "input_layernorm.weight", "BF16", [8]),
+            (name + "self_attn.q_proj.weight", "BF16", [8, 8]),
+            (name + "self_attn.k_proj.weight", "BF16", [4, 8]),
+            (name + "self_attn.v_proj.weight", "BF16", [4, 8]),
+            (name + "self_attn.o_proj.weight", "BF16", [8, 8]),
+            (name + "post_attention_layernorm.weight", "BF16", [8]),
+            (name + "mlp.gate_proj.weight", "BF16", [16, 8]),
+            (name + "mlp.up_proj.weight", "BF16", [16, 8]),
+            (name + "mlp.down_proj.weight", "BF16", [8, 16])]
+
+
 def main():
+    for name, data in shards():
+        write("models/weights/shards/" + name, data)
     write("models/weights/packed.safetensors", safetensors(PACKED, SHAPES))
     write("fuzz/corpus/safetensors/packed", safetensors(PACKED, SHAPES))
     for name, data in broken():

@@ -1,6 +1,8 @@
 /* Opening model files and binding what they leave open. */
 #include "api/net.h"
 
+#include "base/folder.h"
+#include "formats/folder.h"
 #include "zoo/zoo.h"
 
 #include <string.h>
@@ -108,16 +110,42 @@ enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_erro
     return fw_net_open_with(ret, path, &fw_alloc_default, err);
 }
 
+static enum fw_status open_folder(struct fw_net *net, struct fw_error *err)
+{
+    const char *name;
+    net->folder = net->path;
+    net->whole_folder = true;
+    FW_TRY(fw_folder_main(net->folder, &net->arena, &name, err));
+    size_t len = strlen(net->folder);
+    bool slash = len > 0 && net->folder[len - 1] == '/';
+    net->path = fw_arena_printf(&net->arena, "%s%s%s", net->folder, slash ? "" : "/", name);
+    if (net->path == NULL)
+        return fw_fail_memory(err);
+    return fw_folder_open(&net->file, net->folder, name, net->alloc, err);
+}
+
+static enum fw_status open_path(struct fw_net *net, struct fw_error *err)
+{
+    if (strncmp(net->path, "zoo:", 4) == 0)
+        return open_zoo(net, net->path + 4, err);
+    if (strcmp(net->path, "-") != 0 && fw_is_folder(net->path))
+        return open_folder(net, err);
+    if (strcmp(net->path, "-") != 0) {
+        net->folder = fw_folder_of(net->path, &net->arena);
+        if (net->folder == NULL)
+            return fw_fail_memory(err);
+    }
+    return fw_file_open(&net->file, net->path, 0, net->alloc, err);
+}
+
 enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
                                 struct fw_error *err)
 {
     struct fw_net *net;
     FW_TRY(net_new(&net, path, alloc, err));
-    enum fw_status status = strncmp(path, "zoo:", 4) == 0
-                                ? open_zoo(net, path + 4, err)
-                                : fw_file_open(&net->file, path, 0, alloc, err);
+    enum fw_status status = open_path(net, err);
     if (status != FW_OK) {
-        fw_error_prefix(err, "%s: ", path);
+        fw_error_prefix(err, "%s: ", net->path);
         fw_net_free(net);
         return status;
     }
@@ -256,6 +284,8 @@ static enum fw_status study(struct fw_study **ret, struct fw_net *net,
     how->built = net->built;
     how->shapes = net->shapes;
     how->n_shapes = net->n_shapes;
+    how->folder = net->folder;
+    how->whole_folder = net->whole_folder;
     FW_TRY(resolve(options, how, err));
     struct fw_study *s = fw_mem_resize(net->alloc, NULL, 0, sizeof *s);
     if (s == NULL)

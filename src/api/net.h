@@ -11,7 +11,9 @@ struct fw_net {
     struct fw_arena arena; // path and bindings
     struct fw_file file;
     struct fw_model *built; // a network that was built, instead of a file; or NULL
-    const char *path;
+    const char *path;       // of the file that was opened; of a folder, the one that describes it
+    const char *folder;     // where that file stands, NULL for standard input and what is built
+    bool whole_folder;      // the folder was given, not the file
     struct fw_binding *symbols; // (n_symbols)
     size_t n_symbols;
     struct fw_binding *shapes; // (n_shapes)

@@ -133,6 +133,11 @@ static enum fw_status read_string(struct parser *p, const char **ret, size_t *re
         }
         if (c < 0x20)
             return fail_at(p, p->at, "a control byte in a string");
+        if (c < 0x80) {
+            *out++ = (char)c;
+            p->at++;
+            continue;
+        }
         unsigned len = fw_utf8_length((const char *)p->s + p->at); // the quote ends it
         if (len == 0)
             return fail_at(p, p->at, "bytes that are not UTF-8 in a string");
@@ -206,10 +211,10 @@ static enum fw_status read_number(struct parser *p, struct fw_json *v)
             return fail_at(p, p->at, "a digit is wanted in the exponent");
     }
     FW_TRY(keep_text(p, v));
-    size_t len;
-    v->f = fw_real_parse(v->text, &len);
     if (whole)
         set_integer(v);
+    size_t len;
+    v->f = v->kind == FW_JSON_INT ? (double)v->i : fw_real_parse(v->text, &len);
     return FW_OK;
 }
 

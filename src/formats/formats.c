@@ -1,12 +1,11 @@
 /* Chooses the reader: by content first, by ending second; see formats.h. */
 #include "formats/formats.h"
 
+#include "base/folder.h"
+#include "formats/folder.h"
+
 #include <stdbool.h>
 #include <string.h>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <sys/stat.h>
-#endif
 
 #define FW_FORMAT_ROW(name) extern const struct fw_format fw_format_##name;
 #include "formats/formats.def"
@@ -107,6 +106,14 @@ static bool has_extension(const char *name, const char *extensions)
     return false;
 }
 
+bool fw_format_takes(const char *name)
+{
+    for (unsigned i = 0; i < fw_n_formats; i++)
+        if (has_extension(name, fw_formats[i]->extensions))
+            return true;
+    return false;
+}
+
 static const struct fw_format *choose(const unsigned char *data, size_t size, const char *name)
 {
     for (unsigned i = 0; i < fw_n_formats; i++)
@@ -133,26 +140,13 @@ enum fw_status fw_format_read_bytes(struct fw_model *model, const void *data, si
         return fw_fail(err, FW_FORMAT, size == 0 ? -1 : 0, "a model file is wanted, this one is %s",
                        fw_format_sniff(bytes, size));
     model->format = format->name;
-    return format->read(model, bytes, size, err);
-}
-
-static bool is_folder(const char *path)
-{
-#if defined(__unix__) || defined(__APPLE__)
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-#else
-    (void)path;
-    return false;
-#endif
+    FW_TRY(format->read(model, bytes, size, err));
+    bool beside = model->whole_folder && model->weights == NULL;
+    return beside ? fw_folder_weights(model, err) : FW_OK;
 }
 
 enum fw_status fw_format_read(struct fw_model *model, const char *path, struct fw_error *err)
 {
-    if (strcmp(path, "-") != 0 && is_folder(path))
-        return fw_fail(err, FW_IO, -1,
-                       "a model file is wanted, this is a folder: name the file in it, such as "
-                       "model.onnx");
     size_t limit = model->alloc->limit_bytes;
     FW_TRY(fw_file_open(&model->file, path, limit, model->alloc, err));
     return fw_format_read_bytes(model, model->file.data, model->file.size, path, err);

@@ -28,6 +28,8 @@ enum fw_status fw_format_read(struct fw_model *model, const char *path, struct f
 /* The same from memory, which must outlive the model; name stands for the path. */
 enum fw_status fw_format_read_bytes(struct fw_model *model, const void *data, size_t size,
                                     const char *name, struct fw_error *err);
+/* Whether a reader's ending fits this name. */
+bool fw_format_takes(const char *name);
 /* What these bytes seem to be: "a zip archive (...)"; "of no kind known here" when nothing fits. */
 const char *fw_format_sniff(const unsigned char *data, size_t size);
 

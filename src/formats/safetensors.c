@@ -8,6 +8,7 @@
 #include "formats/safetensors.h"
 
 #include "base/json.h"
+#include "formats/folder.h"
 #include "formats/formats.h"
 
 #include <inttypes.h>
@@ -240,10 +241,14 @@ enum fw_status fw_safetensors_header(struct fw_model *m, const unsigned char *da
 static enum fw_status read(struct fw_model *m, const unsigned char *data, size_t size,
                            struct fw_error *err)
 {
+    if (m->whole_folder) { // this may be one of its parts
+        FW_TRY(fw_folder_weights(m, err));
+        return fw_weights_graph(m, fw_weights_want_config(m), err);
+    }
     FW_TRY(fw_weights_file(m, m->path, (int64_t)size, err));
     FW_TRY(fw_safetensors_header(m, data, size, NULL, err));
     FW_TRY(fw_weights_roles(m, err));
-    return fw_weights_graph(m, "the config.json tells them: give the folder that holds both", err);
+    return fw_weights_graph(m, fw_weights_want_config(m), err);
 }
 
 const struct fw_format fw_format_safetensors = {

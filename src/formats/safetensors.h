@@ -14,4 +14,11 @@ struct fw_safetensors_filter {
 enum fw_status fw_safetensors_header(struct fw_model *m, const unsigned char *data, size_t size,
                                      struct fw_safetensors_filter *filter, struct fw_error *err);
 
+/* The same for a file of the model's folder, as one more weight file. */
+enum fw_status fw_safetensors_shard(struct fw_model *m, const char *name,
+                                    struct fw_safetensors_filter *filter, struct fw_error *err);
+/* Adds all tensors of an index, whose bytes are data. */
+enum fw_status fw_safetensors_index(struct fw_model *m, const unsigned char *data, size_t size,
+                                    struct fw_error *err);
+
 #endif

@@ -227,6 +227,12 @@ static enum fw_status add_modules(struct fw_model *m, struct place *places, stru
     return FW_OK;
 }
 
+const char *fw_weights_want_config(const struct fw_model *m)
+{
+    return m->whole_folder ? "a config.json tells them, the folder holds none"
+                           : "the config.json tells them: give the folder that holds both";
+}
+
 enum fw_status fw_weights_graph(struct fw_model *m, const char *why, struct fw_error *err)
 {
     size_t bytes = (m->weights->n + (size_t)1) * sizeof(struct place);

@@ -27,6 +27,7 @@ struct fw_model {
     unsigned n_opsets;
     struct fw_weights *weights; // what its weight files hold, or NULL
     const char *folder;         // where its other files may be opened, or NULL: nowhere
+    bool whole_folder;          // it was given as a folder: the weights in it are its own
     const char *no_network;     // there are weights only: why nothing says what is done with them
     /* Limits and overrides for readers. */
     uint32_t max_nodes; // nodes of all graphs together

@@ -288,7 +288,9 @@ enum fw_status fw_layers_keep_top(struct fw_layers *l, size_t n, struct fw_error
     struct fw_layer *rows = (struct fw_layer *)(void *)(ranked + l->n + 1);
     for (uint32_t i = 0; i < l->n; i++) {
         struct fw_cost step = fw_cost_step(g->sym, fw_layer_cost(l, i));
-        ranked[i] = (struct ranked){fw_count_rank(g->sym, fw_cost_flop(g->sym, &step)), i};
+        bool stored = l->a->model.no_network != NULL; // modules are as large as their parameters
+        fw_count size = stored ? l->rows[i].params : fw_cost_flop(g->sym, &step);
+        ranked[i] = (struct ranked){fw_count_rank(g->sym, size), i};
     }
     qsort(ranked, l->n, sizeof *ranked, by_rank);
     l->n = n < l->n ? (uint32_t)n : l->n;

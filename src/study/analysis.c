@@ -39,6 +39,8 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
                           const struct fw_analysis_options *o, struct fw_error *err)
 {
     struct fw_graph *g = &a->model.graph;
+    a->model.folder = o->folder;
+    a->model.whole_folder = o->whole_folder;
     if (o->built != NULL)
         FW_TRY(fw_model_copy(&a->model, o->built, err));
     else

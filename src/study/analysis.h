@@ -24,6 +24,8 @@ struct fw_analysis_options {
     enum fw_loss loss;
     const char *const *freeze; // (n_freeze) patterns
     size_t n_freeze;
+    const char *folder;    // where the model's other files may be opened, or NULL: nowhere
+    bool whole_folder;     // the model was given as this folder
     const char *recompute; // "none", "full" or a pattern
     bool inference;        // no backward, no update
     bool input_grad;
