@@ -319,6 +319,9 @@ static enum fw_status grad_batch(struct fw_grad *gr)
     .doc = DOC, FW_ATTRS(batch_attrs), .weight_slots = 6, .buffer_slots = 24, .family = &batch, \
     .infer = infer_batch
 
+FW_KERNELS(batch_norm, batch_norm_train, group_norm, norm_sums, norm_grad_input, norm_fixed_grad,
+           norm_fixed_sums);
+
 static const struct fw_op rows[N_ROWS] = {
     [BATCH_NORM] =
         {.name = "BatchNormalization",
@@ -330,7 +333,8 @@ static const struct fw_op rows[N_ROWS] = {
          .in_place = 1,
          .train_form = &rows[BATCH_TRAIN],
          .cost = cost_batch,
-         .grad = grad_batch},
+         .grad = grad_batch,
+         FW_RUN(batch_norm)},
     [BATCH_TRAIN] = {.name = "BatchNormalization",
                      .domain = "flopwise",
                      .formula = TEXT " with m = q = C, and for the running statistics add = 2*C, "
@@ -339,7 +343,8 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_PORTS(5, 5, 5, 5),
                      .flags = FW_OP_INTERNAL,
                      .cost = cost_training,
-                     .grad = grad_norm},
+                     .grad = grad_norm,
+                     FW_RUN(batch_norm_train)},
     [INSTANCE_NORM] = {.name = "InstanceNormalization",
                        .domain = "",
                        .formula = TEXT "; n = elements(X), m = q = N*C",
@@ -351,7 +356,8 @@ static const struct fw_op rows[N_ROWS] = {
                        .train_form = &rows[INSTANCE_TRAIN],
                        .infer = infer_channels,
                        .cost = cost_norm,
-                       .grad = grad_norm},
+                       .grad = grad_norm,
+                       FW_RUN(group_norm)},
     [INSTANCE_TRAIN] = {.name = "InstanceNormalization",
                         .domain = "flopwise",
                         .formula = TEXT "; n = elements(X), m = q = N*C",
@@ -363,7 +369,8 @@ static const struct fw_op rows[N_ROWS] = {
                         .family = &instance,
                         .infer = infer_channels,
                         .cost = cost_norm,
-                        .grad = grad_norm},
+                        .grad = grad_norm,
+                        FW_RUN(group_norm)},
     [GROUP_NORM] = {.name = "GroupNormalization",
                     .domain = "",
                     .formula = TEXT "; n = elements(X), m = N*groups, q = N*C",
@@ -375,7 +382,8 @@ static const struct fw_op rows[N_ROWS] = {
                     .train_form = &rows[GROUP_TRAIN],
                     .infer = infer_channels,
                     .cost = cost_norm,
-                    .grad = grad_norm},
+                    .grad = grad_norm,
+                    FW_RUN(group_norm)},
     [GROUP_TRAIN] = {.name = "GroupNormalization",
                      .domain = "flopwise",
                      .formula = TEXT "; n = elements(X), m = N*groups, q = N*C",
@@ -387,7 +395,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .family = &group,
                      .infer = infer_channels,
                      .cost = cost_norm,
-                     .grad = grad_norm},
+                     .grad = grad_norm,
+                     FW_RUN(group_norm)},
     [SUMS] = {.name = "NormSums",
               .domain = "flopwise",
               .formula = "sum of dY, inverse * sum of dY*(x - mean): add = 3*n - 2*q, mul = n + q",
@@ -396,7 +405,8 @@ static const struct fw_op rows[N_ROWS] = {
               .flags = FW_OP_INTERNAL,
               .infer = infer_sums,
               .cost = cost_sums,
-              .grad = fw_grad_none},
+              .grad = fw_grad_none,
+              FW_RUN(norm_sums)},
     [INPUT] = {.name = "NormGradInput",
                .domain = "flopwise",
                .formula = "a*dY - k1*x + k2: add = 2*n + 2*q - m, mul = 2*n + 3*q + 4*m, div = 2*m",
@@ -406,7 +416,8 @@ static const struct fw_op rows[N_ROWS] = {
                .in_place = 3,
                .infer = fw_infer_same1,
                .cost = cost_input,
-               .grad = fw_grad_none},
+               .grad = fw_grad_none,
+               FW_RUN(norm_grad_input)},
     [FIXED_INPUT] = {.name = "BatchNormFixedGrad",
                      .domain = "flopwise",
                      .formula = "dY*scale/sqrt(var + epsilon): mul = n, div = C; add = sqrt = C",
@@ -417,7 +428,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .in_place = 1,
                      .infer = fw_infer_same,
                      .cost = cost_fixed_input,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(norm_fixed_grad)},
     [FIXED_SCALE] = {.name = "BatchNormFixedSums",
                      .domain = "flopwise",
                      .formula = "as NormSums with 1/sqrt(var + epsilon): add = 3*n - C, mul = n + "
@@ -428,6 +440,7 @@ static const struct fw_op rows[N_ROWS] = {
                      .flags = FW_OP_INTERNAL,
                      .infer = infer_fixed_scale,
                      .cost = cost_fixed_scale,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(norm_fixed_sums)},
 };
 const struct fw_op_table fw_ops_batchnorm = {rows, N_ROWS};

@@ -3,7 +3,7 @@
  * n = elements(X), m = lines that are normalised together. Means and inverse deviations of layer
  * normalisation are outputs in the training form, so that the gradient reads them instead of
  * computing them again. */
-#include "ops/op.h"
+#include "ops/norm.h"
 #include "ops/ops.h"
 
 enum { AXIS };
@@ -110,21 +110,12 @@ static enum fw_status grad_line(struct fw_grad *gr)
  * RMS normalisation leaves the mean out. Skip forms add (input, skip, bias?) first and hand the sum
  * out as output 3. */
 
-struct layer {
-    bool rms;
-    bool skip;
-    bool mean_out;     // output 1 is the mean and 2 the inverse deviation; else 1 is the deviation
-    uint8_t scale;     // input with the scale
-    uint8_t shift;     // input with the shift; 0 = none
-    uint8_t skip_bias; // input with the bias that is added before; 0 = none
-};
-static const struct layer layer_norm = {false, false, true, 1, 2, 0};
-static const struct layer rms_norm = {true, false, false, 1, 0, 0};
-static const struct layer skip_norm = {false, true, true, 2, 3, 4};
-static const struct layer skip_rms = {true, true, true, 2, 0, 3};
-enum { SUM_OUT = 3 };
+static const struct fw_layer_form layer_norm = {false, false, true, 1, 2, 0};
+static const struct fw_layer_form rms_norm = {true, false, false, 1, 0, 0};
+static const struct fw_layer_form skip_norm = {false, true, true, 2, 3, 4};
+static const struct fw_layer_form skip_rms = {true, true, true, 2, 0, 3};
 
-static const struct layer *layer_of(const struct fw_cx *c)
+static const struct fw_layer_form *layer_of(const struct fw_cx *c)
 {
     return c->node->op->family;
 }
@@ -140,7 +131,7 @@ static enum fw_status layer_axis(struct fw_cx *c, const struct fw_tensor *x, uns
 
 static enum fw_status infer_layer(struct fw_cx *c)
 {
-    const struct layer *f = layer_of(c);
+    const struct fw_layer_form *f = layer_of(c);
     FW_TRY(fw_want_rank(c, 0, 1, FW_MAX_RANK));
     FW_TRY(fw_want_rank(c, f->scale, 0, FW_MAX_RANK));
     const struct fw_tensor *x = fw_in(c, 0);
@@ -163,7 +154,7 @@ static enum fw_status infer_layer(struct fw_cx *c)
     FW_TRY(fw_set_out(c, 1, FW_F32, x->rank, dims));
     if (f->mean_out)
         FW_TRY(fw_set_out(c, 2, FW_F32, x->rank, dims));
-    return f->skip ? fw_set_out_like(c, SUM_OUT, x) : FW_OK;
+    return f->skip ? fw_set_out_like(c, FW_LAYER_SUM_OUT, x) : FW_OK;
 }
 
 static fw_count layer_lines(struct fw_cx *c, const struct fw_tensor *x)
@@ -179,7 +170,7 @@ static fw_count layer_lines(struct fw_cx *c, const struct fw_tensor *x)
  * root m sqrt, inverse m div. Without the mean: no first sum and no centring. */
 static void cost_layer(struct fw_cx *c, struct fw_cost *cost)
 {
-    const struct layer *f = layer_of(c);
+    const struct fw_layer_form *f = layer_of(c);
     fw_count n = fw_elements(c, fw_in(c, 0));
     fw_count m = layer_lines(c, fw_in(c, 0));
     if (f->rms) {
@@ -198,24 +189,23 @@ static void cost_layer(struct fw_cx *c, struct fw_cost *cost)
 
 /* Gradient rows: of X from (dY, X, inverse, scale, mean?), of the scale from (dY, X, inverse,
  * like scale, mean?); RMS rows have no mean. m = elements(inverse). */
-enum { G_DY, G_X, G_INVERSE, G_SCALE, G_MEAN };
 
 static enum fw_status infer_layer_grad(struct fw_cx *c)
 {
-    return fw_set_out_like(c, 0, fw_in(c, G_X));
+    return fw_set_out_like(c, 0, fw_in(c, FW_LAYER_X));
 }
 
 static enum fw_status infer_layer_scale(struct fw_cx *c)
 {
-    return fw_set_out_like(c, 0, fw_in(c, G_SCALE));
+    return fw_set_out_like(c, 0, fw_in(c, FW_LAYER_SCALE));
 }
 
 /* h = (x - mean)*inverse; g = dY*scale; dX = inverse*(g - mean(g) - h*mean(g*h)). */
 static void cost_layer_grad(struct fw_cx *c, struct fw_cost *cost)
 {
-    fw_count n = fw_elements(c, fw_in(c, G_X));
-    fw_count m = fw_elements(c, fw_in(c, G_INVERSE));
-    bool mean = fw_has_in(c, G_MEAN);
+    fw_count n = fw_elements(c, fw_in(c, FW_LAYER_X));
+    fw_count m = fw_elements(c, fw_in(c, FW_LAYER_INVERSE));
+    bool mean = fw_has_in(c, FW_LAYER_MEAN);
     fw_cost_add(c, cost, FW_ADD, mean ? part(c, 5, n, 2, m) : part(c, 2, n, 1, m), 1);
     fw_cost_add(c, cost, FW_MUL, n, 5);
     fw_cost_add(c, cost, FW_DIV, m, mean ? 2 : 1);
@@ -223,11 +213,11 @@ static void cost_layer_grad(struct fw_cx *c, struct fw_cost *cost)
 
 static void cost_layer_scale(struct fw_cx *c, struct fw_cost *cost)
 {
-    fw_count n = fw_elements(c, fw_in(c, G_X));
-    fw_count k = fw_elements(c, fw_in(c, G_SCALE));
+    fw_count n = fw_elements(c, fw_in(c, FW_LAYER_X));
+    fw_count k = fw_elements(c, fw_in(c, FW_LAYER_SCALE));
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, k), 1);
     fw_cost_add(c, cost, FW_MUL, n, 2);
-    if (fw_has_in(c, G_MEAN))
+    if (fw_has_in(c, FW_LAYER_MEAN))
         fw_cost_add(c, cost, FW_ADD, n, 1);
 }
 
@@ -242,8 +232,8 @@ enum {
 static const struct fw_op rows[N_ROWS];
 
 /* What was normalised gets dX; where it was a sum of inputs each of them does. */
-static enum fw_status give_data(struct fw_grad *gr, const struct layer *f, const uint32_t *in,
-                                unsigned n)
+static enum fw_status give_data(struct fw_grad *gr, const struct fw_layer_form *f,
+                                const uint32_t *in, unsigned n)
 {
     unsigned inputs[3] = {0, 1, f->skip_bias};
     unsigned n_inputs = f->skip ? f->skip_bias != 0 ? 3 : 2 : 1;
@@ -253,7 +243,8 @@ static enum fw_status give_data(struct fw_grad *gr, const struct layer *f, const
             first = (int)inputs[i];
     if (first < 0)
         return FW_OK;
-    uint32_t sum = f->skip && gr->cx.node->n_out > SUM_OUT ? gr->dy[SUM_OUT] : FW_NONE;
+    uint32_t sum =
+        f->skip && gr->cx.node->n_out > FW_LAYER_SUM_OUT ? gr->dy[FW_LAYER_SUM_OUT] : FW_NONE;
     uint32_t t = sum;
     if (gr->dy[0] != FW_NONE)
         FW_TRY(fw_emit(gr, first, &rows[LAYER_GRAD], in, n, NULL, &t));
@@ -293,15 +284,15 @@ static enum fw_status layer_outputs(struct fw_grad *gr, uint32_t *ret)
 static enum fw_status grad_layer(struct fw_grad *gr)
 {
     const struct fw_node *node = gr->cx.node;
-    const struct layer *f = node->op->family;
-    uint32_t out[SUM_OUT + 1];
+    const struct fw_layer_form *f = node->op->family;
+    uint32_t out[FW_LAYER_SUM_OUT + 1];
     FW_TRY(layer_outputs(gr, out));
     uint32_t in[] = {
-        [G_DY] = gr->dy[0],
-        [G_X] = f->skip ? out[SUM_OUT] : node->in[0],
-        [G_INVERSE] = out[f->mean_out ? 2 : 1],
-        [G_SCALE] = node->in[f->scale],
-        [G_MEAN] = f->rms ? FW_NONE : out[1],
+        [FW_LAYER_DY] = gr->dy[0],
+        [FW_LAYER_X] = f->skip ? out[FW_LAYER_SUM_OUT] : node->in[0],
+        [FW_LAYER_INVERSE] = out[f->mean_out ? 2 : 1],
+        [FW_LAYER_SCALE] = node->in[f->scale],
+        [FW_LAYER_MEAN] = f->rms ? FW_NONE : out[1],
     };
     FW_TRY(give_data(gr, f, in, 5));
     if (gr->dy[0] == FW_NONE)
@@ -495,77 +486,85 @@ static enum fw_status grad_mvn(struct fw_grad *gr)
     .domain = "flopwise", .doc = FW_INTERNAL_DOC, FW_PORTS(3, 3, 1, 1), .flags = FW_OP_INTERNAL, \
     .in_place = 7, .infer = fw_infer_same, .grad = fw_grad_none
 
+FW_KERNELS(softmax, log_softmax, hardmax, softmax_grad, log_softmax_grad, layer_norm, layer_grad,
+           layer_scale_grad);
+FW_KERNELS(lrn, lrn_grad, lp_norm, lp_norm_grad, mvn, mvn_grad);
+
 // one row is one paragraph: a line for each field would stretch the table over pages
 // clang-format off
 static const struct fw_op rows[N_ROWS] = {
     [SOFTMAX] = {.name = "Softmax", .domain = "", SOFT_TEXT, FW_ATTRS(softmax_attrs),
-                 LINE(SOFT, &rows[SOFTMAX_GRAD])},
+                 LINE(SOFT, &rows[SOFTMAX_GRAD]), FW_RUN(softmax)},
     [LOG_SOFTMAX] = {.name = "LogSoftmax", .domain = "", LOG_TEXT, FW_ATTRS(softmax_attrs),
-                     LINE(LOG, &rows[LOG_SOFTMAX_GRAD])},
+                     LINE(LOG, &rows[LOG_SOFTMAX_GRAD]), FW_RUN(log_softmax)},
     [HARDMAX] = {.name = "Hardmax", .domain = "", HARD_TEXT, FW_ATTRS(softmax_attrs),
-                 LINE(HARD, NULL)},
-    [SOFTMAX_GRAD] = {.name = "SoftmaxGrad", LINE_GRAD(SOFT), SOFT_GRAD, FW_ATTRS(softmax_attrs)},
+                 LINE(HARD, NULL), FW_RUN(hardmax)},
+    [SOFTMAX_GRAD] = {.name = "SoftmaxGrad", LINE_GRAD(SOFT), SOFT_GRAD, FW_ATTRS(softmax_attrs),
+                      FW_RUN(softmax_grad)},
     [LOG_SOFTMAX_GRAD] = {.name = "LogSoftmaxGrad", LINE_GRAD(LOG), LOG_GRAD,
-                          FW_ATTRS(softmax_attrs)},
+                          FW_ATTRS(softmax_attrs), FW_RUN(log_softmax_grad)},
     [LAYER] = {.name = "LayerNormalization", .domain = "", LAYER_TEXT, FW_PORTS(2, 3, 1, 3),
-               .train_form = &rows[LAYER_TRAIN]},
+               .train_form = &rows[LAYER_TRAIN], FW_RUN(layer_norm)},
     [MS_LAYER] = {.name = "LayerNormalization", .domain = "com.microsoft", LAYER_TEXT,
-                  FW_PORTS(2, 3, 1, 3), .train_form = &rows[LAYER_TRAIN]},
+                  FW_PORTS(2, 3, 1, 3), .train_form = &rows[LAYER_TRAIN], FW_RUN(layer_norm)},
     [LAYER_TRAIN] = {.name = "LayerNormalization", .domain = "flopwise", LAYER_TEXT,
-                     FW_PORTS(2, 3, 3, 3), .flags = FW_OP_INTERNAL},
+                     FW_PORTS(2, 3, 3, 3), .flags = FW_OP_INTERNAL, FW_RUN(layer_norm)},
     [RMS] = {.name = "RMSNormalization", .domain = "", RMS_TEXT, FW_PORTS(2, 2, 1, 2),
-             .train_form = &rows[RMS_TRAIN]},
+             .train_form = &rows[RMS_TRAIN], FW_RUN(layer_norm)},
     [SIMPLE] = {.name = "SimplifiedLayerNormalization", .domain = "", RMS_TEXT,
-                FW_PORTS(2, 2, 1, 2), .train_form = &rows[RMS_TRAIN]},
+                FW_PORTS(2, 2, 1, 2), .train_form = &rows[RMS_TRAIN], FW_RUN(layer_norm)},
     [MS_SIMPLE] = {.name = "SimplifiedLayerNormalization", .domain = "com.microsoft", RMS_TEXT,
-                   FW_PORTS(2, 2, 1, 2), .train_form = &rows[RMS_TRAIN]},
+                   FW_PORTS(2, 2, 1, 2), .train_form = &rows[RMS_TRAIN], FW_RUN(layer_norm)},
     [RMS_TRAIN] = {.name = "RMSNormalization", .domain = "flopwise", RMS_TEXT,
-                   FW_PORTS(2, 2, 2, 2), .flags = FW_OP_INTERNAL},
+                   FW_PORTS(2, 2, 2, 2), .flags = FW_OP_INTERNAL, FW_RUN(layer_norm)},
     [SKIP] = {.name = "SkipLayerNormalization", .domain = "com.microsoft", SKIP_TEXT,
-              FW_PORTS(3, 5, 1, 4), .train_form = &rows[SKIP_TRAIN]},
+              FW_PORTS(3, 5, 1, 4), .train_form = &rows[SKIP_TRAIN], FW_RUN(layer_norm)},
     [SKIP_TRAIN] = {.name = "SkipLayerNormalization", .domain = "flopwise", SKIP_TEXT,
-                    FW_PORTS(3, 5, 4, 4), .flags = FW_OP_INTERNAL},
+                    FW_PORTS(3, 5, 4, 4), .flags = FW_OP_INTERNAL, FW_RUN(layer_norm)},
     [SKIP_SIMPLE] = {.name = "SkipSimplifiedLayerNormalization", .domain = "com.microsoft",
-                     SKIP_RMS_TEXT, FW_PORTS(3, 4, 1, 4), .train_form = &rows[SKIP_SIMPLE_TRAIN]},
+                     SKIP_RMS_TEXT, FW_PORTS(3, 4, 1, 4), .train_form = &rows[SKIP_SIMPLE_TRAIN],
+                     FW_RUN(layer_norm)},
     [SKIP_SIMPLE_TRAIN] = {.name = "SkipSimplifiedLayerNormalization", .domain = "flopwise",
-                           SKIP_RMS_TEXT, FW_PORTS(3, 4, 4, 4), .flags = FW_OP_INTERNAL},
+                           SKIP_RMS_TEXT, FW_PORTS(3, 4, 4, 4), .flags = FW_OP_INTERNAL,
+                           FW_RUN(layer_norm)},
     [LAYER_GRAD] = {.name = "LayerNormalizationGrad", .domain = "flopwise",
                     .formula = "add = 5*n - 2*m, mul = 5*n, div = 2*m; without a mean: add = 2*n "
                                "- m, mul = 5*n, div = m",
                     .doc = FW_INTERNAL_DOC, FW_PORTS(4, 5, 1, 1), .flags = FW_OP_INTERNAL,
                     .in_place = 3, .infer = infer_layer_grad, .cost = cost_layer_grad,
-                    .grad = fw_grad_none},
+                    .grad = fw_grad_none, FW_RUN(layer_grad)},
     [LAYER_SCALE_GRAD] = {.name = "LayerNormalizationScaleGrad", .domain = "flopwise",
                           .formula = "sum of dY*h, h = (x - mean)*inverse: add = 2*n - k, mul = "
                                      "2*n; n add less without a mean; k = elements(scale)",
                           .doc = FW_INTERNAL_DOC, FW_PORTS(4, 5, 1, 1), .flags = FW_OP_INTERNAL,
-                          .shape_only = 1u << G_SCALE, .infer = infer_layer_scale,
-                          .cost = cost_layer_scale, .grad = fw_grad_none},
+                          .shape_only = 1u << FW_LAYER_SCALE, .infer = infer_layer_scale,
+                          .cost = cost_layer_scale, .grad = fw_grad_none, FW_RUN(layer_scale_grad)},
     [LRN] = {.name = "LRN", .domain = "",
              .formula = "per element: size add, 2 mul, 1 div, 1 special",
              .doc = "dX: per element 2*size add, 6 mul, 1 div, 1 special", FW_ATTRS(lrn_attrs),
-             FW_PORTS(1, 1, 1, 1), .infer = infer_lrn, .cost = cost_lrn, .grad = grad_lrn},
+             FW_PORTS(1, 1, 1, 1), .infer = infer_lrn, .cost = cost_lrn, .grad = grad_lrn,
+             FW_RUN(lrn)},
     [LRN_GRAD] = {.name = "LRNGrad", XY_GRAD,
                   .formula = "per element: 2*size add, 6 mul, 1 div, 1 special",
-                  FW_ATTRS(lrn_attrs), .cost = cost_lrn_grad},
+                  FW_ATTRS(lrn_attrs), .cost = cost_lrn_grad, FW_RUN(lrn_grad)},
     [LP] = {.name = "LpNormalization", .domain = "",
             .formula =
                 "p = 2: mul = n, add = n - m, sqrt = m, div = n; p = 1: minmax for mul; " ROWS,
             .doc = "dX = (dY - d*sum(dY*y))/norm, the norm computed again", FW_ATTRS(lp_attrs),
             FW_PORTS(1, 1, 1, 1), .in_place = 1, .infer = infer_lp, .cost = cost_lp,
-            .grad = grad_lp},
+            .grad = grad_lp, FW_RUN(lp_norm)},
     [LP_GRAD] = {.name = "LpNormalizationGrad", XY_GRAD,
                  .formula = "add = 3*n - 2*m, div = n; p = 2: mul = 3*n, sqrt = m; p = 1: mul = "
                             "2*n, minmax = 2*n",
-                 FW_ATTRS(lp_attrs), .cost = cost_lp_grad},
+                 FW_ATTRS(lp_attrs), .cost = cost_lp_grad, FW_RUN(lp_norm_grad)},
     [MVN] = {.name = "MeanVarianceNormalization", .domain = "",
              .formula = "add = 3*n - m, mul = 2*n, div = 3*m, sqrt = m; " ROWS,
              .doc = "dX: add = 7*n - 3*m, mul = 4*n, div = 5*m, sqrt = m", FW_ATTRS(mvn_attrs),
              FW_PORTS(1, 1, 1, 1), .in_place = 1, .infer = infer_mvn, .cost = cost_mvn,
-             .grad = grad_mvn},
+             .grad = grad_mvn, FW_RUN(mvn)},
     [MVN_GRAD] = {.name = "MeanVarianceNormalizationGrad", XY_GRAD,
                   .formula = "add = 7*n - 3*m, mul = 4*n, div = 5*m, sqrt = m",
-                  FW_ATTRS(mvn_attrs), .cost = cost_mvn_grad},
+                  FW_ATTRS(mvn_attrs), .cost = cost_mvn_grad, FW_RUN(mvn_grad)},
 };
 // clang-format on
 const struct fw_op_table fw_ops_norm = {rows, N_ROWS};

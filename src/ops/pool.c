@@ -26,12 +26,13 @@ static const struct fw_attr_spec lp_attrs[] = {
 static const struct fw_attr_spec global_lp_attrs[] = {
     {"p", FW_ATTR_INT, false, {.i = 2}},
 };
-enum { GRAD_LAST = LAST_ATTR, GRAD_P, N_GRAD };
+enum { GRAD_LAST = LAST_ATTR, GRAD_P, GRAD_INCLUDE_PAD, N_GRAD };
 static const struct fw_attr_spec grad_attrs[N_GRAD] = {
     FW_WINDOW_ATTRS,
     {"ceil_mode", FW_ATTR_INT, false, {.i = 0}},
     {"channels_last", FW_ATTR_INT, false, {.i = 0}},
     {"p", FW_ATTR_INT, false, {.i = 2}},
+    {"count_include_pad", FW_ATTR_INT, false, {.i = 0}},
 };
 
 enum {
@@ -263,6 +264,8 @@ static void grad_attributes(const struct fw_grad *gr, struct fw_attr *ret)
         ret[i] = *fw_attr_at(&gr->cx, i);
     ret[GRAD_LAST] = (struct fw_attr){.i = fw_channels_last(&gr->cx, form->last), .given = true};
     ret[GRAD_P] = (struct fw_attr){.i = exponent(&gr->cx, form), .given = true};
+    if (form->kind == FW_POOL_AVERAGE && !form->global)
+        ret[GRAD_INCLUDE_PAD] = *fw_attr_at(&gr->cx, LAST_ATTR);
 }
 
 /* Means take (dY, X for its shape), norms (dY, X, Y). */
@@ -314,36 +317,44 @@ static const struct fw_pool_form lp_grad = {
     .domain = "flopwise", .doc = FW_INTERNAL_DOC, .flags = FW_OP_INTERNAL, .family = &(form), \
     .infer = infer_like, .grad = fw_grad_none
 
+FW_KERNELS(pool, max_pool_grad, pool_grad, global_pool_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [MAX_POOL] = {.name = "MaxPool",
                   .domain = "",
                   MAX_ROW(max_first),
                   FW_PORTS(1, 1, 1, 2),
-                  .train_form = &rows[MAX_POOL_TRAIN]},
+                  .train_form = &rows[MAX_POOL_TRAIN],
+                  FW_RUN(pool)},
     [MAX_POOL_TRAIN] = {.name = "MaxPool", // MaxPool that gives the indices as well
                         .domain = "flopwise",
                         MAX_ROW(max_first),
                         FW_PORTS(1, 1, 2, 2),
-                        .flags = FW_OP_INTERNAL},
+                        .flags = FW_OP_INTERNAL,
+                        FW_RUN(pool)},
     [MAX_POOL_LAST] = {.name = "MaxPool",
                        .domain = "qonnx.custom_op.channels_last",
                        MAX_ROW(max_last),
                        FW_PORTS(1, 1, 1, 1),
-                       .train_form = &rows[MAX_POOL_LAST_TRAIN]},
+                       .train_form = &rows[MAX_POOL_LAST_TRAIN],
+                       FW_RUN(pool)},
     [MAX_POOL_LAST_TRAIN] = {.name = "MaxPool",
                              .domain = "flopwise",
                              MAX_ROW(max_last),
                              FW_PORTS(1, 1, 2, 2),
-                             .flags = FW_OP_INTERNAL},
+                             .flags = FW_OP_INTERNAL,
+                             FW_RUN(pool)},
     [MAX_POOL_NHWC] = {.name = "NhwcMaxPool",
                        .domain = "com.microsoft",
                        MAX_ROW(max_last),
                        FW_PORTS(1, 1, 1, 1),
-                       .train_form = &rows[MAX_POOL_LAST_TRAIN]},
-    [AVERAGE_POOL] = {.name = "AveragePool", .domain = "", MEAN_ROW(mean_first)},
+                       .train_form = &rows[MAX_POOL_LAST_TRAIN],
+                       FW_RUN(pool)},
+    [AVERAGE_POOL] = {.name = "AveragePool", .domain = "", MEAN_ROW(mean_first), FW_RUN(pool)},
     [AVERAGE_POOL_LAST] = {.name = "AveragePool",
                            .domain = "qonnx.custom_op.channels_last",
-                           MEAN_ROW(mean_last)},
+                           MEAN_ROW(mean_last),
+                           FW_RUN(pool)},
     [LP_POOL] = {.name = "LpPool",
                  .domain = "",
                  .formula =
@@ -356,17 +367,20 @@ static const struct fw_op rows[N_ROWS] = {
                  .family = &lp_first,
                  .infer = fw_pool_infer,
                  .cost = fw_pool_cost,
-                 .grad = grad_window},
+                 .grad = grad_window,
+                 FW_RUN(pool)},
     [GLOBAL_MAX] = {.name = "GlobalMaxPool",
                     .domain = "",
                     GLOBAL_MAX_ROW,
                     FW_PORTS(1, 1, 1, 1),
-                    .train_form = &rows[GLOBAL_MAX_TRAIN]},
+                    .train_form = &rows[GLOBAL_MAX_TRAIN],
+                    FW_RUN(pool)},
     [GLOBAL_MAX_TRAIN] = {.name = "GlobalMaxPool",
                           .domain = "flopwise",
                           GLOBAL_MAX_ROW,
                           FW_PORTS(1, 1, 2, 2),
-                          .flags = FW_OP_INTERNAL},
+                          .flags = FW_OP_INTERNAL,
+                          FW_RUN(pool)},
     [GLOBAL_AVERAGE] = {.name = "GlobalAveragePool",
                         .domain = "",
                         .formula = "add = elements(X) - elements(Y), div = elements(Y)",
@@ -375,7 +389,8 @@ static const struct fw_op rows[N_ROWS] = {
                         .family = &mean_global,
                         .infer = fw_pool_infer_global,
                         .cost = fw_pool_cost_global,
-                        .grad = grad_window},
+                        .grad = grad_window,
+                        FW_RUN(pool)},
     [GLOBAL_LP] = {.name = "GlobalLpPool",
                    .domain = "",
                    .formula = "as LpPool with T = elements(X)",
@@ -385,20 +400,23 @@ static const struct fw_op rows[N_ROWS] = {
                    .family = &lp_global,
                    .infer = fw_pool_infer_global,
                    .cost = fw_pool_cost_global,
-                   .grad = grad_window},
+                   .grad = grad_window,
+                   FW_RUN(pool)},
     [MAX_GRAD] = {.name = "MaxPoolGrad", // (dY, indices, X)
                   GRAD_ROW(max_grad),
                   .formula = "add = elements(dY)",
                   FW_PORTS(3, 3, 1, 1),
                   .shape_only = 4,
-                  .cost = cost_max_grad},
+                  .cost = cost_max_grad,
+                  FW_RUN(max_pool_grad)},
     [AVERAGE_GRAD] = {.name = "AveragePoolGrad", // (dY, X)
                       GRAD_ROW(mean_grad),
                       .formula = "div = elements(dY), add = elements(dY) * prod(K)",
                       FW_ATTRS(grad_attrs),
                       FW_PORTS(2, 2, 1, 1),
                       .shape_only = 2,
-                      .cost = cost_grad},
+                      .cost = cost_grad,
+                      FW_RUN(pool_grad)},
     [LP_GRAD] =
         {.name = "LpPoolGrad", // (dY, X, Y)
          GRAD_ROW(lp_grad),
@@ -407,19 +425,22 @@ static const struct fw_op rows[N_ROWS] = {
              "mul = T; p > 2 also special = elements(dY) + T, minmax = 2*T",
          FW_ATTRS(grad_attrs),
          FW_PORTS(3, 3, 1, 1),
-         .cost = cost_grad},
+         .cost = cost_grad,
+         FW_RUN(pool_grad)},
     [GLOBAL_AVERAGE_GRAD] = {.name = "GlobalAveragePoolGrad", // (dY, X)
                              GRAD_ROW(mean_grad),
                              .formula = "div = elements(dY)",
                              FW_ATTRS(grad_attrs),
                              FW_PORTS(2, 2, 1, 1),
                              .shape_only = 2,
-                             .cost = cost_grad_global},
+                             .cost = cost_grad_global,
+                             FW_RUN(global_pool_grad)},
     [GLOBAL_LP_GRAD] = {.name = "GlobalLpPoolGrad", // (dY, X, Y)
                         GRAD_ROW(lp_grad),
                         .formula = "as LpPoolGrad with T = elements(X) and no add",
                         FW_ATTRS(grad_attrs),
                         FW_PORTS(3, 3, 1, 1),
-                        .cost = cost_grad_global},
+                        .cost = cost_grad_global,
+                        FW_RUN(global_pool_grad)},
 };
 const struct fw_op_table fw_ops_pool = {rows, N_ROWS};

@@ -137,6 +137,8 @@ static uint32_t add_input(struct bench *b, unsigned i)
     text += param ? 6 : text[0] == '*' ? 1 : 0;
     struct fw_tensor t = tensor_of(b, text, text + strlen(text));
     enum fw_kind kind = param ? FW_KIND_PARAM : t.value ? FW_KIND_CONSTANT : FW_KIND_INPUT;
+    if (b->op->buffer_slots >> i & 1u)
+        kind = FW_KIND_BUFFER;
     uint32_t id = FW_NONE;
     assert_int_equal(
         fw_graph_tensor(&b->g, NULL, kind, (enum fw_dtype)t.dtype, t.rank, t.dims, &id, &b->err),

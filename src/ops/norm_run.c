@@ -1,0 +1,537 @@
+/* Kernels of norm.c, whose comments have the formulas. */
+#include "ops/kernel.h"
+#include "ops/norm.h"
+
+/* x as lines along an axis: element i of line (o, k) stands at (o*length + i)*inner + k. */
+struct lines {
+    size_t outer, length, inner;
+};
+
+static enum fw_status lines_of(const struct fw_run *r, const struct fw_value *x, struct lines *ret)
+{
+    unsigned axis = 0;
+    *ret = (struct lines){1, 1, 1};
+    if (x->rank == 0)
+        return FW_OK;
+    FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
+    ret->outer = fw_value_span(x, 0, axis);
+    ret->length = (size_t)x->dims[axis];
+    ret->inner = fw_value_span(x, axis + 1, x->rank);
+    return FW_OK;
+}
+
+static REAL largest(const REAL *x, const struct lines *l)
+{
+    REAL most = *x;
+    for (size_t i = 1; i < l->length; i++)
+        most = MAX(most, x[i * l->inner]);
+    return most;
+}
+
+/* exp(x - max)/sum, or x - max - log(sum) */
+static void soft_line(const REAL *x, REAL *y, const struct lines *l, bool logarithm)
+{
+    REAL most = largest(x, l);
+    REAL sum = 0;
+    for (size_t i = 0; i < l->length; i++) {
+        REAL d = SUB(x[i * l->inner], most);
+        REAL e = EXP(d);
+        y[i * l->inner] = logarithm ? d : e;
+        sum = i == 0 ? e : ADD(sum, e);
+    }
+    REAL log_sum = logarithm ? LOG(sum) : 0;
+    for (size_t i = 0; i < l->length; i++) {
+        REAL *p = &y[i * l->inner];
+        *p = logarithm ? SUB(*p, log_sum) : DIV(*p, sum);
+    }
+}
+
+static void hard_line(const REAL *x, REAL *y, const struct lines *l)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < l->length; i++)
+        best = LESS(x[best * l->inner], x[i * l->inner]) ? i : best;
+    for (size_t i = 0; i < l->length; i++)
+        y[i * l->inner] = i == best;
+}
+
+/* (dY - sum(dY*y))*y, or dY - exp(y)*sum(dY) */
+static void soft_grad_line(const REAL *dy, const REAL *y, REAL *dx, const struct lines *l,
+                           bool logarithm)
+{
+    REAL sum = 0;
+    for (size_t i = 0; i < l->length; i++) {
+        size_t k = i * l->inner;
+        REAL v = logarithm ? dy[k] : MUL(dy[k], y[k]);
+        sum = i == 0 ? v : ADD(sum, v);
+    }
+    for (size_t i = 0; i < l->length; i++) {
+        size_t k = i * l->inner;
+        dx[k] = logarithm ? SUB(dy[k], MUL(EXP(y[k]), sum)) : MUL(SUB(dy[k], sum), y[k]);
+    }
+}
+
+enum line_kind { SOFT, LOGARITHM, HARD, SOFT_GRAD, LOGARITHM_GRAD };
+
+static enum fw_status over_lines(struct fw_run *r, enum line_kind kind)
+{
+    struct lines l;
+    size_t from, to;
+    FW_TRY(lines_of(r, r->in[0], &l));
+    fw_run_share(r, l.outer * l.inner, &from, &to);
+    for (size_t i = from; i < to && l.length > 0; i++) {
+        size_t at = i / l.inner * l.length * l.inner + i % l.inner;
+        REAL *y = reals_out(r, 0) + at;
+        if (kind == HARD)
+            hard_line(reals(r, 0) + at, y, &l);
+        else if (kind == SOFT || kind == LOGARITHM)
+            soft_line(reals(r, 0) + at, y, &l, kind == LOGARITHM);
+        else
+            soft_grad_line(reals(r, 0) + at, reals(r, 1) + at, y, &l, kind == LOGARITHM_GRAD);
+    }
+    return FW_OK;
+}
+
+KERNEL(softmax)
+{
+    return over_lines(r, SOFT);
+}
+KERNEL(log_softmax)
+{
+    return over_lines(r, LOGARITHM);
+}
+KERNEL(hardmax)
+{
+    return over_lines(r, HARD);
+}
+KERNEL(softmax_grad) // (dy, y)
+{
+    return over_lines(r, SOFT_GRAD);
+}
+KERNEL(log_softmax_grad) // (dy, y)
+{
+    return over_lines(r, LOGARITHM_GRAD);
+}
+
+/* ---- layer normalisation ---- */
+
+/* The sum of the inputs that are added first, in its output or in scratch memory. */
+static const REAL *added_inputs(struct fw_run *r, const struct fw_layer_form *f)
+{
+    const struct fw_value *x = r->in[0];
+    unsigned inputs[2] = {1, f->skip_bias};
+    if (!f->skip)
+        return x->data;
+    REAL *sum = reals_out(r, FW_LAYER_SUM_OUT);
+    sum = sum != NULL ? sum : scratch_reals(r, x->n);
+    if (sum == NULL)
+        return NULL;
+    memcpy(sum, x->data, x->n * sizeof *sum);
+    for (unsigned k = 0; k < 2; k++) {
+        const struct fw_value *v = inputs[k] == 0 ? NULL : fw_run_in(r, inputs[k]);
+        struct fw_walk w;
+        if (v == NULL)
+            continue;
+        fw_walk_init(&w, x->rank, x->dims);
+        fw_walk_add_broadcast(&w, v);
+        for (size_t i = 0; i < x->n; i++) {
+            sum[i] = ADD(sum[i], ((const REAL *)v->data)[w.offset[0]]);
+            fw_walk_next(&w);
+        }
+    }
+    return sum;
+}
+
+/* y = (x - mean)*inverse of one line; h holds x - mean meanwhile. */
+static void layer_line(const REAL *x, REAL *y, size_t n, bool rms, REAL epsilon, REAL *ret_mean,
+                       REAL *ret_inverse)
+{
+    REAL mean = 0;
+    REAL squares = 0;
+    for (size_t i = 0; i < n && !rms; i++)
+        mean = i == 0 ? x[i] : ADD(mean, x[i]);
+    if (!rms)
+        mean = DIV(mean, (REAL)n);
+    for (size_t i = 0; i < n; i++) {
+        y[i] = rms ? x[i] : SUB(x[i], mean);
+        REAL s = MUL(y[i], y[i]);
+        squares = i == 0 ? s : ADD(squares, s);
+    }
+    REAL inverse = DIV((REAL)1, SQRT(ADD(DIV(squares, (REAL)n), epsilon)));
+    for (size_t i = 0; i < n; i++)
+        y[i] = MUL(y[i], inverse);
+    *ret_mean = mean;
+    *ret_inverse = inverse;
+}
+
+/* y*scale + shift, which are broadcast to the shape of x. */
+static void scale_and_shift(struct fw_run *r, const struct fw_layer_form *f)
+{
+    const struct fw_value *x = r->in[0];
+    const struct fw_value *shift = f->shift != 0 ? fw_run_in(r, f->shift) : NULL;
+    REAL *y = reals_out(r, 0);
+    struct fw_walk w;
+    fw_walk_init(&w, x->rank, x->dims);
+    fw_walk_add_broadcast(&w, r->in[f->scale]);
+    if (shift != NULL)
+        fw_walk_add_broadcast(&w, shift);
+    for (size_t i = 0; i < x->n; i++) {
+        y[i] = MUL(y[i], reals(r, f->scale)[w.offset[0]]);
+        if (shift != NULL)
+            y[i] = ADD(y[i], ((const REAL *)shift->data)[w.offset[1]]);
+        fw_walk_next(&w);
+    }
+}
+
+KERNEL(layer_norm)
+{
+    const struct fw_layer_form *f = r->cx.node->op->family;
+    const struct fw_value *x = r->in[0];
+    unsigned axis = x->rank - 1u;
+    if (fw_run_attr(r, "axis") != NULL)
+        FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
+    size_t m = fw_value_span(x, 0, axis);
+    size_t n = fw_value_span(x, axis, x->rank);
+    const REAL *sum = added_inputs(r, f);
+    if (sum == NULL)
+        return fw_fail_memory(r->cx.err);
+    REAL *mean_out = f->mean_out ? reals_out(r, 1) : NULL;
+    REAL *inverse_out = reals_out(r, f->mean_out ? 2 : 1);
+    for (size_t i = 0; i < m && n > 0; i++) {
+        REAL mean;
+        REAL inverse;
+        layer_line(sum + i * n, reals_out(r, 0) + i * n, n, f->rms, attr_real(r, "epsilon"), &mean,
+                   &inverse);
+        if (mean_out != NULL)
+            mean_out[i] = mean;
+        if (inverse_out != NULL)
+            inverse_out[i] = inverse;
+    }
+    scale_and_shift(r, f);
+    return FW_OK;
+}
+
+/* h of every element, and where asked for g = dY*scale. */
+static REAL *layer_h(struct fw_run *r)
+{
+    const REAL *x = reals(r, FW_LAYER_X);
+    const REAL *mean = reals(r, FW_LAYER_MEAN);
+    size_t n = r->in[FW_LAYER_X]->n;
+    size_t m = r->in[FW_LAYER_INVERSE]->n;
+    REAL *h = scratch_reals(r, n);
+    for (size_t i = 0; h != NULL && i < n; i++) {
+        size_t line = i / (n / m);
+        h[i] = MUL(mean != NULL ? SUB(x[i], mean[line]) : x[i], reals(r, FW_LAYER_INVERSE)[line]);
+    }
+    return h;
+}
+
+/* inverse*(g - mean(g) - h*mean(g*h)); without a mean inverse*(g - h*mean(g*h)) */
+static void layer_grad_line(const REAL *h, const REAL *g, REAL inverse, bool centred, REAL *dx,
+                            size_t n)
+{
+    REAL sum = 0;
+    REAL product_sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        REAL p = MUL(g[i], h[i]);
+        product_sum = i == 0 ? p : ADD(product_sum, p);
+        if (centred)
+            sum = i == 0 ? g[i] : ADD(sum, g[i]);
+    }
+    if (centred)
+        sum = DIV(sum, (REAL)n);
+    product_sum = DIV(product_sum, (REAL)n);
+    for (size_t i = 0; i < n; i++) {
+        REAL d = centred ? SUB(g[i], sum) : g[i];
+        dx[i] = MUL(inverse, SUB(d, MUL(h[i], product_sum)));
+    }
+}
+
+KERNEL(layer_grad) // (dy, x, inverse, scale, mean?)
+{
+    const struct fw_value *x = r->in[FW_LAYER_X];
+    size_t m = r->in[FW_LAYER_INVERSE]->n;
+    REAL *h = layer_h(r);
+    REAL *g = scratch_reals(r, x->n);
+    struct fw_walk w;
+    if (h == NULL || g == NULL)
+        return fw_fail_memory(r->cx.err);
+    fw_walk_init(&w, x->rank, x->dims);
+    fw_walk_add_broadcast(&w, r->in[FW_LAYER_SCALE]);
+    for (size_t i = 0; i < x->n; i++) {
+        g[i] = MUL(reals(r, FW_LAYER_DY)[i], reals(r, FW_LAYER_SCALE)[w.offset[0]]);
+        fw_walk_next(&w);
+    }
+    for (size_t i = 0; i < m; i++) {
+        size_t n = x->n / m;
+        layer_grad_line(h + i * n, g + i * n, reals(r, FW_LAYER_INVERSE)[i],
+                        fw_run_has(r, FW_LAYER_MEAN), reals_out(r, 0) + i * n, n);
+    }
+    return FW_OK;
+}
+
+KERNEL(layer_scale_grad) // sum of dY*h over what the scale is repeated along
+{
+    const struct fw_value *x = r->in[FW_LAYER_X];
+    const struct fw_value *y = r->out[0];
+    REAL *h = layer_h(r);
+    bool *begun = fw_arena_zalloc(r->scratch, y->n + 1);
+    struct fw_walk w;
+    if (h == NULL || begun == NULL)
+        return fw_fail_memory(r->cx.err);
+    zero_out(r, 0);
+    fw_walk_init(&w, x->rank, x->dims);
+    fw_walk_add_broadcast(&w, y);
+    for (size_t i = 0; i < x->n; i++) {
+        size_t at = (size_t)w.offset[0];
+        REAL v = MUL(reals(r, FW_LAYER_DY)[i], h[i]);
+        reals_out(r, 0)[at] = begun[at] ? ADD(reals_out(r, 0)[at], v) : v;
+        begun[at] = true;
+        fw_walk_next(&w);
+    }
+    return FW_OK;
+}
+
+/* ---- LRN ---- */
+
+struct local {
+    size_t images, channels, inner;
+    int64_t before, after; // channels of a window on either side
+    REAL alpha, beta, bias;
+};
+
+static struct local local_of(const struct fw_run *r)
+{
+    const struct fw_value *x = r->in[0];
+    int64_t size = fw_run_attr_int(r, "size", 1);
+    struct local l = {.images = (size_t)x->dims[0],
+                      .channels = (size_t)x->dims[1],
+                      .inner = fw_value_span(x, 2, x->rank),
+                      .before = (size - 1) / 2,
+                      .after = size / 2,
+                      .alpha = attr_real(r, "alpha") / (REAL)size,
+                      .beta = attr_real(r, "beta"),
+                      .bias = attr_real(r, "bias")};
+    return l;
+}
+
+/* Sum of v over channels c-before..c+after; those outside are zeros that are added. */
+static REAL window_sum(const struct local *l, const REAL *v, size_t image, int64_t c, size_t k,
+                       int64_t before, int64_t after)
+{
+    REAL sum = 0;
+    for (int64_t j = c - before; j <= c + after; j++) {
+        bool inside = j >= 0 && j < (int64_t)l->channels;
+        REAL x = inside ? v[(image * l->channels + (size_t)j) * l->inner + k] : 0;
+        sum = j == c - before ? x : ADD(sum, x);
+    }
+    return sum;
+}
+
+/* s = bias + alpha/size * the window's sum of squares */
+static REAL *local_scales(const struct fw_run *r, const struct local *l, const REAL *x, size_t n)
+{
+    REAL *squares = scratch_reals(r, n);
+    REAL *s = scratch_reals(r, n);
+    if (squares == NULL || s == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        squares[i] = MUL(x[i], x[i]);
+    for (size_t i = 0; i < n; i++) {
+        size_t c = i / l->inner % l->channels;
+        REAL sum = window_sum(l, squares, i / l->inner / l->channels, (int64_t)c, i % l->inner,
+                              l->before, l->after);
+        s[i] = ADD(l->bias, MUL(l->alpha, sum));
+    }
+    return s;
+}
+
+KERNEL(lrn)
+{
+    struct local l = local_of(r);
+    size_t n = r->in[0]->n;
+    const REAL *s = local_scales(r, &l, reals(r, 0), n);
+    if (s == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < n; i++)
+        reals_out(r, 0)[i] = DIV(reals(r, 0)[i], POW(s[i], l.beta));
+    return FW_OK;
+}
+
+KERNEL(lrn_grad) // (dy, x, y): dY*s^-beta - k*x*window(dY*y/s)
+{
+    struct local l = local_of(r);
+    size_t n = r->in[0]->n;
+    const REAL *s = local_scales(r, &l, reals(r, 1), n);
+    REAL *parts = scratch_reals(r, n);
+    if (s == NULL || parts == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < n; i++)
+        parts[i] = DIV(MUL(reals(r, 0)[i], reals(r, 2)[i]), s[i]);
+    for (size_t i = 0; i < n; i++) {
+        size_t c = i / l.inner % l.channels;
+        REAL sum = window_sum(&l, parts, i / l.inner / l.channels, (int64_t)c, i % l.inner, l.after,
+                              l.before);
+        REAL own = MUL(reals(r, 0)[i], POW(s[i], -l.beta));
+        reals_out(r, 0)[i] = SUB(own, MUL(MUL(2 * l.alpha * l.beta, reals(r, 1)[i]), sum));
+    }
+    return FW_OK;
+}
+
+/* ---- LpNormalization ---- */
+
+static REAL line_norm(const REAL *x, const struct lines *l, bool squares)
+{
+    REAL sum = 0;
+    for (size_t i = 0; i < l->length; i++) {
+        REAL v = x[i * l->inner];
+        v = squares ? MUL(v, v) : ABS(v);
+        sum = i == 0 ? v : ADD(sum, v);
+    }
+    return squares ? SQRT(sum) : sum;
+}
+
+KERNEL(lp_norm)
+{
+    struct lines l;
+    bool squares = fw_run_attr_int(r, "p", 2) == 2;
+    FW_TRY(lines_of(r, r->in[0], &l));
+    for (size_t i = 0; i < l.outer * l.inner && l.length > 0; i++) {
+        size_t at = i / l.inner * l.length * l.inner + i % l.inner;
+        REAL norm = line_norm(reals(r, 0) + at, &l, squares);
+        for (size_t k = 0; k < l.length; k++) {
+            REAL y = DIV(reals(r, 0)[at + k * l.inner], norm);
+            reals_out(r, 0)[at + k * l.inner] = norm != 0 ? y : 0;
+        }
+    }
+    return FW_OK;
+}
+
+KERNEL(lp_norm_grad) // (dy, x, y): (dY - d*sum(dY*y))/norm, d = y or sign(x)
+{
+    struct lines l;
+    bool squares = fw_run_attr_int(r, "p", 2) == 2;
+    FW_TRY(lines_of(r, r->in[0], &l));
+    for (size_t i = 0; i < l.outer * l.inner && l.length > 0; i++) {
+        size_t at = i / l.inner * l.length * l.inner + i % l.inner;
+        REAL norm = line_norm(reals(r, 1) + at, &l, squares);
+        REAL sum = 0;
+        for (size_t k = 0; k < l.length; k++) {
+            size_t p = at + k * l.inner;
+            REAL v = MUL(reals(r, 0)[p], reals(r, 2)[p]);
+            sum = k == 0 ? v : ADD(sum, v);
+        }
+        for (size_t k = 0; k < l.length; k++) {
+            size_t p = at + k * l.inner;
+            REAL d = squares ? reals(r, 2)[p] : SIGN(reals(r, 1)[p]);
+            reals_out(r, 0)[p] = DIV(SUB(reals(r, 0)[p], MUL(d, sum)), norm);
+        }
+    }
+    return FW_OK;
+}
+
+/* ---- MeanVarianceNormalization: statistics over some axes ---- */
+
+struct sets {
+    size_t n, m; // elements, sets
+    size_t *of;  // (n) the set of each element
+    bool *begun; // (m)
+    REAL count;
+};
+
+static enum fw_status sets_of(struct fw_run *r, const struct fw_value *x, struct sets *s)
+{
+    const struct fw_attr *axes = fw_run_attr(r, "axes");
+    int64_t kept[FW_MAX_RANK];
+    for (unsigned k = 0; k < x->rank; k++)
+        kept[k] = x->dims[k];
+    for (uint32_t i = 0; i < axes->n; i++) {
+        unsigned axis;
+        FW_TRY(fw_run_axis(r, axes->ints[i], x->rank, &axis));
+        kept[axis] = 1;
+    }
+    struct fw_value shape = {.rank = x->rank, .n = 1};
+    for (unsigned k = 0; k < x->rank; k++)
+        shape.n *= (size_t)(shape.dims[k] = kept[k]);
+    struct fw_walk w;
+    fw_walk_init(&w, x->rank, x->dims);
+    fw_walk_add_broadcast(&w, &shape);
+    *s = (struct sets){.n = x->n, .m = shape.n};
+    s->of = fw_arena_array(r->scratch, x->n + 1, sizeof *s->of);
+    s->begun = fw_arena_zalloc(r->scratch, shape.n + 1);
+    if (s->of == NULL || s->begun == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < x->n; i++) {
+        s->of[i] = (size_t)w.offset[0];
+        fw_walk_next(&w);
+    }
+    s->count = (REAL)(shape.n > 0 ? x->n / shape.n : 0);
+    return FW_OK;
+}
+
+/* The mean of v over each set. */
+static REAL *set_means(const struct fw_run *r, struct sets *s, const REAL *v)
+{
+    REAL *mean = scratch_zeros(r, s->m);
+    memset(s->begun, 0, s->m);
+    for (size_t i = 0; mean != NULL && i < s->n; i++) {
+        REAL *p = &mean[s->of[i]];
+        *p = s->begun[s->of[i]] ? ADD(*p, v[i]) : v[i];
+        s->begun[s->of[i]] = true;
+    }
+    for (size_t k = 0; mean != NULL && k < s->m; k++)
+        mean[k] = DIV(mean[k], s->count);
+    return mean;
+}
+
+/* 1/(deviation + epsilon) of each set, and the centred values. */
+static REAL *set_inverses(const struct fw_run *r, struct sets *s, const REAL *x, REAL *centred)
+{
+    REAL *squares = scratch_reals(r, s->n);
+    const REAL *mean = set_means(r, s, x);
+    if (squares == NULL || mean == NULL)
+        return NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        centred[i] = SUB(x[i], mean[s->of[i]]);
+        squares[i] = MUL(centred[i], centred[i]);
+    }
+    REAL *inverse = set_means(r, s, squares);
+    for (size_t k = 0; inverse != NULL && k < s->m; k++)
+        inverse[k] = DIV((REAL)1, ADD(SQRT(inverse[k]), (REAL)1e-9));
+    return inverse;
+}
+
+KERNEL(mvn)
+{
+    struct sets s;
+    FW_TRY(sets_of(r, r->in[0], &s));
+    REAL *y = reals_out(r, 0);
+    const REAL *inverse = set_inverses(r, &s, reals(r, 0), y);
+    if (inverse == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < s.n; i++)
+        y[i] = MUL(y[i], inverse[s.of[i]]);
+    return FW_OK;
+}
+
+KERNEL(mvn_grad) // (dy, x, y): inverse*(dY - mean(dY) - y*mean(dY*y))
+{
+    struct sets s;
+    FW_TRY(sets_of(r, r->in[1], &s));
+    REAL *dx = reals_out(r, 0);
+    REAL *products = scratch_reals(r, s.n);
+    const REAL *inverse = set_inverses(r, &s, reals(r, 1), dx);
+    const REAL *mean = set_means(r, &s, reals(r, 0));
+    if (products == NULL || inverse == NULL || mean == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < s.n; i++)
+        products[i] = MUL(reals(r, 0)[i], reals(r, 2)[i]);
+    const REAL *along = set_means(r, &s, products);
+    if (along == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < s.n; i++) {
+        REAL d = SUB(reals(r, 0)[i], mean[s.of[i]]);
+        dx[i] = MUL(inverse[s.of[i]], SUB(d, MUL(reals(r, 2)[i], along[s.of[i]])));
+    }
+    return FW_OK;
+}
