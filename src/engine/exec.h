@@ -9,6 +9,7 @@
 #ifndef FW_ENGINE_EXEC_H
 #define FW_ENGINE_EXEC_H
 
+#include "ops/update.h"
 #include "ops/value.h"
 
 struct fw_exec;
@@ -16,8 +17,9 @@ struct fw_exec;
 struct fw_exec_options {
     enum fw_build build;
     uint64_t seed;
-    const struct fw_hyper *hyper; // of the update nodes; NULL: the optimizer's usual values
-    const struct fw_alloc *alloc; // NULL: the default
+    const struct fw_hyper *hyper;         // of the update nodes; NULL: the optimizer's usual values
+    const struct fw_optimizer *optimizer; // only its own nodes take hyper; NULL: all do
+    const struct fw_alloc *alloc;         // NULL: the default
 };
 
 enum fw_status fw_exec_new(struct fw_exec **ret, struct fw_graph *g,

@@ -2,7 +2,6 @@
  * exec.h. */
 #include "engine/exec_impl.h"
 
-#include "ops/update.h"
 #include "passes/infer.h"
 
 #include <string.h>
@@ -218,13 +217,6 @@ static enum fw_status ports(struct fw_exec *e, struct fw_run *r)
     return FW_OK;
 }
 
-static const struct fw_hyper *hyper_of(const struct fw_exec *e, const struct fw_node *n)
-{
-    if (n->phase != FW_PHASE_UPDATE)
-        return NULL;
-    return e->o.hyper != NULL ? e->o.hyper : &((const struct fw_optimizer *)n->op->family)->hyper;
-}
-
 static enum fw_status execute(struct fw_exec *e, struct fw_run *r)
 {
     struct fw_node *n = r->cx.node;
@@ -255,7 +247,8 @@ enum fw_status fw_exec_node(struct fw_exec *e, uint32_t id, uint64_t *tally, str
     struct fw_run r = {.cx = fw_cx_make(e->g, n, NULL, err),
                        .scratch = &e->scratch,
                        .parts = 1,
-                       .hyper = hyper_of(e, n),
+                       .optimizer = e->o.optimizer,
+                       .hyper = e->o.hyper,
                        .step = e->step,
                        .clip = 1,
                        .random = e->random,

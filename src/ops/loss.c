@@ -157,26 +157,31 @@ static enum fw_status grad_negative_log(struct fw_grad *gr)
     .doc = "factor*(exp(log p) - 1 at the label): special = n, mul = n, add = m, div = 1", \
     .infer = infer, .cost = cost_softmax_loss, .grad = grad_softmax_loss
 
+FW_KERNELS(softmax_loss, softmax_loss_grad, negative_log, negative_log_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [SOFTMAX_LOSS] = {.name = "SoftmaxCrossEntropyLoss",
                       .domain = "",
                       SOFTMAX_TEXT,
                       FW_ATTRS(loss_attrs),
                       FW_PORTS(2, 3, 1, 2),
-                      .train_form = &rows[SOFTMAX_LOSS_TRAIN]},
+                      .train_form = &rows[SOFTMAX_LOSS_TRAIN],
+                      FW_RUN(softmax_loss)},
     [SOFTMAX_LOSS_TRAIN] = {.name = "SoftmaxCrossEntropyLoss",
                             .domain = "flopwise",
                             SOFTMAX_TEXT,
                             FW_ATTRS(loss_attrs),
                             FW_PORTS(2, 3, 2, 2),
-                            .flags = FW_OP_INTERNAL},
+                            .flags = FW_OP_INTERNAL,
+                            FW_RUN(softmax_loss)},
     [SOFTMAX_LOSS_GRAD] = {.name = "SoftmaxCrossEntropyLossGrad",
                            GRAD_ROW,
                            .formula = "special = n, mul = n, add = m, div = 1 for the mean; with "
                                       "weights mul = m more, add = m - 1 more for the mean",
                            FW_ATTRS(loss_attrs),
                            FW_PORTS(3, 4, 1, 1),
-                           .cost = cost_softmax_grad},
+                           .cost = cost_softmax_grad,
+                           FW_RUN(softmax_loss_grad)},
     [NEGATIVE_LOG] = {.name = "NegativeLogLikelihoodLoss",
                       .domain = "",
                       .formula = PICK,
@@ -185,7 +190,8 @@ static const struct fw_op rows[N_ROWS] = {
                       FW_PORTS(2, 3, 1, 1),
                       .infer = infer,
                       .cost = cost_pick,
-                      .grad = grad_negative_log},
+                      .grad = grad_negative_log,
+                      FW_RUN(negative_log)},
     [NEGATIVE_LOG_GRAD] = {.name = "NegativeLogLikelihoodLossGrad",
                            GRAD_ROW,
                            .formula = "add = m, div = 1 for the mean; with weights mul = m, add = "
@@ -193,6 +199,7 @@ static const struct fw_op rows[N_ROWS] = {
                            FW_ATTRS(loss_attrs),
                            FW_PORTS(3, 4, 1, 1),
                            .shape_only = 2,
-                           .cost = cost_pick_grad},
+                           .cost = cost_pick_grad,
+                           FW_RUN(negative_log_grad)},
 };
 const struct fw_op_table fw_ops_loss = {rows, N_ROWS};

@@ -66,6 +66,8 @@ static enum fw_status grad_squares(struct fw_grad *gr)
     return fw_grad_node(gr, 0, fw_op_identity, &gr->cx.node->in[0], 1, NULL);
 }
 
+FW_KERNELS(cross_entropy, cross_entropy_grad, sum_of_squares);
+
 static const struct fw_op rows[N_ROWS] = {
     [CROSS_ENTROPY] = {.name = "CrossEntropy",
                        .domain = "flopwise",
@@ -75,7 +77,8 @@ static const struct fw_op rows[N_ROWS] = {
                        .flags = FW_OP_INTERNAL,
                        .infer = infer_entropy,
                        .cost = cost_entropy,
-                       .grad = grad_entropy},
+                       .grad = grad_entropy,
+                       FW_RUN(cross_entropy)},
     [CROSS_ENTROPY_GRAD] = {.name = "CrossEntropyGrad",
                             .domain = "flopwise",
                             .formula = "mul = elements(P), add = rows",
@@ -85,7 +88,8 @@ static const struct fw_op rows[N_ROWS] = {
                             .in_place = 1,
                             .infer = fw_infer_same,
                             .cost = cost_entropy_grad,
-                            .grad = fw_grad_none},
+                            .grad = fw_grad_none,
+                            FW_RUN(cross_entropy_grad)},
     [SQUARES] = {.name = "SumOfSquares",
                  .domain = "flopwise",
                  .formula = "mul = elements(Y) + 1, add = elements(Y) - 1",
@@ -94,7 +98,8 @@ static const struct fw_op rows[N_ROWS] = {
                  .flags = FW_OP_INTERNAL,
                  .infer = infer_squares,
                  .cost = cost_squares,
-                 .grad = grad_squares},
+                 .grad = grad_squares,
+                 FW_RUN(sum_of_squares)},
 };
 const struct fw_op_table fw_ops_objective = {rows, N_ROWS};
 const struct fw_op *const fw_op_loss_cross_entropy = &rows[CROSS_ENTROPY];

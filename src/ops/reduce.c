@@ -326,6 +326,12 @@ static const struct fw_op rows[N_ROWS];
 REDUCE(FAMILY)
 #undef FAMILY
 
+#define DECLARE(id, ...) FW_KERNELS(reduce_##id, reduce_##id##_GRAD);
+REDUCE(DECLARE)
+#undef DECLARE
+
+FW_KERNELS(arg_max, arg_min, cum_sum, cum_prod, sum_to);
+
 static const struct fw_op rows[N_ROWS] = {
 #define ROWS(id, name_, join, with_max, na, nm, nx, ns, ma, md, mq, ms, fold, mean, formula_, x, \
              y, ga, gm, gd, gx, gs, hm, hd, hs, doc_)                                            \
@@ -338,7 +344,8 @@ static const struct fw_op rows[N_ROWS] = {
             .family = &family_##id,                                                              \
             .infer = infer,                                                                      \
             .cost = cost,                                                                        \
-            .grad = grad},                                                                       \
+            .grad = grad,                                                                        \
+            FW_RUN(reduce_##id)},                                                                \
     [id##_GRAD] = {.name = name_ "Grad",                                                         \
                    .domain = "flopwise",                                                         \
                    .formula = doc_ "; n = elements(X), m = elements(dY)",                        \
@@ -351,7 +358,8 @@ static const struct fw_op rows[N_ROWS] = {
                    .family = &family_##id,                                                       \
                    .infer = infer_grad,                                                          \
                    .cost = cost_grad,                                                            \
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none,                                                         \
+                   FW_RUN(reduce_##id##_GRAD)},
     REDUCE(ROWS)
 #undef ROWS
         [ARG_MAX] = {.name = "ArgMax",
@@ -362,7 +370,8 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_PORTS(1, 1, 1, 1),
                      .infer = infer_arg,
                      .cost = cost_arg,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(arg_max)},
     [ARG_MIN] = {.name = "ArgMin",
                  .domain = "",
                  .formula = "minmax = elements(X) - elements(Y)",
@@ -371,7 +380,8 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_PORTS(1, 1, 1, 1),
                  .infer = infer_arg,
                  .cost = cost_arg,
-                 .grad = fw_grad_none},
+                 .grad = fw_grad_none,
+                 FW_RUN(arg_min)},
     [CUM_SUM] = {.name = "CumSum",
                  .domain = "",
                  .formula = "add = (length - 1) * lines; exclusive: length - 2",
@@ -382,7 +392,8 @@ static const struct fw_op rows[N_ROWS] = {
                  .family = &cum_add,
                  .infer = infer_cumsum,
                  .cost = cost_cumsum,
-                 .grad = grad_cumsum},
+                 .grad = grad_cumsum,
+                 FW_RUN(cum_sum)},
     [CUM_PROD] = {.name = "CumProd",
                   .domain = "",
                   .formula = "mul = (length - 1) * lines",
@@ -393,7 +404,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .family = &cum_mul,
                   .infer = infer_cumsum,
                   .cost = cost_cumsum,
-                  .grad = grad_cumprod},
+                  .grad = grad_cumprod,
+                  FW_RUN(cum_prod)},
     [SUM_TO] = {.name = "SumTo",
                 .domain = "flopwise",
                 .formula = "add = elements(X) - elements(Y)",
@@ -404,7 +416,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .family = &family_SUM,
                 .infer = infer_sum_to,
                 .cost = cost,
-                .grad = fw_grad_none},
+                .grad = fw_grad_none,
+                FW_RUN(sum_to)},
 };
 const struct fw_op_table fw_ops_reduce = {rows, N_ROWS};
 const struct fw_op *const fw_op_sum_to = &rows[SUM_TO];

@@ -7,6 +7,7 @@
 #include "ops/update.h"
 
 #include "graph/precision.h"
+#include "ops/value.h"
 
 #include <string.h>
 
@@ -201,6 +202,13 @@ const struct fw_optimizer *fw_optimizer_find(const char *name)
     return NULL;
 }
 
+const struct fw_hyper *fw_update_hyper(const struct fw_run *r)
+{
+    const struct fw_optimizer *own = r->cx.node->op->family;
+    bool given = r->hyper != NULL && (r->optimizer == NULL || r->optimizer == own);
+    return given ? r->hyper : &own->hyper;
+}
+
 /* ---- shapes ---- */
 
 bool fw_update_matrix(struct fw_symbols *sym, const struct fw_tensor *t, fw_dim *ret_m,
@@ -312,6 +320,10 @@ static void cost_update(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_WRITE, values, master);
 }
 
+#define DECLARE(id, ...) FW_KERNELS(update_##id);
+OPTIMIZERS(DECLARE)
+#undef DECLARE
+
 static const struct fw_op rows[N_ROWS] = {
 #define ROW(id, name_, row_, states_, a, m, d, q, x, s, formula_, ...)                    \
     [id] = {.name = row_,                                                                 \
@@ -324,7 +336,8 @@ static const struct fw_op rows[N_ROWS] = {
             .family = &fw_optimizers[id],                                                 \
             .infer = infer_update,                                                        \
             .cost = cost_update,                                                          \
-            .grad = fw_grad_none},
+            .grad = fw_grad_none,                                                         \
+            FW_RUN(update_##id)},
     OPTIMIZERS(ROW)
 #undef ROW
 };

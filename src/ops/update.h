@@ -68,6 +68,9 @@ extern const struct fw_optimizer fw_optimizers[]; // (fw_n_optimizers); rows for
 extern const unsigned fw_n_optimizers;
 const struct fw_optimizer *fw_optimizer_find(const char *name); // NULL when unknown
 
+/* What a node of an update runs with: the given values where they are for its optimizer. */
+const struct fw_hyper *fw_update_hyper(const struct fw_run *r);
+
 /* The sides of the matrix that a parameter is taken for; false when it is none: fewer than two
  * sides differ from 1. */
 bool fw_update_matrix(struct fw_symbols *sym, const struct fw_tensor *t, fw_dim *ret_m,

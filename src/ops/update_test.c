@@ -1,6 +1,7 @@
 /* The optimizer table: FLOP per parameter as published, and the rows that carry them. */
 #include "ops/update.h"
-#include "support/op_case.h"
+#include "engine/exec.h"
+#include "support/op_bench.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,10 +124,14 @@ void test_update__rows(void **state)
         {.domain = "flopwise",
          .name = "UpdateAdam",
          .in = {"f32[5]", "f32[5]", "f32[5]", "f32[5]"},
+         .low = 0.1, // a second moment is not negative
+         .high = 1,
          .cost = "add=20 mul=35 div=5 sqrt=5 read=80 write=60"},
         {.domain = "flopwise",
          .name = "UpdateAdafactor",
          .in = {"f32[3,5]", "f32[3,5]", "f32[3]", "f32[5]"},
+         .low = 0.1,
+         .high = 1,
          .cost = "add=96 mul=95 div=20 sqrt=17 minmax=2 read=152 write=152"},
         {.domain = "flopwise",
          .name = "UpdateMuon",
@@ -135,6 +140,8 @@ void test_update__rows(void **state)
         {.domain = "flopwise",
          .name = "UpdateAdam8bit",
          .in = {"f32[2,300]", "f32[2,300]", "u8[2,300]", "f32[3]", "u8[2,300]", "f32[3]"},
+         .low = 0.1,
+         .high = 1,
          .cost = "add=2400 mul=5400 div=1800 sqrt=600 minmax=11400 read=6024 write=3624"},
         {.domain = "ai.onnx.preview.training",
          .name = "Momentum",
@@ -154,4 +161,101 @@ void test_update__rows(void **state)
          .cost = "add=18 mul=25 div=5 sqrt=5 special=2"},
     };
     OP_CASES_RUN(cases);
+}
+
+/* A tensor of a case: "f32[3,5]". */
+static void tensor_text(enum fw_dtype dtype, unsigned rank, const fw_dim *dims, char *ret,
+                        size_t size)
+{
+    int n = snprintf(ret, size, "%s[", dtype == FW_U8 ? "u8" : "f32");
+    for (unsigned k = 0; k < rank; k++)
+        n += snprintf(ret + n, size - (size_t)n, "%s%lld", k > 0 ? "," : "",
+                      (long long)dims[k].word);
+    snprintf(ret + n, size - (size_t)n, "]");
+}
+
+/* The case of one optimizer's row for a parameter of this shape. */
+static void row_case(const struct fw_optimizer *o, unsigned rank, const fw_dim *dims,
+                     char (*text)[40], struct op_case *ret)
+{
+    struct fw_tensor param = {.rank = (uint8_t)rank, .dims = dims, .dtype = FW_F32};
+    *ret = (struct op_case){.domain = "flopwise", .name = o->row->name, .low = 0.1, .high = 1};
+    for (unsigned i = 0; i < 2u + o->n_states; i++) {
+        enum fw_dtype dtype = FW_F32;
+        uint8_t r = (uint8_t)rank;
+        fw_dim d[4] = {dims[0], rank > 1 ? dims[1] : fw_dim_int(1), rank > 2 ? dims[2] : dims[0]};
+        if (i >= 2)
+            dtype = fw_update_state(o, i - 2, NULL, &param, &r, d);
+        tensor_text(dtype, r, d, text[i], sizeof *text);
+        ret->in[i] = text[i];
+    }
+}
+
+/* Every row executes what its table line counts, on tall, wide and small parameters. */
+void test_update__executed(void **state)
+{
+    (void)state;
+    const fw_dim shapes[][3] = {{{7}, {4}, {1}}, {{3}, {5}, {2}}, {{9}, {1}, {1}}};
+    const unsigned ranks[] = {2, 3, 1};
+    for (unsigned i = 0; i <= fw_n_optimizers; i++) // with the row for vectors of adafactor
+        for (unsigned k = 0; k < 3; k++) {
+            const struct fw_optimizer *o = &fw_optimizers[i];
+            char text[2 + FW_MAX_STATES][40];
+            struct op_case one;
+            if (k == 2 && o->plain != NULL)
+                o = o->plain;
+            row_case(o, ranks[k], shapes[k], text, &one);
+            assert_true(op_case_execute(&one, i + 1));
+        }
+}
+
+/* Steps down |w - 1|^2/2 from w near 0, whose gradient is w - 1: what is left of the loss. */
+static double descend(const struct fw_optimizer *o, double lr, int64_t steps)
+{
+    const fw_dim dims[2] = {{6}, {4}};
+    char text[2 + FW_MAX_STATES][40];
+    struct op_case one;
+    struct bench b;
+    struct fw_exec *e;
+    struct fw_hyper hyper = o->hyper;
+    hyper.lr = lr;
+    row_case(o, 2, dims, text, &one);
+    op_bench_open(&b, &one, 1);
+    struct fw_exec_options how = {.build = FW_PLAIN, .seed = 3, .hyper = &hyper};
+    assert_int_equal(fw_exec_new(&e, &b.g, &how, &b.err), FW_OK);
+    const uint32_t *in = b.g.nodes[b.node].in;
+    for (unsigned i = 2; i < 2u + o->n_states; i++)
+        b.g.tensors[in[i]].kind = FW_KIND_STATE;
+    assert_int_equal(fw_exec_fill(e, &b.err), FW_OK);
+    float *w = fw_exec_value(e, in[0])->data;
+    float *g = fw_exec_value(e, in[1])->data;
+    uint64_t random = 5;
+    for (unsigned i = 0; i < 24; i++)
+        w[i] = (float)(0.1 * fw_random_normal(&random));
+    for (int64_t t = 1; t <= steps; t++) {
+        for (unsigned i = 0; i < 24; i++)
+            g[i] = w[i] - 1;
+        fw_exec_set_step(e, t);
+        assert_int_equal(fw_exec_node(e, b.node, NULL, &b.err), FW_OK);
+    }
+    double loss = 0;
+    for (unsigned i = 0; i < 24; i++)
+        loss += ((double)w[i] - 1) * ((double)w[i] - 1) / 2;
+    fw_exec_free(e);
+    op_bench_close(&b);
+    return loss;
+}
+
+/* From a loss of about 12, in 100 steps. */
+void test_update__descent(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < fw_n_optimizers; i++) {
+        const struct fw_optimizer *o = &fw_optimizers[i];
+        bool slow = o->hyper.lr < 0.05 || o->hyper.decay > 0;
+        double lr = strcmp(o->name, "lars") == 0 ? 20 : slow ? 0.03 : o->hyper.lr;
+        double loss = descend(o, lr, 100);
+        if (!(loss < 6))
+            fail_msg("%s leaves a loss of %g", o->name, loss);
+    }
 }

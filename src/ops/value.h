@@ -14,6 +14,7 @@
 #include "ops/op.h"
 
 struct fw_hyper;
+struct fw_optimizer;
 
 struct fw_value {
     void *data; // row-major
@@ -29,15 +30,16 @@ struct fw_value {
 };
 
 struct fw_run {
-    struct fw_cx cx;              // the node; all its tensors have constant shapes where known
-    struct fw_value *const *in;   // (node->n_in) NULL where left out
-    struct fw_value *const *out;  // (node->n_out) NULL where left out
-    struct fw_arena *scratch;     // cleared after the node
-    unsigned part, parts;         // FW_OP_SPLIT rows do this part of the work only
-    const struct fw_hyper *hyper; // of updates
-    int64_t step;                 // of updates, from 1
-    double clip;                  // of updates that divide the gradient by it
-    uint64_t *random;             // state of fw_random()
+    struct fw_cx cx;             // the node; all its tensors have constant shapes where known
+    struct fw_value *const *in;  // (node->n_in) NULL where left out
+    struct fw_value *const *out; // (node->n_out) NULL where left out
+    struct fw_arena *scratch;    // cleared after the node
+    unsigned part, parts;        // FW_OP_SPLIT rows do this part of the work only
+    const struct fw_optimizer *optimizer; // whose updates take hyper; NULL: all
+    const struct fw_hyper *hyper;         // of updates
+    int64_t step;                         // of updates, from 1
+    double clip;                          // of updates that divide the gradient by it
+    uint64_t *random;                     // state of fw_random()
     /* Memory for output i of these sizes, where inference left them open. */
     enum fw_status (*shape)(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims);
     /* A value outside of the graph (an item of a sequence), living as long as the run of the

@@ -30,7 +30,7 @@ void op_bench_close(struct bench *b);
 /* Appends the gradient: dy (n_out), dx (n_in), FW_NONE where there is none. */
 void op_bench_grad(struct bench *b, uint32_t *dy, uint32_t *dx);
 
-/* The checks on what runs; see op_run.c. */
-void op_case_execute(const struct op_case *want, uint64_t seed);
+/* The checks on what runs; see op_run.c. Whether it was executed. */
+bool op_case_execute(const struct op_case *want, uint64_t seed);
 
 #endif

@@ -40,11 +40,16 @@ struct op_case {
     /* What is executed: float inputs whose contents are not given are uniform in low..high; both 0:
      * normal. */
     double low, high;
+    bool gradient;       // executed with its gradient also where no counts of that are given
     bool rough;          // the gradient is not that of the function as computed: not compared
+    bool starts;         // a loss: its gradient begins with 1
     const char *not_run; // why it cannot be executed: contents that random numbers do not give
 };
 
 #define OP_CASES_RUN(table) op_cases_run(table, sizeof(table) / sizeof *(table))
 void op_cases_run(const struct op_case *cases, size_t n);
+/* Executes only: out says how many outputs there are. A row without a kernel fails. */
+#define OP_CASES_EXECUTE(table) op_cases_execute(table, sizeof(table) / sizeof *(table))
+void op_cases_execute(const struct op_case *cases, size_t n);
 
 #endif

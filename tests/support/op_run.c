@@ -80,7 +80,7 @@ static void fill(struct bench *b, struct fw_exec *e, const uint32_t *dy)
         struct fw_value *v;
         if (dy[o] != FW_NONE && fw_exec_give(e, dy[o], 0, NULL, &v, &b->err) == FW_OK)
             for (size_t k = 0; k < v->n; k++)
-                fw_value_put(v, k, (double)(float)fw_random_normal(&state));
+                fw_value_put(v, k, b->want->starts ? 1 : (double)(float)fw_random_normal(&state));
     }
     if (fw_exec_fill(e, &b->err) != FW_OK)
         wrong(b, "inputs", "contents", b->err.message);
@@ -147,7 +147,8 @@ static double part_of(const struct fw_value *v, size_t i)
 static void check_same(struct bench *b, uint32_t id, const struct fw_value *plain,
                        const struct fw_value *counted)
 {
-    const struct fw_node *n = &b->g.nodes[b->g.tensors[id].producer];
+    uint32_t producer = b->g.tensors[id].producer;
+    const struct fw_node *n = &b->g.nodes[producer != FW_NONE ? producer : b->node];
     bool real = fw_dtypes[counted->dtype].class == 'f';
     bool complex_ = fw_dtypes[counted->dtype].class == 'c';
     size_t each = complex_ ? 2 * counted->n : counted->n;
@@ -163,7 +164,7 @@ static void check_same(struct bench *b, uint32_t id, const struct fw_value *plai
         char what[96];
         char found[64];
         char want[64];
-        snprintf(what, sizeof what, "element %zu of an output of %s in float", i, n->op->name);
+        snprintf(what, sizeof what, "element %zu of a tensor of %s in float", i, n->op->name);
         snprintf(want, sizeof want, "%.9g", y);
         snprintf(found, sizeof found, "%.9g", x);
         if (!same && !(isnan(x) && isnan(y)) && isfinite(y))
@@ -215,53 +216,66 @@ static void check_gradient(struct bench *b, struct fw_exec *e, const uint32_t *d
     }
 }
 
-static void compare_builds(struct bench *b, struct fw_exec *counted)
+/* Everything that was computed, and what updates changed in place. */
+static void compare_builds(struct bench *b, struct fw_exec *plain, struct fw_exec *counted)
 {
-    struct fw_exec *plain = open_exec(b, FW_PLAIN);
-    copy_leaves(b, counted, plain);
-    fw_exec_seed(plain, b->seed);
-    execute_all(b, plain, false);
     for (uint32_t id = 0; id < b->g.n_tensors; id++) {
         const struct fw_value *v = fw_exec_value(plain, id);
-        if (b->g.tensors[id].producer != FW_NONE && v->data != NULL && !v->open)
+        if (v->data != NULL && !v->open)
             check_same(b, id, v, fw_exec_value(counted, id));
     }
-    fw_exec_free(plain);
 }
 
-static void run_checks(struct bench *b)
+static bool run_checks(struct bench *b)
 {
     uint32_t dy[OP_CASE_PORTS];
     uint32_t dx[OP_CASE_PORTS];
-    bool grads = b->want->backward_input != NULL || b->want->backward_weight != NULL;
+    bool grads =
+        b->want->gradient || b->want->backward_input != NULL || b->want->backward_weight != NULL;
     if (grads) {
         op_bench_grad(b, dy, dx);
         for (uint32_t id = 0; id < b->g.n_nodes; id++)
             if (!executable(&b->g, &b->g.nodes[id]) || !is_small(b, &b->g.nodes[id]))
-                return;
+                return false;
     }
     struct fw_exec *e = open_exec(b, FW_COUNTED);
     fill(b, e, grads ? dy : NULL);
+    struct fw_exec *plain = open_exec(b, FW_PLAIN);
+    copy_leaves(b, e, plain);
     fw_exec_seed(e, b->seed);
+    fw_exec_seed(plain, b->seed);
+    execute_all(b, plain, false);
     execute_all(b, e, true);
-    compare_builds(b, e);
+    compare_builds(b, plain, e);
+    fw_exec_free(plain);
     for (unsigned i = 0; grads && !b->want->rough && i < b->n_in; i++)
         if (dx[i] != FW_NONE && fw_dtypes[b->g.tensors[dx[i]].dtype].class == 'f')
             check_gradient(b, e, dy, i, fw_exec_value(e, dx[i]));
     fw_exec_free(e);
+    return true;
 }
 
-void op_case_execute(const struct op_case *want, uint64_t seed)
+bool op_case_execute(const struct op_case *want, uint64_t seed)
 {
     struct bench b;
+    bool done = false;
     if (want->not_run != NULL)
-        return;
+        return false;
     op_bench_open(&b, want, seed);
     if (executable(&b.g, &b.g.nodes[b.node])) {
         if (b.op->infer(&b.cx) != FW_OK)
             wrong(&b, "inference of the bound case", "success", b.err.message);
         if (is_small(&b, &b.g.nodes[b.node]))
-            run_checks(&b);
+            done = run_checks(&b);
     }
     op_bench_close(&b);
+    return done;
+}
+
+void op_cases_execute(const struct op_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (uint64_t seed = 1; seed <= OP_CASE_SEEDS; seed++)
+            if (!op_case_execute(&cases[i], seed))
+                fail_msg("%s has no kernel, or one of its gradient's rows", cases[i].name);
 }
