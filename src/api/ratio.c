@@ -219,7 +219,7 @@ static enum fw_status plain_point(struct asker *k, const struct fw_ratio_parts *
 static enum fw_status curve(struct asker *k)
 {
     struct fw_ratio_parts plain = k->formula;
-    if (k->open != k->plain)
+    if (k->open == NULL || k->open != k->plain)
         FW_TRY(fw_ratio_parts(&k->plain->analysis, &plain, k->err));
     if (k->sweep.n == 0 && fw_ratio_is_known(&plain))
         FW_TRY(plain_point(k, &plain));

@@ -207,7 +207,7 @@ static const char *unique(struct fw_builder *b, struct fw_str *s)
 
 const char *fw_build_name(struct fw_builder *b, const char *name, const char *op)
 {
-    if (!fw_build_ok(b))
+    if (op == NULL || !fw_build_ok(b))
         return NULL;
     struct fw_str s;
     fw_str_init(&s, b->m->alloc);

@@ -42,7 +42,7 @@ struct fw_build_node fw_build_node(struct fw_builder *b, const char *domain, con
 static struct fw_attr *slot(struct fw_build_node *n, const char *name, size_t len,
                             enum fw_attr_type *ret_type)
 {
-    if (!fw_build_ok(n->b))
+    if (n->op == NULL || !fw_build_ok(n->b))
         return NULL;
     for (unsigned i = 0; i < n->op->n_attrs; i++)
         if (strlen(n->op->attrs[i].name) == len && memcmp(n->op->attrs[i].name, name, len) == 0) {
@@ -166,7 +166,7 @@ int fw_build_add(struct fw_build_node *n, const char *name, const int *in, unsig
                  unsigned n_out)
 {
     struct fw_builder *b = n->b;
-    if (!fw_build_ok(b) || name == NULL || !good_ports(n, n_in, n_out))
+    if (n->op == NULL || name == NULL || !fw_build_ok(b) || !good_ports(n, n_in, n_out))
         return -1;
     uint32_t *ids = fw_arena_array(&b->m->arena, n_in + 1u, sizeof *ids);
     if (ids == NULL)

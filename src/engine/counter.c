@@ -201,7 +201,7 @@ enum fw_status fw_counter_check(struct fw_counter *c, struct fw_error *err)
 {
     enum { N = 1000 };
     bool pair = c->event.canary == FW_CANARY_FMA || c->event.canary >= FW_CANARY_FMA128D;
-    uint64_t before, after, wanted = pair ? 2 * N : N;
+    uint64_t before = 0, after = 0, wanted = pair ? 2 * N : N;
     if (c->fd < 0)
         return fw_fail(err, FW_COUNTER, -1, "%s", c->why.message);
     FW_TRY(read_raw(c, &before, err));

@@ -29,7 +29,7 @@ void fw_exec_free(struct fw_exec *e); // NULL-safe
 /* Memory for a tensor that no node makes (input, parameter, state), to be filled by the caller.
  * dims NULL: the graph's own, which must be constant. Errors: FW_SHAPE, FW_UNSUPPORTED (strings),
  * FW_MEMORY. */
-enum fw_status fw_exec_give(struct fw_exec *e, uint32_t tensor, unsigned rank, const int64_t *dims,
+enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const int64_t *dims,
                             struct fw_value **ret, struct fw_error *err);
 /* Fills all of them that were not given: what is stored is decoded, states are zero, the rest is
  * drawn: weights uniform with variance 1/fan-in, vectors and running statistics in 0.5..1.5, inputs
@@ -39,8 +39,7 @@ enum fw_status fw_exec_fill(struct fw_exec *e, struct fw_error *err);
 /* Executes one node. tally (FW_N_CLASSES): what it executed by class, in the counted build; NULL
  * where nobody asks. A node that only computes shapes counts nothing, as in passes/cost.h.
  * Errors name the node: FW_UNSUPPORTED where there is no kernel, and those of the kernel. */
-enum fw_status fw_exec_node(struct fw_exec *e, uint32_t node, uint64_t *tally,
-                            struct fw_error *err);
+enum fw_status fw_exec_node(struct fw_exec *e, uint32_t id, uint64_t *tally, struct fw_error *err);
 /* Nodes first..end-1. */
 enum fw_status fw_exec_run(struct fw_exec *e, uint32_t first, uint32_t end, struct fw_error *err);
 /* The number of the training step, from 1, that updates see. */

@@ -169,9 +169,11 @@ static enum fw_status folded(struct fw_exec *e, const struct fw_node *n, bool *r
     if (!(n->flags & FW_NODE_SHAPE))
         return FW_OK;
     for (unsigned i = 0; i < n->n_out; i++) {
-        const struct fw_tensor *t = n->out[i] == FW_NONE ? NULL : &e->g->tensors[n->out[i]];
-        if (t != NULL && (t->value == NULL || !fw_exec_constant(t) || (t->flags & FW_TENSOR_OPEN) ||
-                          !fw_exec_known(e, t->value, (size_t)fw_tensor_elements(e->g, t).word)))
+        if (n->out[i] == FW_NONE)
+            continue;
+        const struct fw_tensor *t = &e->g->tensors[n->out[i]];
+        if (t->value == NULL || !fw_exec_constant(t) || (t->flags & FW_TENSOR_OPEN) ||
+            !fw_exec_known(e, t->value, (size_t)fw_tensor_elements(e->g, t).word))
             return FW_OK;
     }
     for (unsigned i = 0; i < n->n_out; i++) {

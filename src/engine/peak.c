@@ -114,7 +114,7 @@ static enum fw_status measure_loop(struct job *jobs, fw_peak_loop *loop, struct 
 
 static enum fw_status measure_copy(struct job *jobs, struct fw_peak *ret, struct fw_error *err)
 {
-    size_t each = 2u * COPY_BYTES;
+    size_t each = (size_t)2 * COPY_BYTES;
     unsigned char *memory = fw_mem_resize(&fw_alloc_default, NULL, 0, ret->cores * each);
     if (memory == NULL)
         return fw_fail_memory(err);

@@ -8,7 +8,7 @@ static enum fw_status count_run(struct fw_counter *c, const struct fw_event *eve
 {
     struct fw_ended ended;
     uint64_t before, after;
-    if (c->fd < 0 || memcmp(&c->event, event, sizeof *event) != 0)
+    if (c->fd < 0 || c->event.code != event->code)
         FW_TRY(fw_counter_switch(c, event, err));
     FW_TRY(fw_counter_check(c, err));
     FW_TRY(fw_counter_read(c, &before, err));

@@ -45,7 +45,7 @@ void hf_windows(const struct hf_config *c, struct hf_arch *a, int64_t every);
 /* A share of each head is turned: as the configuration says, else this. */
 void hf_turn_part(const struct hf_config *c, struct hf_arch *a, double share);
 /* Layers from the first on whose number leaves this rest have experts. */
-void hf_expert_layers(struct hf_arch *a, uint32_t first, int64_t every, int64_t rest);
+void hf_expert_layers(struct hf_arch *a, uint32_t first, int64_t every, int64_t offset);
 /* "num_labels", or as many as "id2label" has, or 2. */
 int64_t hf_labels(const struct hf_config *c);
 bool hf_ends(const char *name, const char *with);
