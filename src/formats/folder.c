@@ -169,5 +169,6 @@ enum fw_status fw_folder_weights(struct fw_model *m, struct fw_error *err)
     if (name == NULL)
         return FW_OK;
     FW_TRY(read_weights(m, &l, name, err));
-    return fw_weights_roles(m, err);
+    FW_TRY(fw_weights_roles(m, err));
+    return m->graph.n_nodes > 0 ? fw_weights_check(m, err) : FW_OK;
 }

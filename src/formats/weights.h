@@ -22,6 +22,8 @@ int64_t fw_storage_bytes(const struct fw_storage *s, const int64_t *dims, unsign
 
 /* When all files are read: roles, and what packed tensors stand for (weights_roles.c). */
 enum fw_status fw_weights_roles(struct fw_model *m, struct fw_error *err);
+/* Compares them with the model's network (weights_check.c); fills in what only it tells. */
+enum fw_status fw_weights_check(struct fw_model *m, struct fw_error *err);
 /* Why Hugging Face weights without their config.json have no network. */
 const char *fw_weights_want_config(const struct fw_model *m);
 /* A graph of one node per module, without a rule: parameters are counted, operations are named as

@@ -48,8 +48,15 @@ struct fw_stored {
     uint8_t role; // enum fw_stored_role
 };
 
-/* A tensor that the network and the files do not agree about. */
-enum fw_misfit_kind { FW_MISFIT_MISSING, FW_MISFIT_EXTRA, FW_MISFIT_SHAPE, FW_N_MISFITS };
+/* A tensor that the network and the files do not agree about; the last kinds do no harm. */
+enum fw_misfit_kind {
+    FW_MISFIT_MISSING,
+    FW_MISFIT_EXTRA,
+    FW_MISFIT_SHAPE,
+    FW_MISFIT_BUFFER, // more than the network has, known to be no parameter
+    FW_MISFIT_COPY,   // a tied table that is stored twice
+    FW_N_MISFITS
+};
 struct fw_misfit {
     enum fw_misfit_kind kind;
     const char *name;
@@ -71,6 +78,8 @@ struct fw_weights {
     bool checked; // against a network that a description beside them gave
     struct fw_misfit *misfits;
     uint32_t n_misfits;
+    uint32_t n_harmless; // of them
+    uint32_t n_expected; // parameters of the network, as tensors of the files
 };
 
 #endif

@@ -167,7 +167,8 @@ static struct fw_value file_cell(const struct fw_table *t, uint32_t row, uint32_
 /* ---- files and network ---- */
 
 static const struct fw_column misfit_columns[] = {
-    {"what", "what", "missing, extra or shape", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"what", "what", "missing, extra, shape; harmless: buffer, copy (of a tied table)",
+     FW_UNIT_NONE, FW_VIEW_TABLE},
     {"tensor", "tensor", "its name", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_NAME},
     {"expected", "network", "shape that the network has for it", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"found", "files", "shape in the files", FW_UNIT_NONE, FW_VIEW_TABLE},
@@ -175,10 +176,46 @@ static const struct fw_column misfit_columns[] = {
 
 static struct fw_value misfit_cell(const struct fw_table *t, uint32_t row, uint32_t column)
 {
-    static const char *const words[FW_N_MISFITS] = {"missing", "extra", "shape"};
+    static const char *const words[FW_N_MISFITS] = {"missing", "extra", "shape", "buffer", "copy"};
     const struct fw_misfit *x = &((const struct stored *)t->ctx)->w->misfits[row];
     const char *const cells[] = {words[x->kind], x->name, x->expected, x->found};
     return fw_value_text(cells[column]);
+}
+
+static bool is_harmless(const struct fw_table *t, uint32_t row)
+{
+    return ((const struct stored *)t->ctx)->w->misfits[row].kind >= FW_MISFIT_BUFFER;
+}
+
+/* "310 tensors expected, all found; 2 more are buffers" */
+static enum fw_status add_verdict(struct stored *s, struct fw_error *err)
+{
+    static const struct fw_column columns[] = {
+        {"weights", "weights", "", FW_UNIT_NONE, FW_VIEW_TABLE}};
+    static const struct fw_table head = {.key = "fit", .title = "", .flags = FW_TABLE_PEOPLE};
+    uint32_t n[FW_N_MISFITS] = {0};
+    for (uint32_t i = 0; i < s->w->n_misfits; i++)
+        n[s->w->misfits[i].kind]++;
+    if (!s->w->checked)
+        return FW_OK;
+    struct fw_str t;
+    fw_str_init(&t, s->r->alloc);
+    fw_str_addf(&t, "%u tensors expected, ", s->w->n_expected);
+    if (n[FW_MISFIT_MISSING] > 0)
+        fw_str_addf(&t, "%u missing", n[FW_MISFIT_MISSING]);
+    else
+        fw_str_add(&t, "all found");
+    if (n[FW_MISFIT_SHAPE] > 0)
+        fw_str_addf(&t, ", %u of another shape", n[FW_MISFIT_SHAPE]);
+    if (n[FW_MISFIT_EXTRA] > 0)
+        fw_str_addf(&t, "; %u more that the network has not", n[FW_MISFIT_EXTRA]);
+    if (n[FW_MISFIT_BUFFER] > 0)
+        fw_str_addf(&t, "; %u buffers besides", n[FW_MISFIT_BUFFER]);
+    if (n[FW_MISFIT_COPY] > 0)
+        fw_str_addf(&t, "; %u second copies of tied tables", n[FW_MISFIT_COPY]);
+    struct fw_value value = fw_value_text(fw_arena_strndup(&s->r->arena, fw_str_text(&t), t.len));
+    fw_str_free(&t);
+    return fw_report_record(s->r, &head, columns, &value, 1, err);
 }
 
 /* ---- the tables ---- */
@@ -203,6 +240,7 @@ static const struct fw_column weight_columns[] = {
     {"params", "parameters", "what they stand for", FW_UNIT_COUNT, 0},
     {"bytes", "bytes", "of all tensors", FW_UNIT_BYTES, 0},
     {"checked", "checked", "true: compared with the network", FW_UNIT_NONE, 0},
+    {"expected", "expected", "tensors that the network's parameters make", FW_UNIT_COUNT, 0},
     {"files", "files", "files they stand in", FW_UNIT_NONE, 0},
     {"types", "types", "by type, role and scheme", FW_UNIT_NONE, 0},
     {"misfits", "misfits", "where files and network disagree", FW_UNIT_NONE, 0},
@@ -218,16 +256,17 @@ static enum fw_status add_tables(struct stored *s, struct fw_error *err)
     struct fw_table *list = NEW_TABLE(s, tensor_columns, w->n, tensor_cell);
     if (files == NULL || kinds == NULL || misfits == NULL || list == NULL)
         return fw_fail_memory(err);
-    const struct fw_value values[] = {fw_value_int(w->n),
-                                      fw_value_count(s->all.elements),
-                                      s->all.open ? fw_value_kind(FW_VALUE_NULL)
-                                                  : fw_value_count(s->all.params),
-                                      fw_value_count(s->all.bytes),
-                                      fw_value_bool(w->checked),
-                                      {.kind = FW_VALUE_TABLE, .table = files},
-                                      {.kind = FW_VALUE_TABLE, .table = kinds},
-                                      {.kind = FW_VALUE_TABLE, .table = misfits},
-                                      {.kind = FW_VALUE_TABLE, .table = list}};
+    const struct fw_value values[] = {
+        fw_value_int(w->n),
+        fw_value_count(s->all.elements),
+        s->all.open ? fw_value_kind(FW_VALUE_NULL) : fw_value_count(s->all.params),
+        fw_value_count(s->all.bytes),
+        fw_value_bool(w->checked),
+        w->checked ? fw_value_int(w->n_expected) : fw_value_kind(FW_VALUE_NULL),
+        {.kind = FW_VALUE_TABLE, .table = files},
+        {.kind = FW_VALUE_TABLE, .table = kinds},
+        {.kind = FW_VALUE_TABLE, .table = misfits},
+        {.kind = FW_VALUE_TABLE, .table = list}};
     static const struct fw_table head = {.key = "weights", .flags = FW_TABLE_JSON_ONLY};
     FW_TRY(
         fw_report_record(s->r, &head, weight_columns, values, sizeof values / sizeof *values, err));
@@ -246,8 +285,11 @@ static enum fw_status add_tables(struct stored *s, struct fw_error *err)
     shown->key = "misfits";
     shown->title = "Weights that do not fit the network";
     shown->flags = FW_TABLE_PEOPLE | FW_TABLE_SKIP_EMPTY;
-    fw_report_add(s->r, shown);
-    return FW_OK;
+    shown->is_free = is_harmless;
+    shown->free_text = "buffers and second copies of tied tables";
+    if (w->n_misfits > w->n_harmless)
+        fw_report_add(s->r, shown);
+    return add_verdict(s, err);
 }
 
 enum fw_status fw_report_add_weights(struct fw_report *r, struct fw_analysis *a,
@@ -263,7 +305,7 @@ enum fw_status fw_report_add_weights(struct fw_report *r, struct fw_analysis *a,
     *s = (struct stored){.r = r, .sym = a->model.sym, .w = w, .kinds = kinds};
     for (uint32_t i = 0; i < w->n; i++)
         gather(s, &w->tensors[i]);
-    if ((s->all.open || w->n_misfits > 0) && r->status == FW_OK)
+    if ((s->all.open || w->n_misfits > w->n_harmless) && r->status == FW_OK)
         r->status = FW_UNSUPPORTED;
     return add_tables(s, err);
 }
