@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static const struct hf_family *const tables[] = {hf_llamas, hf_gpts};
+static const struct hf_family *const tables[] = {hf_llamas, hf_gpts, hf_encoders, hf_seq2seqs};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const struct hf_family *find_family(const char *type)
@@ -68,11 +68,15 @@ static enum hf_head head_of(const char *model)
         {"ForSequenceClassification", HF_HEAD_SEQUENCE},
         {"ForTokenClassification", HF_HEAD_TOKENS},
         {"ForQuestionAnswering", HF_HEAD_SPANS},
+        {"ForMultipleChoice", HF_HEAD_CHOICE},
+        {"ForNextSentencePrediction", HF_HEAD_NEXT},
+        {"ForPreTraining", HF_HEAD_PRETRAINING},
         {"ForCausalLM", HF_HEAD_LM},
         {"LMHeadModel", HF_HEAD_LM},
         {"ForMaskedLM", HF_HEAD_LM},
         {"ForConditionalGeneration", HF_HEAD_LM},
         {"WithLMHead", HF_HEAD_LM},
+        {"MTModel", HF_HEAD_LM},
     };
     for (unsigned i = 0; i < sizeof heads / sizeof *heads; i++)
         if (hf_ends(model, heads[i].ending))
@@ -82,10 +86,11 @@ static enum hf_head head_of(const char *model)
 
 int64_t hf_labels(const struct hf_config *c)
 {
-    if (hf_has(c, "num_labels"))
-        return hf_size(c, "num_labels");
     const struct fw_json *names = hf_value(c, "id2label");
-    return names != NULL && names->kind == FW_JSON_OBJECT && names->n > 0 ? names->n : 2;
+    if (!hf_given(c, "num_labels") && names != NULL && names->kind == FW_JSON_OBJECT &&
+        names->n > 0)
+        return names->n;
+    return hf_has(c, "num_labels") ? hf_size(c, "num_labels") : 2;
 }
 
 void hf_heads(const struct hf_job *job, struct hf_arch *a, int x)

@@ -11,6 +11,9 @@ enum hf_head {
     HF_HEAD_SEQUENCE,
     HF_HEAD_TOKENS,
     HF_HEAD_SPANS,
+    HF_HEAD_CHOICE,
+    HF_HEAD_NEXT,
+    HF_HEAD_PRETRAINING,
     HF_HEAD_OTHER // a family's own: its build function reads the name
 };
 
@@ -33,7 +36,7 @@ struct hf_family {
 };
 
 /* Tables of families, one file each; the last row is empty. */
-extern const struct hf_family hf_llamas[], hf_gpts[];
+extern const struct hf_family hf_llamas[], hf_gpts[], hf_encoders[], hf_seq2seqs[];
 
 /* A stack that reads words and gives words: embedding, layers, head. */
 void hf_build_decoder(const struct hf_job *job);

@@ -90,33 +90,44 @@ struct hf_arch {
     bool gated, qkv_bias, o_bias, feed_bias, head_bias, k_bias_absent, norm1_bare;
     bool tied, causal, gated_output, alibi, cross;
     bool q_norm_shift;    // the norms of query and key are layer norms with shift
-    const char *embed_in; // layer from embed_width to hidden, right behind the embedding
+    const char *embed_in; // layer from embed_width to hidden, before the embedding's norm
     bool embed_in_bias;
+    bool positions_wide;   // positions are as wide as the layers and added behind it
+    const char *embed_out; // the same behind the embedding's norm
+    bool embed_out_plain;  // without bias
     const char *act;
     int64_t rotary; // elements of a head that are turned
+    bool unscaled;  // scores as they are
     double softcap, logit_cap;
     double drop_embed, drop_attn, drop_hidden, drop_act;
     bool scaled_embed, scaled_residual, scaled_logits;
-    int64_t buckets; // of relative positions, 0: none
+    int64_t buckets;         // of relative positions, 0: none
+    bool buckets_everywhere; // a table in every layer, not in the first alone
+    bool frozen_positions;   // their table is not trained
     struct hf_experts experts;
     struct hf_latent latent;
     /* Of layers whose mixer is HF_OTHER_MIXER: (layer, x) to its output. */
     int (*mixer)(struct hf_arch *a, uint32_t i, int x);
     /* Letters. */
     int64_t batch, seq;
-    int table;          // of the embedding
-    int cos, sin;       // tables of the rotation, -1 until asked for
-    int slopes;         // bias of the scores (alibi, relative positions), -1: none
-    int memory;         // what cross-attention looks at, -1: none
-    int64_t memory_seq; // its length
+    int sines;           // positions that are no parameters, -1: none
+    int table;           // of the embedding
+    struct fw_map *once; // names of parameters and their numbers, or NULL
+    int cos, sin;        // tables of the rotation, -1 until asked for
+    int slopes;          // bias of the scores (alibi, relative positions), -1: none
+    int memory;          // what cross-attention looks at, -1: none
+    int64_t memory_seq;  // its length
 };
 
 /* Sizes that nearly all have under the same keys, and one equal layer for all. */
 void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_names *names);
+/* As many layers as another key says. */
+void hf_arch_layers(struct hf_arch *a, const char *key);
 /* Copies head counts and widths of a into every layer; after they were changed. */
 void hf_arch_spread(struct hf_arch *a);
 /* The layers, x (batch, seq, hidden) to the same. */
 int hf_layers(struct hf_arch *a, int x);
+int hf_layer(struct hf_arch *a, uint32_t i, int x); // one of them
 /* Token ids (batch, seq) to what the layers take, with positions and the norm behind them. */
 int hf_embed(struct hf_arch *a, int ids);
 /* The tied table or a linear layer of its own, and what is done to the logits. */
@@ -124,10 +135,16 @@ int hf_logits(struct hf_arch *a, int x, const char *head);
 
 /* ---- pieces ---- */
 
+/* A parameter under the scopes entered: "NAME.part" (part NULL: NAME). With a->once a name that is
+ * there already gives the same tensor: layers that share. */
+int hf_param(struct hf_arch *a, const char *name, const char *part, int rank, const int64_t *dims);
+void hf_freeze(struct hf_arch *a, int param); // not trained
 int hf_linear(struct hf_arch *a, int x, const char *name, int64_t out, bool bias);
 int hf_norm(struct hf_arch *a, int x, const char *name); // name NULL: x itself
 int hf_norm_as(struct hf_arch *a, int x, const char *name, enum hf_norm_kind kind);
 int hf_act(struct hf_arch *a, int x, const char *name); // by its name in a config
+/* Numbers of rows to look up, which nobody asks for; rank at most 4. */
+int hf_row_numbers(struct hf_arch *a, const char *name, unsigned rank, const int64_t *dims);
 int hf_drop(struct hf_arch *a, int x, double rate);
 int hf_times(struct hf_arch *a, int x, double by);
 /* (batch, seq, heads*width) to (batch, seq, heads, width), and back */

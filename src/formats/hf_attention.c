@@ -9,6 +9,7 @@ int hf_attend(struct hf_arch *a, int q, int k, int v, const struct hf_scores *s)
     fw_build_int(&n, "is_causal", s->causal);
     fw_build_int(&n, "window", s->window);
     fw_build_int(&n, "chunk", s->chunk);
+    fw_build_int(&n, "scaled", !a->unscaled);
     fw_build_float(&n, "softcap", a->softcap);
     fw_build_float(&n, "dropout", a->drop_attn);
     fw_build_int(&n, "cache", s->cache);
@@ -51,6 +52,22 @@ static int norm_heads(struct hf_arch *a, int x, const char *name, int64_t heads,
     return hf_head_norm(a, x, name, heads, head);
 }
 
+/* Scores added by the distance of query and key: a table looked up for each pair, (1, heads, seq,
+ * seq); of the first layer, or of every one. */
+static int relative_bias(struct hf_arch *a, uint32_t i)
+{
+    struct fw_builder *b = a->b;
+    static const int64_t perm[3] = {2, 0, 1};
+    if (a->buckets <= 0 || (i > 0 && !a->buckets_everywhere))
+        return a->slopes;
+    int64_t dims[2] = {a->buckets, a->heads};
+    int64_t pairs[2] = {a->seq, a->seq};
+    int table = hf_param(a, a->names->bias_table, "weight", 2, dims);
+    int at = hf_row_numbers(a, a->names->bias_table, 2, pairs);
+    a->slopes = fw_transpose(b, fw_embedding_with(b, at, a->names->bias_table, table), perm);
+    return a->slopes;
+}
+
 int hf_attention(struct hf_arch *a, uint32_t i, int x)
 {
     struct fw_builder *b = a->b;
@@ -71,10 +88,10 @@ int hf_attention(struct hf_arch *a, uint32_t i, int x)
                           .chunk = l->chunk,
                           .cache = -1,
                           .causal = a->causal,
-                          .bias = a->slopes,
+                          .bias = relative_bias(a, i),
                           .sinks = -1};
     if (n->sinks != NULL)
-        s.sinks = fw_parameter(b, n->sinks, 1, &l->heads);
+        s.sinks = hf_param(a, n->sinks, NULL, 1, &l->heads);
     int y = hf_attend(a, qkv[0], qkv[1], qkv[2], &s);
     if (gate >= 0)
         y = fw_mul(b, y, fw_activation(b, gate, "sigmoid"));

@@ -82,10 +82,18 @@ void hf_complain(const struct hf_config *c, const char *key, const char *fmt, ..
 
 /* What some tools write in place of the class's own name. */
 static const char *const other_names[][2] = {
-    {"hidden_size", "hidden_dim"},          {"num_hidden_layers", "num_layers"},
-    {"num_attention_heads", "n_head"},      {"max_position_embeddings", "max_seq_len"},
-    {"intermediate_size", "ffn_embed_dim"}, {"ffn_dim", "ffn_embed_dim"},
+    {"hidden_size", "hidden_dim"},
+    {"num_hidden_layers", "num_layers"},
+    {"num_attention_heads", "n_head"},
+    {"max_position_embeddings", "max_seq_len"},
+    {"intermediate_size", "ffn_embed_dim"},
+    {"ffn_dim", "ffn_embed_dim"},
     {"n_inner", "ffn_embed_dim"},
+    {"hidden_size", "n_embd"},
+    {"hidden_size", "n_embed"},
+    {"num_hidden_layers", "n_layer"},
+    {"max_position_embeddings", "n_positions"},
+    {"intermediate_size", "n_inner"},
 };
 
 static const struct fw_json *present(const struct fw_json *object, const char *key)
@@ -107,19 +115,28 @@ static const char *mapped(const struct hf_config *c, const char *key)
     return NULL;
 }
 
+/* A key of the class itself, which then means something else. */
+static bool is_own(const struct hf_config *c, const char *key)
+{
+    return fw_json_get(c->base, key) != NULL || mapped(c, key) != NULL;
+}
+
 static const struct fw_json *in_file(const struct hf_config *c, const char *key)
 {
     const char *same = mapped(c, key);
     const struct fw_json *v = present(c->json, key);
     const struct fw_json *w = same != NULL ? present(c->json, same) : NULL;
-    if (v != NULL && w != NULL && v->kind == FW_JSON_INT && w->kind == FW_JSON_INT && v->i != w->i)
+    bool both = v != NULL && w != NULL && v->kind == FW_JSON_INT && w->kind == FW_JSON_INT;
+    if (both && strcmp(key, "num_hidden_layers") == 0)
+        return w; // of an encoder and a decoder files name either
+    if (both && v->i != w->i)
         hf_complain(c, key, "one value is wanted, found another under '%.60s'", same);
     if (v != NULL || w != NULL)
         return v != NULL ? v : w;
     for (unsigned i = 0; i < sizeof other_names / sizeof *other_names && v == NULL; i++)
         if (strcmp(other_names[i][0], key) == 0 ||
             (same != NULL && strcmp(other_names[i][0], same) == 0))
-            v = present(c->json, other_names[i][1]);
+            v = is_own(c, other_names[i][1]) ? NULL : present(c->json, other_names[i][1]);
     return v;
 }
 

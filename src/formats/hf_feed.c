@@ -68,8 +68,8 @@ static int expert_linear(struct hf_arch *a, int x, int chosen, const char *name,
     struct fw_builder *b = a->b;
     int64_t dims[3] = {a->experts.n, in, out};
     int64_t shift[2] = {a->experts.n, out};
-    int ports[4] = {x, fw_parameter(b, fw_build_part(b, name, "weight"), 3, dims), chosen,
-                    bias ? fw_parameter(b, fw_build_part(b, name, "bias"), 2, shift) : -1};
+    int ports[4] = {x, hf_param(a, name, "weight", 3, dims), chosen,
+                    bias ? hf_param(a, name, "bias", 2, shift) : -1};
     struct fw_build_node n = fw_build_node(b, "flopwise", "ExpertMatMul");
     return fw_build_add(&n, fw_build_name(b, name, "experts"), ports, 4, 1);
 }

@@ -135,6 +135,7 @@ static void fill_gpt_neo(const struct hf_config *c, struct hf_arch *a)
 {
     fill_gpt2(c, a);
     a->qkv_bias = false;
+    a->unscaled = true;
     a->width = hf_int(c, "intermediate_size", 4 * a->hidden);
     hf_arch_spread(a);
     bool listed = hf_length(c, "attention_layers") == a->n_layers;
@@ -172,6 +173,7 @@ static void fill_opt(const struct hf_config *c, struct hf_arch *a)
     a->embed_width = hf_int(c, "word_embed_proj_dim", a->hidden);
     if (a->embed_width == a->hidden || !hf_given(c, "word_embed_proj_dim"))
         a->embed_width = 0;
+    a->positions_wide = true;
     if (a->embed_width != 0)
         a->embed_in = "model.decoder.project_in";
     if (!before)

@@ -331,6 +331,14 @@ static void fill_phi(const struct hf_config *c, struct hf_arch *a)
     }
 }
 
+/* The form in which it was first released: widths under GPT-2's names. */
+static void fill_phi_msft(const struct hf_config *c, struct hf_arch *a)
+{
+    a->width = hf_int(c, "n_inner", 4 * a->hidden);
+    hf_arch_spread(a);
+    fill_phi(c, a);
+}
+
 /* ---- mixtures of experts ---- */
 
 static void fill_mixtral(const struct hf_config *c, struct hf_arch *a)
@@ -511,7 +519,7 @@ const struct hf_family hf_llamas[] = {
     ROW("gemma3_text", "Gemma3ForCausalLM", gemma2, fill_gemma3),
     ROW("vaultgemma", "VaultGemmaForCausalLM", llama, fill_gemma2),
     ROW("phi", "PhiForCausalLM", phi, fill_phi),
-    {"phi-msft", "phi", "PhiForCausalLM", &phi, fill_phi, hf_build_decoder, "lm_head"},
+    {"phi-msft", "phi", "PhiForCausalLM", &phi, fill_phi_msft, hf_build_decoder, "lm_head"},
     ROW("phi3", "Phi3ForCausalLM", phi3, fill_phi3),
     ROW("phimoe", "PhimoeForCausalLM", mixtral, fill_phimoe),
     ROW("stablelm", "StableLmForCausalLM", stablelm, fill_stablelm),

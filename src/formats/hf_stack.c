@@ -28,12 +28,11 @@ void hf_arch_spread(struct hf_arch *a)
     }
 }
 
-static void add_layers(struct hf_arch *a)
+void hf_arch_layers(struct hf_arch *a, const char *key)
 {
-    int64_t n = hf_size(a->c, "num_hidden_layers");
+    int64_t n = hf_size(a->c, key);
     if (n > MAX_LAYERS) {
-        hf_complain(a->c, "num_hidden_layers", "at most %d are built, found %lld", MAX_LAYERS,
-                    (long long)n);
+        hf_complain(a->c, key, "at most %d are built, found %lld", MAX_LAYERS, (long long)n);
         n = 1;
     }
     a->n_layers = (uint32_t)n;
@@ -44,6 +43,7 @@ static void add_layers(struct hf_arch *a)
     }
     for (uint32_t i = 0; i < a->n_layers; i++)
         a->layer[i].rotary = true;
+    hf_arch_spread(a);
 }
 
 static double drop_of(const struct hf_config *c, const char *const *keys)
@@ -84,7 +84,7 @@ static const char *act_of(const struct hf_config *c)
 void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_names *names)
 {
     *a = (struct hf_arch){.c = c, .b = c->b, .names = names, .cos = -1, .sin = -1, .slopes = -1};
-    a->memory = -1;
+    a->memory = a->table = a->sines = -1;
     a->batch = fw_size(c->b, "batch");
     a->seq = fw_size(c->b, "seq");
     a->hidden = hf_size(c, "hidden_size");
@@ -106,26 +106,57 @@ void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_
     a->norm = HF_RMS_NORM;
     a->rotary = 0;
     add_drops(a);
-    add_layers(a);
-    hf_arch_spread(a);
+    hf_arch_layers(a, "num_hidden_layers");
 }
 
 /* ---- pieces ---- */
 
+int hf_param(struct hf_arch *a, const char *name, const char *part, int rank, const int64_t *dims)
+{
+    struct fw_builder *b = a->b;
+    const char *own = part != NULL ? fw_build_part(b, name, part) : name;
+    if (a->once == NULL || own == NULL)
+        return fw_parameter(b, own, rank, dims);
+    const char *full = fw_arena_printf(&b->m->arena, "%s.%s", fw_str_text(&b->path), own);
+    if (full == NULL)
+        return fw_build_fail(b, FW_MEMORY, "out of memory");
+    const uint32_t *there = fw_map_get(a->once, full, strlen(full));
+    if (there != NULL)
+        return (int)*there;
+    int x = fw_parameter(b, own, rank, dims);
+    if (x >= 0 && fw_map_put(a->once, full, strlen(full), (uint32_t)x, NULL) == NULL)
+        return fw_build_fail(b, FW_MEMORY, "out of memory");
+    return x;
+}
+
+void hf_freeze(struct hf_arch *a, int param)
+{
+    if (fw_build_tensor(a->b, param) != NULL)
+        a->b->g->tensors[a->b->handle[param].id].flags |= FW_TENSOR_FROZEN;
+}
+
 int hf_linear(struct hf_arch *a, int x, const char *name, int64_t out, bool bias)
 {
-    return fw_linear(a->b, x, name, out, bias);
+    struct fw_builder *b = a->b;
+    bool matrix = fw_rank_of(b, x) == 2;
+    int64_t in = fw_size_of(b, x, -1);
+    int64_t dims[2] = {matrix ? out : in, matrix ? in : out};
+    int weight = hf_param(a, name, "weight", 2, dims);
+    return fw_linear_with(b, x, name, weight, bias ? hf_param(a, name, "bias", 1, &out) : -1);
 }
 
 int hf_norm_as(struct hf_arch *a, int x, const char *name, enum hf_norm_kind kind)
 {
-    if (kind == HF_RMS_NORM)
-        return fw_rms_norm(a->b, x, name);
-    if (kind != HF_BARE_NORM)
-        return fw_layer_norm(a->b, x, name, kind == HF_LAYER_NORM);
-    int64_t width = fw_size_of(a->b, x, -1);
-    int in[2] = {x, fw_constant(a->b, name, 1, &width)};
-    return fw_build_plain(a->b, "LayerNormalization", name, in, 2);
+    struct fw_builder *b = a->b;
+    int64_t width = fw_size_of(b, x, -1);
+    struct fw_build_node n =
+        fw_build_node(b, "", kind == HF_RMS_NORM ? "RMSNormalization" : "LayerNormalization");
+    int in[3] = {x, -1, -1};
+    in[1] = kind == HF_BARE_NORM ? fw_constant(b, fw_build_part(b, name, "ones"), 1, &width)
+                                 : hf_param(a, name, "weight", 1, &width);
+    if (kind == HF_LAYER_NORM)
+        in[2] = hf_param(a, name, "bias", 1, &width);
+    return fw_build_add(&n, fw_build_name(b, name, "norm"), in, kind == HF_LAYER_NORM ? 3 : 2, 1);
 }
 
 int hf_norm(struct hf_arch *a, int x, const char *name)
@@ -204,7 +235,7 @@ int hf_head_norm(struct hf_arch *a, int x, const char *name, int64_t heads, int6
     if (a->qk_norm == HF_QK_HEADS) {
         int64_t dims[2] = {heads, head};
         y = hf_norm_as(a, y, name, HF_BARE_NORM);
-        y = fw_mul(b, y, fw_parameter(b, fw_build_part(b, name, "weight"), 2, dims));
+        y = fw_mul(b, y, hf_param(a, name, "weight", 2, dims));
     } else {
         y = hf_norm_as(a, y, name,
                        a->qk_norm == HF_QK_BARE ? HF_BARE_NORM
@@ -250,7 +281,7 @@ static int residual(struct hf_arch *a, int x, int y, const char *scale)
     struct fw_builder *b = a->b;
     if (scale != NULL) {
         int64_t width = fw_size_of(b, y, -1);
-        y = fw_mul(b, y, fw_parameter(b, scale, 1, &width));
+        y = fw_mul(b, y, hf_param(a, scale, NULL, 1, &width));
     }
     y = hf_drop(a, y, a->drop_hidden);
     if (a->scaled_residual)
@@ -294,13 +325,18 @@ static int before(struct hf_arch *a, uint32_t i, int x)
     return residual(a, x, hf_norm(a, z, n->post2), n->scale2);
 }
 
+int hf_layer(struct hf_arch *a, uint32_t i, int x)
+{
+    if (a->layout == HF_PARALLEL)
+        return parallel(a, i, x);
+    return a->layout == HF_AFTER ? after(a, i, x) : before(a, i, x);
+}
+
 int hf_layers(struct hf_arch *a, int x)
 {
     for (uint32_t i = 0; i < a->n_layers && fw_build_ok(a->b); i++) {
         fw_enter_number(a->b, a->names->layers, i);
-        x = a->layout == HF_PARALLEL ? parallel(a, i, x)
-            : a->layout == HF_AFTER  ? after(a, i, x)
-                                     : before(a, i, x);
+        x = hf_layer(a, i, x);
         fw_leave(a->b);
     }
     return hf_norm(a, x, a->names->final);
@@ -308,11 +344,13 @@ int hf_layers(struct hf_arch *a, int x)
 
 /* ---- both ends ---- */
 
-/* Numbers of rows to look up, which nobody asks for. */
-static int row_numbers(struct fw_builder *b, const char *name, unsigned rank, const int64_t *dims)
+int hf_row_numbers(struct hf_arch *a, const char *name, unsigned rank, const int64_t *dims)
 {
-    fw_dim d[2] = {{dims[0]}, {rank > 1 ? dims[1] : 1}};
+    struct fw_builder *b = a->b;
+    fw_dim d[4];
     uint32_t id;
+    for (unsigned k = 0; k < rank && k < 4; k++)
+        d[k] = (fw_dim){dims[k]};
     if (!fw_build_ok(b) || fw_graph_tensor(b->g, fw_build_part(b, name, "ids"), FW_KIND_CONSTANT,
                                            FW_I64, (uint8_t)rank, d, &id, &b->err) != FW_OK)
         return -1;
@@ -327,27 +365,36 @@ int hf_embed(struct hf_arch *a, int ids)
     if (a->vocab < 1)
         hf_complain(a->c, "vocab_size", "a positive number is wanted");
     int64_t size[2] = {a->vocab, width};
-    a->table = fw_parameter(b, fw_build_part(b, n->embed, "weight"), 2, size);
+    if (a->table < 0)
+        a->table = hf_param(a, n->embed, "weight", 2, size);
     int x = fw_embedding_with(b, ids, n->embed, a->table);
     if (a->scaled_embed)
         x = hf_times(a, x, 1.5);
-    if (a->embed_in != NULL)
+    if (a->embed_in != NULL && a->positions_wide)
         x = hf_linear(a, x, a->embed_in, a->hidden, a->embed_in_bias);
     if (a->positions > 0) {
         int64_t dims[2] = {a->positions, fw_size_of(b, x, -1)};
         int64_t len = fw_size_of(b, ids, 1);
-        int table = fw_parameter(b, fw_build_part(b, n->positions, "weight"), 2, dims);
-        int at = row_numbers(b, n->positions, 1, &len);
+        int table = hf_param(a, n->positions, "weight", 2, dims);
+        int at = hf_row_numbers(a, n->positions, 1, &len);
+        if (a->frozen_positions)
+            hf_freeze(a, table);
         x = fw_add(b, x, fw_embedding_with(b, at, n->positions, table));
     }
+    if (a->sines >= 0)
+        x = fw_add(b, x, a->sines);
     if (a->types > 0) {
         int64_t dims[2] = {a->types, width};
-        int table = fw_parameter(b, fw_build_part(b, n->types, "weight"), 2, dims);
+        int table = hf_param(a, n->types, "weight", 2, dims);
         int64_t both[2] = {fw_size_of(b, ids, 0), fw_size_of(b, ids, 1)};
-        int at = row_numbers(b, n->types, 2, both);
+        int at = hf_row_numbers(a, n->types, 2, both);
         x = fw_add(b, x, fw_embedding_with(b, at, n->types, table));
     }
+    if (a->embed_in != NULL && !a->positions_wide)
+        x = hf_linear(a, x, a->embed_in, a->hidden, a->embed_in_bias);
     x = hf_norm(a, x, n->embed_norm);
+    if (a->embed_out != NULL)
+        x = hf_linear(a, x, a->embed_out, a->hidden, !a->embed_out_plain);
     return hf_drop(a, x, a->drop_embed > 0 ? a->drop_embed : a->causal ? 0 : a->drop_hidden);
 }
 
@@ -355,13 +402,13 @@ int hf_logits(struct hf_arch *a, int x, const char *head)
 {
     struct fw_builder *b = a->b;
     int64_t shift = a->vocab;
-    int bias = a->head_bias ? fw_parameter(b, fw_build_part(b, head, "bias"), 1, &shift) : -1;
+    int bias = a->head_bias ? hf_param(a, head, "bias", 1, &shift) : -1;
     if (a->tied) {
         static const int64_t perm[2] = {1, 0};
         x = fw_linear_with(b, x, head, fw_transpose(b, a->table, perm), bias);
     } else {
         int64_t dims[2] = {fw_size_of(b, x, -1), a->vocab};
-        int w = fw_parameter(b, fw_build_part(b, head, "weight"), 2, dims);
+        int w = hf_param(a, head, "weight", 2, dims);
         x = fw_linear_with(b, x, head, w, bias);
     }
     if (a->scaled_logits)

@@ -163,6 +163,15 @@ class _LayerNorm(_OldLayerNorm):
             self.bias = None
 
 
+_OldEmbedding = nn.Embedding
+
+
+class _Embedding(_OldEmbedding):
+    def __init__(self, *args, _freeze=False, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+nn.Embedding = _Embedding
 nn.RMSNorm = _RMSNorm
 nn.LayerNorm = _LayerNorm
 nn.Buffer = lambda tensor=None, persistent=True: tensor
