@@ -120,7 +120,8 @@ enum fw_status fw_folder_main(const char *folder, struct fw_arena *arena, const 
     FW_REQUIRE(open == NULL, err, FW_UNSUPPORTED,
                "the folder holds several files '%s': name the one that is meant", open);
     FW_REQUIRE(*ret != NULL, err, FW_UNSUPPORTED,
-               "a folder with a model is wanted (*.safetensors, *.onnx), this one holds none");
+               "a folder with a model is wanted (config.json, *.safetensors, *.gguf, *.onnx), this "
+               "one holds none");
     return FW_OK;
 }
 
@@ -170,5 +171,5 @@ enum fw_status fw_folder_weights(struct fw_model *m, struct fw_error *err)
         return FW_OK;
     FW_TRY(read_weights(m, &l, name, err));
     FW_TRY(fw_weights_roles(m, err));
-    return m->graph.n_nodes > 0 ? fw_weights_check(m, err) : FW_OK;
+    return m->graph.n_nodes > 0 ? fw_weights_check(m, NULL, NULL, err) : FW_OK;
 }

@@ -38,7 +38,6 @@ static const struct magic magics[] = {
     {0, "\x28\xb5\x2f\xfd", 4, "zstd-compressed: unpack it first"},
     {257, "ustar", 5, "a tar archive: unpack it first"},
     {0, "\x89HDF\r\n\x1a\n", 8, "HDF5 (Keras .h5): export the network to ONNX"},
-    {0, "GGUF", 4, "GGUF, which has no reader here"},
     {4, "TFL3", 4, "a TensorFlow Lite model: convert it to ONNX"},
     {4, "ORTM", 4, "an ONNX Runtime model (.ort): give the .onnx file it was made from"},
     {0, "\x93NUMPY", 6, "a NumPy array, which holds no network"},

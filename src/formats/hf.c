@@ -182,15 +182,21 @@ static int match(const unsigned char *data, size_t size)
                : 1;
 }
 
+enum fw_status fw_hf_network(struct fw_model *model, const struct fw_json *config,
+                             struct fw_error *err)
+{
+    struct fw_builder b;
+    fw_build_init(&b, model);
+    build(&b, config);
+    return fw_build_end(&b, err);
+}
+
 static enum fw_status read(struct fw_model *model, const unsigned char *data, size_t size,
                            struct fw_error *err)
 {
     struct fw_json *json;
     FW_TRY(fw_json_parse(&model->arena, data, size, 0, &json, err));
-    struct fw_builder b;
-    fw_build_init(&b, model);
-    build(&b, json);
-    return fw_build_end(&b, err);
+    return fw_hf_network(model, json, err);
 }
 
 const struct fw_format fw_format_hf = {

@@ -55,4 +55,8 @@ bool hf_ends(const char *name, const char *with);
 /* The heads that most families share, and an output; x (batch, seq, hidden). */
 void hf_heads(const struct hf_job *job, struct hf_arch *a, int x);
 
+/* The network that a configuration describes, from whichever file its keys come. */
+enum fw_status fw_hf_network(struct fw_model *model, const struct fw_json *config,
+                             struct fw_error *err);
+
 #endif

@@ -382,7 +382,7 @@ static const struct bad bad[] = {
     {BYTES("PK\3\4rest"), FW_FORMAT, 0, "zip"},
     {BYTES("\x1f\x8b\x08"), FW_FORMAT, 0, "gzip"},
     {BYTES("\x89HDF\r\n\x1a\n"), FW_FORMAT, 0, "HDF5"},
-    {BYTES("GGUF\3"), FW_FORMAT, 0, "GGUF"},
+    {BYTES("TFL3TFL3"), FW_FORMAT, 0, "TensorFlow Lite"},
     {BYTES("\x80\x02}q"), FW_FORMAT, 0, "pickle"},
     {BYTES("\x08\x08\x3a\x7f\x0a"), FW_FORMAT, 4, "field 7 wants 127 bytes"},
     {BYTES("\x08\x08\x3a\x03\x0a\x05x"), FW_FORMAT, 6, "field 1 wants 5 bytes"},

@@ -22,8 +22,13 @@ int64_t fw_storage_bytes(const struct fw_storage *s, const int64_t *dims, unsign
 
 /* When all files are read: roles, and what packed tensors stand for (weights_roles.c). */
 enum fw_status fw_weights_roles(struct fw_model *m, struct fw_error *err);
-/* Compares them with the model's network (weights_check.c); fills in what only it tells. */
-enum fw_status fw_weights_check(struct fw_model *m, struct fw_error *err);
+/* Gives in ret what the files call a tensor: "a+b" for what they split in two, "a|b" for one way
+ * or another, the last one with the ending of all. False: no name is known. */
+typedef bool fw_weights_translate(const void *ctx, const char *name, char *ret, size_t size);
+/* Compares them with the model's network (weights_check.c); fills in what only it tells. translate
+ * NULL: both use the same names. */
+enum fw_status fw_weights_check(struct fw_model *m, fw_weights_translate *translate,
+                                const void *ctx, struct fw_error *err);
 /* Why Hugging Face weights without their config.json have no network. */
 const char *fw_weights_want_config(const struct fw_model *m);
 /* A graph of one node per module, without a rule: parameters are counted, operations are named as

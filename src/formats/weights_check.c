@@ -39,6 +39,8 @@ struct check {
     struct fw_error *err;
     uint8_t *used; // (w->n) 1: the network has it
     uint32_t cap_misfits;
+    fw_weights_translate *translate; // or NULL
+    const void *ctx;
     char ours[MAX_NAME], theirs[MAX_NAME]; // usual first parts of names, or ""
     char name[2 * MAX_NAME];
 };
@@ -234,6 +236,65 @@ static enum fw_status check_one(struct check *c, const char *name, int64_t *dims
                 shape_text(c, t->dims, t->rank));
 }
 
+/* ---- files with names of their own ---- */
+
+/* The tensors of "a+b", all of them, marked as used; their elements together, -1 where one is not
+ * there. *ret_only: the tensor where it is one. */
+static int64_t find_parts(struct check *c, const char *names, size_t len, const char *ending,
+                          struct fw_stored **ret_only)
+{
+    uint32_t found[4];
+    unsigned n = 0;
+    for (size_t at = 0; at < len && n < 4; n++) {
+        size_t k = 0;
+        while (at + k < len && names[at + k] != '+')
+            k++;
+        bool ended = at + k == len && names[len] == '\0';
+        (void)snprintf(c->name, sizeof c->name, "%.*s%s", (int)k, names + at, ended ? "" : ending);
+        struct fw_stored *t = exact(c, c->name, strlen(c->name));
+        if (t == NULL)
+            return -1;
+        found[n] = (uint32_t)(t - c->w->tensors);
+        *ret_only = t;
+        at += k + 1;
+    }
+    int64_t sum = 0;
+    for (unsigned i = 0; i < n; i++) {
+        c->used[found[i]] = 1;
+        if (__builtin_add_overflow(sum, c->w->tensors[found[i]].elements, &sum))
+            return INT64_MAX;
+    }
+    *ret_only = n == 1 ? *ret_only : NULL;
+    return sum;
+}
+
+static enum fw_status check_translated(struct check *c, const char *name, int64_t *dims,
+                                       unsigned rank, bool needed)
+{
+    char names[2 * MAX_NAME];
+    if (!c->translate(c->ctx, name, names, sizeof names))
+        (void)snprintf(names, sizeof names, "%s", name);
+    const char *ending = strrchr(names, '.');
+    ending = ending != NULL ? ending : "";
+    c->w->n_expected += needed;
+    for (const char *p = names; *p != '\0';) {
+        size_t len = strcspn(p, "|");
+        struct fw_stored *only = NULL;
+        int64_t n = find_parts(c, p, len, ending, &only);
+        if (n >= 0) {
+            if (only != NULL ? fits(only, dims, rank) : n == fw_storage_elements(dims, rank))
+                return FW_OK;
+            if (only != NULL)
+                turn_like(dims, rank, only);
+            return note(
+                c, FW_MISFIT_SHAPE, only != NULL ? only->name : names, shape_text(c, dims, rank),
+                only != NULL ? shape_text(c, only->dims, only->rank) : shape_text(c, &n, 1));
+        }
+        p += len + (p[len] == '|');
+    }
+    return needed ? note(c, FW_MISFIT_MISSING, names, shape_text(c, dims, rank), NULL) : FW_OK;
+}
+
 /* A star stands for one tensor of each expert, the first dimension. */
 static enum fw_status check_tensor(struct check *c, const struct fw_tensor *t)
 {
@@ -244,6 +305,8 @@ static enum fw_status check_tensor(struct check *c, const struct fw_tensor *t)
         dims[i] = t->dims[i].word;
     }
     bool needed = t->kind == FW_KIND_PARAM;
+    if (c->translate != NULL)
+        return check_translated(c, t->name, dims, t->rank, needed);
     const char *star = strchr(t->name, '*');
     if (star == NULL || t->rank == 0)
         return check_one(c, t->name, dims, t->rank, needed);
@@ -291,7 +354,8 @@ static enum fw_status check_rest(struct check *c)
     return FW_OK;
 }
 
-enum fw_status fw_weights_check(struct fw_model *m, struct fw_error *err)
+enum fw_status fw_weights_check(struct fw_model *m, fw_weights_translate *translate,
+                                const void *ctx, struct fw_error *err)
 {
     const struct fw_graph *g = &m->graph;
     struct check *c = fw_arena_zalloc(&m->arena, sizeof *c);
@@ -300,6 +364,8 @@ enum fw_status fw_weights_check(struct fw_model *m, struct fw_error *err)
     c->m = m;
     c->w = m->weights;
     c->err = err;
+    c->translate = translate;
+    c->ctx = ctx;
     c->used = fw_arena_zalloc(&m->arena, c->w->n + (size_t)1);
     if (c->used == NULL)
         return fw_fail_memory(err);

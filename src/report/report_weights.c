@@ -210,9 +210,10 @@ static enum fw_status add_verdict(struct stored *s, struct fw_error *err)
     if (n[FW_MISFIT_EXTRA] > 0)
         fw_str_addf(&t, "; %u more that the network has not", n[FW_MISFIT_EXTRA]);
     if (n[FW_MISFIT_BUFFER] > 0)
-        fw_str_addf(&t, "; %u buffers besides", n[FW_MISFIT_BUFFER]);
+        fw_str_addf(&t, "; also %u buffer%s", n[FW_MISFIT_BUFFER],
+                    n[FW_MISFIT_BUFFER] == 1 ? "" : "s");
     if (n[FW_MISFIT_COPY] > 0)
-        fw_str_addf(&t, "; %u second copies of tied tables", n[FW_MISFIT_COPY]);
+        fw_str_addf(&t, "; tied tables stored twice: %u", n[FW_MISFIT_COPY]);
     struct fw_value value = fw_value_text(fw_arena_strndup(&s->r->arena, fw_str_text(&t), t.len));
     fw_str_free(&t);
     return fw_report_record(s->r, &head, columns, &value, 1, err);

@@ -188,6 +188,7 @@ static const struct form forms[] = {
     {"onnx-text", MADE_OF_TEXT, NULL, NULL},
     {"safetensors", MADE_OF_TEXT, take_header, add_length},
     {"safetensors-bytes", MADE_OF_WORDS, NULL, NULL},
+    {"gguf", MADE_OF_WORDS, NULL, NULL},
 };
 
 /* ---- all files ---- */

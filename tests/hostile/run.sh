@@ -25,4 +25,6 @@ mapfile -t text < <(find tests -name '*.onnxtxt' -size -1024k | sort)
 mapfile -t weights < <(find tests/models -name '*.safetensors' | sort)
 run safetensors "${weights[@]}"
 run safetensors-bytes "${weights[@]}"
+mapfile -t gguf < <(find tests/models -name '*.gguf' | sort)
+run gguf "${gguf[@]}"
 print_sums
