@@ -155,6 +155,11 @@ FW_API int fw_slice(struct fw_builder *b, int x, int axis, int64_t from, int64_t
 FW_API int fw_split(struct fw_builder *b, int x, int axis, int n, const int64_t *sizes);
 FW_API int fw_softmax(struct fw_builder *b, int x, int axis);
 FW_API int fw_mean(struct fw_builder *b, int x, int n, const int64_t *axes, int keep);
+/* Layers in turns: fw_repeat gives what a turn finds (x, or what the turn before left) and
+ * fw_repeat_end what the last one leaves. Every turn has its own of the parameters made in between;
+ * tensors made before are the same for all. times may hold letters. */
+FW_API int fw_repeat(struct fw_builder *b, const char *name, int64_t times, int x);
+FW_API int fw_repeat_end(struct fw_builder *b, int y);
 /* Any operator of `flopwise ops`: attributes "kernel_shape=3,3 auto_pad=SAME_UPPER" or NULL. */
 FW_API int fw_node(struct fw_builder *b, const char *domain, const char *op, const char *name,
                    const char *attributes, const int *in, int n_in, int n_out);

@@ -46,7 +46,7 @@ static enum fw_status take_list(struct fw_builder *b, struct fw_build_list *list
 enum fw_status fw_build_end(struct fw_builder *b, struct fw_error *err)
 {
     struct fw_graph *g = &b->m->graph;
-    if (b->g != g)
+    if (b->repeat != NULL)
         (void)fw_build_fail(b, FW_USAGE, "a repetition was begun and not ended");
     if (fw_build_ok(b) && b->outputs.n == 0)
         (void)fw_build_fail(b, FW_USAGE, "a network has at least one output, none was named");
@@ -334,7 +334,13 @@ static int new_tensor(struct fw_builder *b, struct fw_graph *g, const char *name
 int fw_build_stored(struct fw_builder *b, const char *name, enum fw_kind kind, unsigned rank,
                     const int64_t *dims)
 {
-    return new_tensor(b, &b->m->graph, name, kind, FW_F32, rank, dims);
+    int64_t all[FW_MAX_RANK + FW_BUILD_MAX_SCOPES];
+    if (!fw_build_ok(b))
+        return -1;
+    if (rank > FW_MAX_RANK)
+        return fw_build_fail(b, FW_LIMIT, "'%s': %u dimensions", name, rank);
+    rank = fw_build_stack_dims(b, rank, dims, all);
+    return fw_build_slice(b, new_tensor(b, &b->m->graph, name, kind, FW_F32, rank, all));
 }
 
 static const char *stored_name(struct fw_builder *b, const char *name)

@@ -11,6 +11,7 @@
  *   layers.c    layers with parameters, pooling
  *   moves.c     arithmetic and moves
  *   sequence.c  embedding, attention, recurrence
+ *   repeat.c    layers repeated a number of times that may be a letter
  *   copy.c      a copy of a finished model */
 #ifndef FW_BUILD_BUILDER_H
 #define FW_BUILD_BUILDER_H
@@ -26,6 +27,8 @@ struct fw_build_handle {
     uint32_t id;
 };
 
+struct fw_build_repeat; // layers being repeated, see repeat.c
+
 struct fw_build_list {
     uint32_t *v; // (n)
     uint32_t n, cap;
@@ -38,13 +41,13 @@ struct fw_builder {
     struct fw_build_handle *handle; // (n_handles)
     uint32_t n_handles, cap_handles;
     struct fw_build_list inputs, outputs;
-    struct fw_map names; // of nodes
-    uint32_t n_nodes;    // of all graphs
-    struct fw_str path;  // scopes entered, joined
+    struct fw_map names;            // of nodes
+    uint32_t n_nodes;               // of all graphs
+    struct fw_build_repeat *repeat; // the innermost that was begun, or NULL
+    struct fw_str path;             // scopes entered, joined
     size_t mark[FW_BUILD_MAX_SCOPES];
     unsigned depth;
     char separator;
-    bool ended; // sizes may no longer be asked of what is being handed over
 };
 
 /* Starts building into an empty model. Errors show at the end. */
@@ -69,6 +72,16 @@ int fw_build_stored(struct fw_builder *b, const char *name, enum fw_kind kind, u
 /* A given tensor of any type, as fw_constant. */
 int fw_build_constant(struct fw_builder *b, const char *name, enum fw_dtype dtype, unsigned rank,
                       const int64_t *dims);
+
+/* ---- repetition (repeat.c) ---- */
+
+/* A tensor of a graph around the current one as the current one sees it. */
+int fw_build_reach(struct fw_builder *b, int x);
+/* Of a tensor that every turn has its own of: the dims of all of them stacked (to FW_MAX_RANK + the
+ * number of repetitions begun), and what a turn sees of it. */
+unsigned fw_build_stack_dims(const struct fw_builder *b, unsigned rank, const int64_t *dims,
+                             int64_t *ret);
+int fw_build_slice(struct fw_builder *b, int stacked);
 
 /* ---- nodes (node.c) ---- */
 

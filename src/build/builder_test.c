@@ -145,6 +145,46 @@ static void assert_fails(struct fw_builder *b, struct fw_model *m, enum fw_statu
     fw_model_clear(m);
 }
 
+/* A parameter made in a turn is stacked, a tensor from outside is shared, turns may be nested. */
+void test_builder__turns(void **state)
+{
+    (void)state;
+    struct fw_builder b;
+    struct fw_model m;
+    begin(&b, &m);
+    int64_t dims[2] = {fw_size(&b, "n"), 8};
+    int64_t square[2] = {8, 8};
+    int x = fw_input(&b, "x", "float32", 2, dims);
+    int shared = fw_parameter(&b, "shared", 2, square);
+    int y = fw_repeat(&b, "outer", fw_size(&b, "T"), x);
+    y = fw_linear_with(&b, y, "same", shared, -1);
+    y = fw_repeat(&b, "inner", 3, y);
+    y = fw_repeat_end(&b, fw_add(&b, fw_relu(&b, fw_linear(&b, y, "own", 8, 1)), x));
+    y = fw_repeat_end(&b, y);
+    assert_shape(&b, y, "nx8");
+    fw_output(&b, y);
+    assert_int_equal(fw_build_end(&b, NULL), FW_OK);
+    unsigned n = 0;
+    for (uint32_t id = 0; id < m.graph.n_tensors; id++) {
+        const struct fw_tensor *t = &m.graph.tensors[id];
+        n += t->kind == FW_KIND_PARAM;
+        if (t->kind == FW_KIND_PARAM && strcmp(t->name, "own.weight") == 0) {
+            assert_int_equal(t->rank, 4);
+            assert_true(fw_dim_is(t->dims[1], 3));
+        }
+    }
+    assert_int_equal(n, 3);
+    fw_model_clear(&m);
+    begin(&b, &m);
+    y = fw_repeat(&b, "open", 2, image(&b, 3, 8));
+    assert_int_equal(fw_build_end(&b, NULL), FW_USAGE);
+    fw_model_clear(&m);
+    begin(&b, &m);
+    y = fw_repeat(&b, "grows", 2, image(&b, 3, 8));
+    y = fw_repeat_end(&b, fw_conv2d(&b, y, "conv", 4, 3, 1, 1));
+    assert_fails(&b, &m, FW_SHAPE, "shape");
+}
+
 void test_builder__first_error_stays(void **state)
 {
     (void)state;

@@ -172,6 +172,7 @@ static enum fw_status copy_graph(struct copier *c, struct fw_graph *to, const st
     to->n_outputs = from->n_outputs;
     to->n_formal = from->n_formal;
     to->capture_in = from->capture_in;
+    to->turns = from->turns;
     return copy_dim(c, from->trips, &to->trips);
 }
 

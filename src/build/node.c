@@ -131,10 +131,10 @@ static bool resolve_inputs(struct fw_build_node *n, const int *in, unsigned n_in
             continue;
         if (fw_build_tensor(b, in[i]) == NULL)
             return false;
-        if (b->handle[in[i]].g != b->g)
-            return fw_build_fail(b, FW_USAGE, "%s: input %u belongs to another graph", n->op->name,
-                                 i) == 0;
-        ret[i] = b->handle[in[i]].id;
+        int x = fw_build_reach(b, in[i]);
+        if (x < 0)
+            return false;
+        ret[i] = b->handle[x].id;
     }
     return true;
 }

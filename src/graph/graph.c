@@ -23,6 +23,14 @@ struct fw_graph *fw_graph_new_body(struct fw_graph *g)
     return body;
 }
 
+bool fw_body_stacks(const struct fw_graph *body, uint32_t tensor)
+{
+    for (uint32_t k = body->turns.first_out + body->turns.n; k < body->n_outputs; k++)
+        if (body->outputs[k] == tensor)
+            return true;
+    return false;
+}
+
 void fw_graph_free(struct fw_graph *g)
 {
     for (struct fw_graph *b = g->bodies; b != NULL; b = b->next_body)

@@ -120,6 +120,16 @@ struct fw_recent_shapes {
     uint8_t rank[FW_N_RECENT_SHAPES];
 };
 
+/* Of a body that runs again and again: values carried from turn to turn are its inputs first_in + k
+ * and outputs first_out + k (k < n); formal inputs behind them are slices of the node's inputs,
+ * outputs behind them are stacked in the node's outputs. All of these lie in the node's tensors. */
+struct fw_turns {
+    uint32_t first_in, first_out, n;
+    bool loop;
+    bool kept;         // of its gradient: what that reads of the forward turns comes in by the node
+    uint32_t n_direct; // of its gradient: outputs up to this one are not summed over the turns
+};
+
 struct fw_graph {
     struct fw_arena *arena;       // names, dims, attributes, ports
     struct fw_symbols *sym;       // letters of the dimensions
@@ -138,6 +148,7 @@ struct fw_graph {
     uint32_t n_formal;
     const uint32_t *capture_in; // (n_inputs - n_formal - n_seeds)
     uint32_t n_seeds;           // of a gradient's body: its last inputs are gradients of outputs
+    struct fw_turns turns;
     fw_dim trips;  // of a body: how often one execution of its node runs it (its infer sets it)
     bool training; // the training form is built (passes/grad)
     struct fw_graph *outer;  // the graph this is a body of, or NULL
@@ -186,6 +197,14 @@ static inline bool fw_graph_may_hold_bodies(const struct fw_graph *g)
 {
     return g->bodies != NULL || g->outer != NULL;
 }
+
+/* A forward node in the gradient of a loop that has kept what is read of it: not run again. */
+static inline bool fw_node_is_done(const struct fw_graph *g, const struct fw_node *n)
+{
+    return g->turns.kept && n->phase == FW_PHASE_FORWARD;
+}
+/* Is every turn's value of a tensor of a loop's body stacked outside? */
+bool fw_body_stacks(const struct fw_graph *body, uint32_t tensor);
 
 static inline const struct fw_tensor *fw_tensor_at(const struct fw_graph *g, uint32_t id)
 {

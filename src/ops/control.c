@@ -9,8 +9,9 @@
  * branches of an If the larger one counts unless the condition is known.
  *
  * The gradient runs the gradient of the body as often: one node per phase, so that what belongs to
- * the weights is told apart from what hands the gradient on. What the body's backward reads of
- * every iteration stays inside the body and is not part of the outer graph's tensors. */
+ * the weights is told apart from what hands the gradient on. What it reads of every turn of a loop
+ * is stacked in outputs of the forward node (control_kept.c); of a branch it stays inside the body.
+ */
 #include "ops/control.h"
 
 #include <string.h>

@@ -39,6 +39,12 @@ struct fw_branches {
 /* Appends the gradients of the node: one node per phase. */
 enum fw_status fw_grad_bodies(struct fw_grad *gr, const struct fw_branches *b);
 
+/* Makes outputs of the forward node of what the gradient of its body reads of every turn: *ret
+ * (ret_n), to be inputs of the gradient nodes. Sets to FW_NONE those of the forward inputs `in`
+ * (one per input of the node) that the gradient does not read. */
+enum fw_status fw_keep_turns(struct fw_grad *gr, const struct fw_branches *b, struct fw_graph *back,
+                             uint32_t *in, uint32_t **ret, uint32_t *ret_n);
+
 /* cost += the larger of trips * cost in one phase (FW_N_PHASES: all); either may be NULL. */
 void fw_cost_bodies(struct fw_cx *c, struct fw_graph *a, struct fw_graph *b, unsigned phase,
                     struct fw_cost *cost);

@@ -151,6 +151,8 @@ static enum fw_status build_body(struct fw_grad *gr, const struct fw_branches *b
             wanted[port_of(body, k)] = true;
     FW_TRY(gr->cx.hooks->grad_body(&gr->cx, body, f.out_grad, f.in_grad, ret));
     (*ret)->trips = body->trips;
+    for (uint32_t k = 0; k < body->n_formal; k++)
+        (*ret)->turns.n_direct += f.in_grad[k];
     return FW_OK;
 }
 
@@ -192,6 +194,25 @@ static enum fw_status emit_phase(struct fw_grad *gr, const struct fw_branches *b
     return FW_OK;
 }
 
+/* What the forward node keeps for its gradient becomes input of the gradient nodes. */
+static enum fw_status keep_turns(struct fw_grad *gr, const struct fw_branches *b,
+                                 struct fw_graph *back, struct emission *e)
+{
+    uint32_t *kept;
+    uint32_t n;
+    FW_TRY(fw_keep_turns(gr, b, back, e->in + gr->cx.node->n_out, &kept, &n));
+    uint32_t *in = fw_arena_array(gr->cx.g->arena, (size_t)e->n_in + n + 1, sizeof *in);
+    if (in == NULL)
+        return fw_fail_memory(gr->cx.err);
+    FW_REQUIRE(e->n_in + n <= UINT16_MAX, gr->cx.err, FW_LIMIT,
+               "the gradient of a body of which %u tensors are kept", n);
+    memcpy(in, e->in, e->n_in * sizeof *in);
+    memcpy(in + e->n_in, kept, n * sizeof *in);
+    e->in = in;
+    e->n_in += n;
+    return FW_OK;
+}
+
 enum fw_status fw_grad_bodies(struct fw_grad *gr, const struct fw_branches *b)
 {
     const struct fw_node *node = gr->cx.node;
@@ -210,6 +231,8 @@ enum fw_status fw_grad_bodies(struct fw_grad *gr, const struct fw_branches *b)
     struct fw_graph *body[2];
     for (unsigned k = 0; k < 2; k++)
         FW_TRY(build_body(gr, b, b->body[k], wanted, &body[k]));
+    if (body[0] != NULL && body[0]->turns.loop)
+        FW_TRY(keep_turns(gr, b, body[0], &e));
     e.attr[BODY] = (struct fw_attr){.graph = body[0], .given = true};
     e.attr[OTHER] = (struct fw_attr){.graph = body[1], .given = true};
     e.attr[N_DY] = (struct fw_attr){.i = n_out, .given = true};
@@ -218,11 +241,28 @@ enum fw_status fw_grad_bodies(struct fw_grad *gr, const struct fw_branches *b)
     return emit_phase(gr, b, &e, FW_PHASE_BACKWARD_WEIGHT);
 }
 
+/* The body's input that is the forward node's input `port`. */
+static const struct fw_tensor *inner_input(const struct fw_graph *body, uint32_t port)
+{
+    for (uint32_t k = 0; k < body->n_inputs - body->n_seeds; k++)
+        if (port_of(body, k) == port)
+            return &body->tensors[body->inputs[k]];
+    return NULL;
+}
+
+/* Gradients have the shapes of the forward inputs; one that is not read any more has that of the
+ * body's input. */
 static enum fw_status infer(struct fw_cx *c)
 {
     const struct fw_attr *attr = c->node->attr;
-    for (unsigned i = 0; i < c->node->n_out; i++)
-        FW_TRY(fw_set_out_like(c, i, fw_in(c, (unsigned)(attr[N_DY].i + attr[OF].ints[i]))));
+    for (unsigned i = 0; i < c->node->n_out; i++) {
+        int64_t port = attr[OF].ints[i];
+        const struct fw_tensor *like = fw_in(c, (unsigned)(attr[N_DY].i + port));
+        if (like == NULL && attr[BODY].graph != NULL)
+            like = inner_input(attr[BODY].graph, (uint32_t)port);
+        if (like != NULL)
+            FW_TRY(fw_set_out_like(c, i, like));
+    }
     return FW_OK;
 }
 
@@ -234,10 +274,15 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
     if (body == NULL || attr[OTHER].graph != NULL)
         return; // branches run once
     fw_count again = fw_count_sub(c->sym, fw_count_of(body->trips), fw_count_int(1));
-    for (unsigned i = 0; i < c->node->n_out; i++)
-        if (attr[OF].ints[i] >= attr[CAPTURED_FROM].i)
-            fw_cost_add(c, cost, FW_ADD, fw_count_mul(c->sym, again, fw_elements(c, fw_out(c, i))),
-                        1);
+    for (unsigned i = 0; i < c->node->n_out; i++) {
+        if (attr[OF].ints[i] < attr[CAPTURED_FROM].i)
+            continue;
+        const struct fw_tensor *sum = fw_out(c, i);
+        fw_count bytes = fw_count_mul(c->sym, again, fw_bytes(c, sum));
+        fw_cost_add(c, cost, FW_ADD, fw_count_mul(c->sym, again, fw_elements(c, sum)), 1);
+        fw_cost_add(c, cost, FW_READ, bytes, 2);
+        fw_cost_add(c, cost, FW_WRITE, bytes, 1);
+    }
 }
 
 #define GRAD_ROW(title, words)                                                            \

@@ -236,6 +236,7 @@ static enum fw_status infer_loop(struct fw_cx *c)
     fw_body_give(body, 0, &iteration, false);
     FW_TRY(settle(c, body, &s));
     body->trips = trip_count(c, &s);
+    body->turns = (struct fw_turns){.first_in = 1, .n = n_state, .loop = true};
     for (unsigned i = 0; i < c->node->n_out; i++) {
         if (i + 1 < n_state) {
             FW_TRY(set_final(c, &s, i + 1, i, body->trips));
@@ -313,6 +314,10 @@ static enum fw_status infer_scan(struct fw_cx *c)
     for (uint32_t k = 0; k < n_scan; k++)
         FW_TRY(give_slice(c, body, s.n + k, k, &trips));
     FW_TRY(settle(c, body, &s));
+    bool in_place = true; // slices of the first axis are no copies
+    for (uint32_t k = 0; k < n_scan; k++)
+        in_place &= axis_of(c, SCAN_IN_AXES, k) == 0;
+    body->turns = (struct fw_turns){.n = s.n, .loop = in_place};
     body->trips = fw_dim_is_bad(trips) ? fw_fresh_dim(c, "trip", fw_dim_bad()) : trips;
     for (unsigned i = 0; i < c->node->n_out; i++) {
         if (i < s.n) {

@@ -131,14 +131,15 @@ static void change(struct plan *p, unsigned part, fw_count bytes, int times)
         p->fullest.live[k] += times * at[k];
 }
 
-/* ---- gradients of parameters ---- */
+/* ---- results with a place of their own ---- */
 
-/* Reading a view is reading what it is a view of. Only what backward nodes make is looked at. */
+/* Reading a view is reading what it is a view of. Only what backward nodes make is looked at, and
+ * all of a loop's body. */
 static void extend_by_views(struct plan *p)
 {
     for (uint32_t id = p->g->n_nodes; id-- > 0;) {
         const struct fw_node *n = &p->g->nodes[id];
-        if (n->phase == FW_PHASE_FORWARD)
+        if (n->phase == FW_PHASE_FORWARD && !p->g->turns.loop)
             return;
         if (!(n->op->flags & FW_OP_VIEW) || n->in[0] == FW_NONE || n->out[0] == FW_NONE)
             continue;
@@ -159,7 +160,7 @@ static uint32_t made_in_place(struct plan *p, uint32_t id, uint32_t out)
         if (t == FW_NONE || p->slots[t].root != FW_NONE || !(view || n->op->in_place >> i & 1u))
             continue;
         uint32_t producer = g->tensors[t].producer;
-        if (producer == FW_NONE || g->nodes[producer].phase == FW_PHASE_FORWARD)
+        if (producer == FW_NONE || (g->nodes[producer].phase == FW_PHASE_FORWARD && !g->turns.loop))
             continue;
         uint32_t until = view ? p->slots[out].last : id;
         bool final = view && is_fixed(&g->tensors[out]); // nobody writes over it
@@ -171,13 +172,15 @@ static uint32_t made_in_place(struct plan *p, uint32_t id, uint32_t out)
 }
 
 /* What a parameter's gradient is made from in place (the first of several that are added, the
- * tensor that it is a view of) is made in the gradient's storage from the start. */
-static void place_gradients(struct plan *p)
+ * tensor that it is a view of) is made in the gradient's storage from the start; so is what a turn
+ * of a loop leaves. */
+static void place_results(struct plan *p)
 {
+    bool all = p->g->turns.loop;
     extend_by_views(p);
     for (uint32_t id = p->g->n_nodes; id-- > 0;) {
         const struct fw_node *n = &p->g->nodes[id];
-        if (n->phase == FW_PHASE_FORWARD)
+        if (n->phase == FW_PHASE_FORWARD && !all)
             return;
         uint32_t out = n->n_out > 0 ? n->out[0] : FW_NONE;
         if (out == FW_NONE || p->slots[out].root == FW_NONE)
@@ -306,18 +309,42 @@ static enum fw_status size_of_body(struct plan *p, struct fw_graph *body,
     return FW_OK;
 }
 
-static enum fw_status body_bytes(struct plan *p, const struct fw_node *n, fw_count *ret,
-                                 struct fw_error *err)
+/* Carried values go to and fro between the node's input and its output. One whose first value is
+ * wanted later, or is stored, needs a place besides, unless every turn's is stacked anyway. */
+static fw_count carried_bytes(struct plan *p, uint32_t id, const struct fw_graph *body)
 {
+    const struct fw_node *n = &p->g->nodes[id];
+    const struct fw_turns *turns = &body->turns;
+    fw_count sum = fw_count_int(0);
+    if (!turns->loop || body->n_seeds > 0 || (fw_dim_is_const(body->trips) && body->trips.word < 2))
+        return sum;
+    for (uint32_t k = 0; k < turns->n; k++) {
+        uint32_t in = turns->first_in + k;
+        uint32_t t = in < n->n_in ? n->in[in] : FW_NONE;
+        uint32_t r = t == FW_NONE ? FW_NONE : p->slots[t].root;
+        bool free = r != FW_NONE && p->slots[r].part != FIXED && p->slots[r].last == id;
+        if (t == FW_NONE || free || fw_body_stacks(body, body->inputs[in]) ||
+            fw_body_stacks(body, body->outputs[turns->first_out + k]))
+            continue;
+        sum = fw_count_add(p->g->sym, sum, tensor_bytes(p, &p->g->tensors[t]));
+    }
+    return sum;
+}
+
+static enum fw_status body_bytes(struct plan *p, uint32_t id, fw_count *ret, struct fw_error *err)
+{
+    const struct fw_node *n = &p->g->nodes[id];
     *ret = fw_count_int(0);
     for (unsigned a = 0; a < n->op->n_attrs; a++) {
         if (n->op->attrs[a].type != FW_ATTR_GRAPH || n->attr[a].graph == NULL)
             continue;
         const struct body_size *size;
-        FW_TRY(size_of_body(p, n->attr[a].graph, &size, err));
+        struct fw_graph *body = n->attr[a].graph;
+        FW_TRY(size_of_body(p, body, &size, err));
         bool backward = p->g->training && n->phase != FW_PHASE_FORWARD;
-        p->complete &= size->complete && !backward; // what the iterations saved is not counted
-        *ret = fw_count_max(p->g->sym, *ret, size->bytes);
+        p->complete &= size->complete && (!backward || body->turns.kept);
+        fw_count bytes = fw_count_add(p->g->sym, size->bytes, carried_bytes(p, id, body));
+        *ret = fw_count_max(p->g->sym, *ret, bytes);
     }
     return FW_OK;
 }
@@ -390,7 +417,7 @@ static enum fw_status step(struct plan *p, uint32_t id, fw_count *live, struct f
     }
     fw_count extra = fw_count_int(0);
     if (fw_graph_may_hold_bodies(p->g))
-        FW_TRY(body_bytes(p, n, &extra, err));
+        FW_TRY(body_bytes(p, id, &extra, err));
     change(p, TEMPORARY, extra, 1);
     if (p->recording)
         record(p, id);
@@ -414,6 +441,25 @@ static void fix(struct plan *p, uint32_t t)
     p->slots[t].part = FIXED;
 }
 
+/* What a turn of a loop finds and leaves lies in the tensors of its node. The gradient does not
+ * run the forward nodes again where what it reads of them was kept. */
+static void fix_turns(struct plan *p)
+{
+    const struct fw_graph *g = p->g;
+    uint32_t n_outputs = g->n_seeds > 0 ? g->turns.n_direct : g->n_outputs;
+    if (!g->turns.loop)
+        return;
+    for (uint32_t k = g->turns.first_in; k < g->n_inputs; k++)
+        fix(p, g->inputs[k]);
+    for (uint32_t k = g->n_seeds > 0 ? 0 : g->turns.first_out; k < n_outputs; k++)
+        if (g->outputs[k] != FW_NONE)
+            fix(p, g->outputs[k]);
+    for (uint32_t id = 0; g->turns.kept && id < g->n_nodes; id++)
+        for (unsigned i = 0; fw_node_is_done(g, &g->nodes[id]) && i < g->nodes[id].n_out; i++)
+            if (g->nodes[id].out[i] != FW_NONE)
+                fix(p, g->nodes[id].out[i]);
+}
+
 /* What is there before the first node runs. What a body captures is the storage of the graph
  * around it. */
 static void open_first(struct plan *p)
@@ -421,6 +467,7 @@ static void open_first(struct plan *p)
     const struct fw_graph *g = p->g;
     for (uint32_t k = g->n_formal; g->outer != NULL && k + g->n_seeds < g->n_inputs; k++)
         fix(p, g->inputs[k]);
+    fix_turns(p);
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         if (is_fixed(&g->tensors[i]))
             fix(p, i);
@@ -437,12 +484,12 @@ static enum fw_status walk(struct plan *p, fw_count *live, struct fw_error *err)
     find_last_readers(p);
     p->step = 0;
     open_first(p);
-    if (g->training)
-        place_gradients(p);
+    if (g->training || g->turns.loop)
+        place_results(p);
     for (uint32_t id = 0; id < g->n_nodes; id++) {
         enum fw_status status = FW_OK;
         p->step = id;
-        if (!(g->nodes[id].flags & FW_NODE_SHAPE))
+        if (!(g->nodes[id].flags & FW_NODE_SHAPE) && !fw_node_is_done(g, &g->nodes[id]))
             status = step(p, id, live, err);
         else if (live != NULL)
             live[id] = live_at(p, id);

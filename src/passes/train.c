@@ -322,6 +322,7 @@ static enum fw_status copy_body(struct fw_graph *body, struct fw_graph **ret, st
     copy->outputs = body->outputs;
     copy->n_outputs = body->n_outputs;
     copy->n_formal = body->n_formal;
+    copy->turns = body->turns;
     copy->capture_in = body->capture_in;
     *ret = copy;
     return FW_OK;

@@ -26,7 +26,21 @@ static struct fw_value input_cell(const struct fw_table *t, uint32_t row, uint32
 
 /* ---- letters ---- */
 
-/* The letters that stand in shapes of inputs, with null, and what was bound, with its value. */
+/* Letters in sizes that are given from outside: of inputs and of what is stored. */
+static void mark_letters(const struct fw_graph *g, bool *seen, uint32_t n)
+{
+    for (uint32_t id = 0; id < g->n_tensors; id++) {
+        const struct fw_tensor *t = &g->tensors[id];
+        bool given = t->producer == FW_NONE && t->kind != FW_KIND_STATE;
+        for (unsigned k = 0; given && t->rank != FW_RANK_UNKNOWN && k < t->rank; k++)
+            if (!fw_dim_is_const(t->dims[k]))
+                fw_count_symbols(g->sym, fw_count_of(t->dims[k]), seen, n);
+        if (given && t->value != NULL && t->rank == 1 && fw_dim_is(t->dims[0], 1))
+            fw_count_symbols(g->sym, fw_count_of(t->value[0]), seen, n);
+    }
+}
+
+/* The letters that stand in sizes, with null, and what was bound, with its value. */
 static enum fw_status symbols_record(struct fw_report *r, struct fw_graph *g,
                                      const struct fw_asked *asked, const struct fw_table **ret,
                                      struct fw_error *err)
@@ -47,11 +61,7 @@ static enum fw_status symbols_record(struct fw_report *r, struct fw_graph *g,
             values[n] = fw_value_count(v);
         columns[n++].key = asked->symbols[i].name;
     }
-    for (uint32_t i = 0; i < g->n_inputs; i++) {
-        const struct fw_tensor *t = &g->tensors[g->inputs[i]];
-        for (unsigned k = 0; t->rank != FW_RANK_UNKNOWN && k < t->rank; k++)
-            fw_count_symbols(g->sym, fw_count_of(t->dims[k]), seen, n_letters);
-    }
+    mark_letters(g, seen, n_letters);
     for (uint32_t i = 0; i < n_letters; i++) {
         bool bound = false;
         for (size_t k = 0; k < asked->n_symbols; k++)

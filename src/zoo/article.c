@@ -7,7 +7,7 @@ static const struct fw_zoo_key image_keys[] = {FW_ZOO_BATCH, FW_ZOO_SIZE("224"),
                                                FW_ZOO_CLASSES("10")};
 static const struct fw_zoo_key one_keys[] = {FW_ZOO_BATCH, FW_ZOO_CLASSES("10")};
 static const struct fw_zoo_key deeper_keys[] = {
-    {"n", "100", "applications of the shared convolution"},
+    {"n", "100", "applications of the shared convolution; may be a letter"},
     FW_ZOO_BATCH,
     FW_ZOO_SIZE("224"),
     FW_ZOO_CLASSES("10"),
@@ -58,11 +58,16 @@ static void deeperconvnet(struct fw_zoo *z)
     static const int64_t dims[4] = {32, 32, 3, 3};
     struct fw_builder *b = z->b;
     struct fw_window_spec w = fw_window_of(2, 3, 1, 1);
-    int64_t n = fw_zoo_number(z, "n", 0);
+    int64_t n = fw_zoo_turns(z, "n", 0);
+    bool letter = !fw_dim_is_const((fw_dim){n});
     int x = fw_max_pool2d(b, plain_conv(b, fw_zoo_image(z), "first_layer", 32), 3, 2, 0);
-    int weight = n > 0 ? fw_parameter(b, "conv_layer.weight", 4, dims) : -1;
+    int weight = n != 0 ? fw_parameter(b, "conv_layer.weight", 4, dims) : -1;
     for (int64_t i = 0; i < n && fw_builder_ok(b); i++)
         x = fw_relu(b, fw_conv_with(b, x, "conv_layer", weight, -1, &w));
+    if (letter) {
+        x = fw_repeat(b, "conv_layers", n, x);
+        x = fw_repeat_end(b, fw_relu(b, fw_conv_with(b, x, "conv_layer", weight, -1, &w)));
+    }
     head(z, plain_conv(b, x, "convN", 64));
 }
 

@@ -107,6 +107,18 @@ int64_t fw_zoo_size(struct fw_zoo *z, const char *key)
     return v;
 }
 
+int64_t fw_zoo_turns(struct fw_zoo *z, const char *key, int64_t min)
+{
+    int64_t v = fw_size(z->b, value_of(z, key));
+    bool letters = fw_build_ok(z->b) && !fw_dim_is_const((fw_dim){v});
+    return letters ? v : fw_zoo_number(z, key, min);
+}
+
+int fw_zoo_flag(struct fw_zoo *z, const char *key)
+{
+    return fw_zoo_number(z, key, 0) != 0;
+}
+
 int64_t fw_zoo_number(struct fw_zoo *z, const char *key, int64_t min)
 {
     const char *text = value_of(z, key);

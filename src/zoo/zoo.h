@@ -44,6 +44,10 @@ struct fw_zoo {
 int64_t fw_zoo_size(struct fw_zoo *z, const char *key);
 /* as a number of things the network has (min to FW_ZOO_MOST), */
 int64_t fw_zoo_number(struct fw_zoo *z, const char *key, int64_t min);
+/* the same where a letter is welcome (see fw_repeat), */
+int64_t fw_zoo_turns(struct fw_zoo *z, const char *key, int64_t min);
+/* as 0 or 1, */
+int fw_zoo_flag(struct fw_zoo *z, const char *key);
 /* as a positive factor such as 0.75, */
 double fw_zoo_scale(struct fw_zoo *z, const char *key);
 /* as a word. */

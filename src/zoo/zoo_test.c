@@ -77,6 +77,69 @@ void test_zoo__mlp_in_letters(void **state)
     fw_analysis_clear(&a);
 }
 
+/* n*K^2*L multiplications forward and (3L - 1)*n*K^2 in training, L*K^2 + 2*n*K values to infer and
+ * 2*L*K^2 + L*n*K and the last layer's gradients to train. */
+void test_zoo__mlp_of_any_depth(void **state)
+{
+    (void)state;
+    struct fw_analysis a;
+    analyse(&a, "mlp,depth=L,width=K", "n", false);
+    struct fw_symbols *s = a.model.sym;
+    const struct fw_cost *phase = a.totals.phase;
+    assert_count(s, a.totals.params, "K^2*L");
+    assert_count(s, phase[FW_PHASE_FORWARD].n[FW_FMA], "K^2*L*n");
+    assert_count(s, phase[FW_PHASE_BACKWARD_INPUT].n[FW_FMA], "K^2*L*n-K^2*n");
+    assert_count(s, phase[FW_PHASE_BACKWARD_WEIGHT].n[FW_FMA], "K^2*L*n");
+    assert_count(s, a.inference.peak_bytes, "4*K^2*L+8*K*n");
+    assert_count(s, a.training.peak_bytes, "8*K^2*L+4*K*L*n+8*K*n+8*n+4");
+    assert_true(a.training.complete);
+    fw_analysis_clear(&a);
+    analyse(&a, "mlp,depth=L,width=K", "n", true);
+    assert_count(a.model.sym, a.totals.phase[FW_PHASE_BACKWARD_INPUT].n[FW_FMA], "K^2*L*n");
+    fw_analysis_clear(&a);
+}
+
+static fw_count at(struct fw_analysis *a, const char *letter, int64_t value, fw_count v)
+{
+    fw_dim values[8];
+    uint32_t n = fw_symbols_count(a->model.sym);
+    assert_true(n <= 8);
+    for (uint32_t i = 0; i < n; i++)
+        values[i] =
+            strcmp(fw_symbol_name(a->model.sym, i), letter) == 0 ? fw_dim_int(value) : fw_dim_bad();
+    return fw_count_substitute(a->model.sym, v, values, n);
+}
+
+/* Layers in turns cost what layers in a row cost, class by class and byte by byte. */
+static void assert_same_at(const char *turns, const char *letter, int64_t value, const char *row)
+{
+    struct fw_analysis a;
+    struct fw_analysis b;
+    analyse(&a, turns, "4", true);
+    analyse(&b, row, "4", true);
+    for (unsigned p = 0; p < FW_N_PHASES; p++)
+        for (unsigned k = 0; k < FW_N_COSTS; k++) {
+            fw_count found = at(&a, letter, value, a.totals.phase[p].n[k]);
+            if (!fw_count_eq(found, b.totals.phase[p].n[k]))
+                fail_msg("%s and %s differ in phase %u, class %u", turns, row, p, k);
+        }
+    assert_true(fw_count_eq(at(&a, letter, value, a.totals.params), b.totals.params));
+    assert_true(
+        fw_count_eq(at(&a, letter, value, a.training.gradient_bytes), b.training.gradient_bytes));
+    assert_true(a.training.complete);
+    fw_analysis_clear(&a);
+    fw_analysis_clear(&b);
+}
+
+void test_zoo__turns_cost_what_a_row_costs(void **state)
+{
+    (void)state;
+    assert_same_at("mlp,depth=L,width=32", "L", 6, "mlp,depth=6,width=32");
+    assert_same_at("mlp,depth=L,width=32,in=7,out=10,bias=1,act=gelu", "L", 5,
+                   "mlp,depth=5,width=32,in=7,out=10,bias=1,act=gelu");
+    assert_same_at("deeperconvnet,n=N", "N", 5, "deeperconvnet,n=5");
+}
+
 static void assert_refused(const char *spec, enum fw_status code)
 {
     struct fw_model m;

@@ -106,4 +106,6 @@ void test_fault__built_in_network(void **state)
     (void)state;
     check_file("zoo:mlp,depth=3,width=K,act=relu6", true, 1);
     check_file("zoo:deeperconvnet,n=2", true, 1);
+    check_file("zoo:mlp,depth=L,width=K,bias=1,act=relu", true, 1);
+    check_file("zoo:deeperconvnet,n=N,size=64", true, 3);
 }
