@@ -5,9 +5,9 @@
  * walks the schedule, opening and closing roots. */
 #include "passes/memory.h"
 
-#include "base/map.h"
 #include "base/sum.h"
 #include "ops/op.h"
+#include "passes/body_sizes.h"
 #include "passes/infer.h"
 #include "passes/places.h"
 #include "passes/trials.h"
@@ -42,24 +42,10 @@ struct slot {             // of a tensor
     uint8_t part;         // enum part, of a root
 };
 
-struct body_size { // what a body needs while it runs
-    const struct fw_graph *body;
-    fw_count bytes;
-    bool complete;
-};
-
-/* Sizes found before, shared by the plans of nested bodies: the plan of a body that is in several
- * nodes, or in a schedule that is walked twice, is made once. */
-struct body_sizes {
-    struct fw_map known; // address of the body -> index
-    struct body_size **sizes;
-    uint32_t n, cap;
-};
-
 struct plan {
     struct fw_graph *g;
     const struct fw_precision *precision;
-    struct body_sizes *bodies;
+    struct fw_body_sizes *bodies;
     struct slot *slots;   // (n_tensors)
     struct fw_sum now[2]; // alive: activations, temporaries
     bool symbolic;        // some size has letters: trials are used
@@ -264,49 +250,20 @@ static void close_root(struct plan *p, uint32_t t, uint32_t id)
 }
 
 static enum fw_status plan_graph(struct fw_graph *g, const struct fw_precision *precision,
-                                 struct body_sizes *bodies, fw_count *live, struct fw_memory *ret,
-                                 struct fw_error *err);
-
-/* A new size at the end of the list. NULL = out of memory. */
-static struct body_size *keep_size(struct plan *p, const struct fw_graph *body)
-{
-    struct body_sizes *b = p->bodies;
-    struct body_size *size = fw_arena_alloc(p->g->arena, sizeof *size);
-    if (size == NULL)
-        return NULL;
-    if (b->n == b->cap) {
-        uint32_t cap = b->cap == 0 ? 16 : 2 * b->cap;
-        struct body_size **more = fw_arena_array(p->g->arena, cap, sizeof *more);
-        if (more == NULL)
-            return NULL;
-        if (b->n > 0)
-            memcpy(more, b->sizes, b->n * sizeof *more);
-        b->sizes = more;
-        b->cap = cap;
-    }
-    size->body = body;
-    if (fw_map_put(&b->known, (const char *)&size->body, sizeof body, b->n, NULL) == NULL)
-        return NULL;
-    return b->sizes[b->n++] = size;
-}
+                                 struct fw_body_sizes *bodies, fw_count *live,
+                                 struct fw_memory *ret, struct fw_error *err);
 
 static enum fw_status size_of_body(struct plan *p, struct fw_graph *body,
-                                   const struct body_size **ret, struct fw_error *err)
+                                   const struct fw_body_size **ret, struct fw_error *err)
 {
-    const uint32_t *found = fw_map_get(&p->bodies->known, (const char *)&body, sizeof body);
-    if (found != NULL) {
-        *ret = p->bodies->sizes[*found];
+    *ret = fw_body_size_find(p->bodies, body);
+    if (*ret != NULL)
         return FW_OK;
-    }
     struct fw_memory inner;
     FW_TRY(plan_graph(body, p->precision, p->bodies, NULL, &inner, err));
-    struct body_size *size = keep_size(p, body);
-    if (size == NULL)
-        return fw_fail_memory(err);
-    size->bytes = fw_count_add(p->g->sym, inner.activation_bytes, inner.temporary_bytes);
-    size->complete = inner.complete;
-    *ret = size;
-    return FW_OK;
+    fw_count bytes = fw_count_add(p->g->sym, inner.activation_bytes, inner.temporary_bytes);
+    *ret = fw_body_size_keep(p->bodies, p->g->arena, body, bytes, inner.complete);
+    return *ret != NULL ? FW_OK : fw_fail_memory(err);
 }
 
 /* Carried values go to and fro between the node's input and its output. One whose first value is
@@ -338,7 +295,7 @@ static enum fw_status body_bytes(struct plan *p, uint32_t id, fw_count *ret, str
     for (unsigned a = 0; a < n->op->n_attrs; a++) {
         if (n->op->attrs[a].type != FW_ATTR_GRAPH || n->attr[a].graph == NULL)
             continue;
-        const struct body_size *size;
+        const struct fw_body_size *size;
         struct fw_graph *body = n->attr[a].graph;
         FW_TRY(size_of_body(p, body, &size, err));
         bool backward = p->g->training && n->phase != FW_PHASE_FORWARD;
@@ -591,8 +548,8 @@ static enum fw_status plan_walks(struct plan *p, fw_count *live, struct fw_error
 }
 
 static enum fw_status plan_graph(struct fw_graph *g, const struct fw_precision *precision,
-                                 struct body_sizes *bodies, fw_count *live, struct fw_memory *ret,
-                                 struct fw_error *err)
+                                 struct fw_body_sizes *bodies, fw_count *live,
+                                 struct fw_memory *ret, struct fw_error *err)
 {
     memset(ret, 0, sizeof *ret);
     size_t bytes = ((size_t)g->n_tensors + 1) * sizeof(struct slot);
@@ -621,7 +578,7 @@ enum fw_status fw_plan_memory(struct fw_graph *g, const struct fw_precision *pre
     fw_count *live = with_timeline ? fw_arena_array(g->arena, g->n_nodes + 1u, sizeof *live) : NULL;
     if (with_timeline && live == NULL)
         return fw_fail_memory(err);
-    struct body_sizes bodies = {0};
+    struct fw_body_sizes bodies = {0};
     fw_map_init(&bodies.known, g->alloc);
     enum fw_status status = plan_graph(g, precision, &bodies, live, ret, err);
     fw_map_free(&bodies.known);
