@@ -163,7 +163,7 @@ void fw_leave(struct fw_builder *b)
 void fw_label(struct fw_builder *b, int x, const char *name)
 {
     const struct fw_tensor *t = fw_build_tensor(b, x);
-    const char *full = t != NULL ? fw_build_name(b, name, name) : NULL;
+    const char *full = t != NULL ? fw_build_name(b, name, "label") : NULL;
     if (full == NULL)
         return;
     struct fw_graph *g = b->handle[x].g;

@@ -142,36 +142,37 @@ int fw_repeat(struct fw_builder *b, const char *name, int64_t times, int x)
 }
 
 /* Lists the pairs, oldest first: inputs of the body and of the node from `at` on. */
-static void list_pairs(const struct fw_builder *b, const struct fw_build_pair *p, uint32_t n,
-                       uint32_t *inputs, int *in, uint32_t at)
+static void list_pairs(const struct fw_build_pair *p, uint32_t n, uint32_t *inputs, int *in,
+                       uint32_t at)
 {
-    (void)b;
     for (uint32_t k = n; p != NULL; p = p->next) {
         inputs[at + --k] = p->inside;
         in[at + k] = p->outside;
     }
 }
 
-/* The formal inputs are before..before+slices; shared ones follow. */
-static bool close_body(struct fw_builder *b, const struct fw_build_repeat *r, uint32_t n_first,
-                       int *in)
+/* The body's inputs: n_first, slices, shared tensors. The list is given, to be completed. */
+static uint32_t *close_body(struct fw_builder *b, const struct fw_build_repeat *r, uint32_t n_first,
+                            int *in)
 {
     struct fw_graph *body = r->body;
     uint32_t n = n_first + r->n_slices + r->n_shared;
     uint32_t *inputs = fw_arena_array(&b->m->arena, n, sizeof *inputs);
     uint32_t *captures = fw_arena_array(&b->m->arena, r->n_shared + 1u, sizeof *captures);
-    if (inputs == NULL || captures == NULL)
-        return fw_build_fail(b, FW_MEMORY, "out of memory") == 0;
+    if (inputs == NULL || captures == NULL) {
+        (void)fw_build_fail(b, FW_MEMORY, "out of memory");
+        return NULL;
+    }
     inputs[n_first - 1] = r->state_in;
-    list_pairs(b, r->slices, r->n_slices, inputs, in, n_first);
-    list_pairs(b, r->shared, r->n_shared, inputs, in, n_first + r->n_slices);
+    list_pairs(r->slices, r->n_slices, inputs, in, n_first);
+    list_pairs(r->shared, r->n_shared, inputs, in, n_first + r->n_slices);
     for (uint32_t k = 0; k < r->n_shared; k++)
         captures[k] = n_first + r->n_slices + k;
     body->inputs = inputs;
     body->n_inputs = n;
     body->n_formal = n_first + r->n_slices;
     body->capture_in = captures;
-    return true;
+    return inputs;
 }
 
 static bool body_outputs(struct fw_builder *b, struct fw_graph *body, const uint32_t *v, uint32_t n)
@@ -184,7 +185,7 @@ static bool body_outputs(struct fw_builder *b, struct fw_graph *body, const uint
 static int end_scan(struct fw_builder *b, const struct fw_build_repeat *r, uint32_t out, int *in)
 {
     in[0] = r->state;
-    if (!close_body(b, r, 1, in) || !body_outputs(b, r->body, &out, 1))
+    if (close_body(b, r, 1, in) == NULL || !body_outputs(b, r->body, &out, 1))
         return -1;
     struct fw_build_node n = fw_build_node(b, "", "Scan");
     fw_build_graph(&n, "body", r->body);
@@ -196,7 +197,6 @@ static int end_scan(struct fw_builder *b, const struct fw_build_repeat *r, uint3
 static int end_loop(struct fw_builder *b, const struct fw_build_repeat *r, uint32_t out, int *in)
 {
     uint32_t extra[2];
-    uint32_t *inputs;
     for (unsigned k = 0; k < 2; k++)
         if (fw_graph_tensor(r->body, k == 0 ? "turn" : "goes_on", FW_KIND_INPUT,
                             k == 0 ? FW_I64 : FW_BOOL, 0, NULL, &extra[k], &b->err) != FW_OK)
@@ -205,9 +205,9 @@ static int end_loop(struct fw_builder *b, const struct fw_build_repeat *r, uint3
     in[1] = -1;
     in[2] = r->state;
     uint32_t outputs[2] = {extra[1], out};
-    if (!close_body(b, r, 3, in) || !body_outputs(b, r->body, outputs, 2))
+    uint32_t *inputs = close_body(b, r, 3, in);
+    if (inputs == NULL || !body_outputs(b, r->body, outputs, 2))
         return -1;
-    inputs = (uint32_t *)(uintptr_t)r->body->inputs;
     inputs[0] = extra[0];
     inputs[1] = extra[1];
     struct fw_build_node n = fw_build_node(b, "", "Loop");
@@ -227,7 +227,8 @@ int fw_repeat_end(struct fw_builder *b, int y)
         return -1;
     const struct fw_tensor *out = &b->g->tensors[b->handle[y].id];
     const struct fw_tensor *state = &b->g->tensors[r->state_in];
-    if (out->rank != state->rank || memcmp(out->dims, state->dims, out->rank * sizeof *out->dims))
+    if (out->rank != state->rank ||
+        memcmp(out->dims, state->dims, out->rank * sizeof *out->dims) != 0)
         return fw_build_fail(b, FW_SHAPE, "%s: a turn must leave the shape it found", r->name);
     int *in = fw_arena_array(&b->m->arena, 3u + r->n_slices + r->n_shared, sizeof *in);
     if (in == NULL)

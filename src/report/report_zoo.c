@@ -14,6 +14,11 @@ struct networks {
     struct fw_arena *arena;
 };
 
+struct keys {
+    const struct fw_zoo_net *net;
+    struct fw_table table;
+};
+
 static const struct fw_column key_columns[] = {
     {"name", "key", "name of the key", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"default", "default", "its value where none is given", FW_UNIT_NONE, FW_VIEW_TABLE},
@@ -22,8 +27,8 @@ static const struct fw_column key_columns[] = {
 
 static struct fw_value key_cell(const struct fw_table *t, uint32_t row, uint32_t column)
 {
-    const struct fw_zoo_net *net = t->ctx;
-    const struct fw_zoo_key *key = &net->keys[row];
+    const struct keys *keys = t->ctx;
+    const struct fw_zoo_key *key = &keys->net->keys[row];
     if (column == 0)
         return fw_value_text(key->name);
     if (column == 2)
@@ -31,15 +36,20 @@ static struct fw_value key_cell(const struct fw_table *t, uint32_t row, uint32_t
     return fw_value_text(key->value[0] == '=' ? key->value + 1 : key->value);
 }
 
-static struct fw_table key_table(const struct fw_zoo_net *net)
+static struct fw_table *key_table(struct fw_arena *arena, const struct fw_zoo_net *net)
 {
-    return (struct fw_table){.key = "keys",
-                             .title = "Keys",
-                             .columns = key_columns,
-                             .n_columns = sizeof key_columns / sizeof *key_columns,
-                             .n_rows = net->n_keys,
-                             .ctx = (void *)(uintptr_t)net,
-                             .cell = key_cell};
+    struct keys *keys = fw_arena_alloc(arena, sizeof *keys);
+    if (keys == NULL)
+        return NULL;
+    keys->net = net;
+    keys->table = (struct fw_table){.key = "keys",
+                                    .title = "Keys",
+                                    .columns = key_columns,
+                                    .n_columns = sizeof key_columns / sizeof *key_columns,
+                                    .n_rows = net->n_keys,
+                                    .ctx = keys,
+                                    .cell = key_cell};
+    return &keys->table;
 }
 
 static const struct fw_column columns[] = {
@@ -75,10 +85,9 @@ static struct fw_value cell(const struct fw_table *t, uint32_t row, uint32_t col
     default:
         break;
     }
-    struct fw_table *keys = fw_arena_alloc(all->arena, sizeof *keys);
+    const struct fw_table *keys = key_table(all->arena, net);
     if (keys == NULL)
         return fw_value_kind(FW_VALUE_NULL);
-    *keys = key_table(net);
     return (struct fw_value){.kind = FW_VALUE_TABLE, .table = keys};
 }
 
@@ -105,10 +114,9 @@ static void gather(struct networks *all, const char *pattern)
 static enum fw_status add_keys(struct fw_report *r, const struct networks *all,
                                struct fw_error *err)
 {
-    struct fw_table *t = fw_arena_alloc(&r->arena, sizeof *t);
+    struct fw_table *t = key_table(&r->arena, all->nets[0]);
     if (t == NULL)
         return fw_fail_memory(err);
-    *t = key_table(all->nets[0]);
     t->flags = FW_TABLE_PEOPLE;
     fw_report_add(r, t);
     return FW_OK;

@@ -31,8 +31,8 @@ static int layer(struct fw_zoo *z, int x, const char *name, const char *width, b
 static int in_turns(struct fw_zoo *z, int x, int64_t depth)
 {
     struct fw_builder *b = z->b;
-    bool differs =
-        fw_zoo_size(z, "out") != fw_zoo_size(z, "width") || strcmp(fw_zoo_text(z, "act"), "none");
+    bool differs = fw_zoo_size(z, "out") != fw_zoo_size(z, "width") ||
+                   strcmp(fw_zoo_text(z, "act"), "none") != 0;
     x = layer(z, x, "layer1", "width", false);
     x = fw_repeat(b, "layers", fw_size_plus(b, depth, differs ? -2 : -1), x);
     x = fw_repeat_end(b, layer(z, x, "layer", "width", false));
