@@ -160,18 +160,6 @@ void fw_leave(struct fw_builder *b)
         b->path.data[b->path.len] = '\0';
 }
 
-void fw_label(struct fw_builder *b, int x, const char *name)
-{
-    const struct fw_tensor *t = fw_build_tensor(b, x);
-    const char *full = t != NULL ? fw_build_name(b, name, "label") : NULL;
-    if (full == NULL)
-        return;
-    struct fw_graph *g = b->handle[x].g;
-    g->tensors[b->handle[x].id].name = full;
-    if (t->producer != FW_NONE)
-        g->nodes[t->producer].name = full;
-}
-
 void fw_separator(struct fw_builder *b, char separator)
 {
     b->separator = separator;
@@ -185,6 +173,9 @@ static const char *keep(struct fw_builder *b, struct fw_str *s)
     return kept;
 }
 
+/* The number of times that a name was taken before; or nobody has it any more. */
+#define FREED UINT32_MAX
+
 /* The name, or with the smallest number behind it that makes it a new one. */
 static const char *unique(struct fw_builder *b, struct fw_str *s)
 {
@@ -197,8 +188,10 @@ static const char *unique(struct fw_builder *b, struct fw_str *s)
             (void)fw_build_fail(b, FW_MEMORY, "out of memory");
             return NULL;
         }
-        if (added)
+        if (added || *times == FREED) {
+            *times = 0;
             return name;
+        }
         uint32_t next = ++*times;
         s->len = len;
         fw_str_addf(s, "_%" PRIu32, next);
@@ -223,6 +216,22 @@ const char *fw_build_name(struct fw_builder *b, const char *name, const char *op
     const char *made = unique(b, &s);
     fw_str_free(&s);
     return made;
+}
+
+void fw_label(struct fw_builder *b, int x, const char *name)
+{
+    const struct fw_tensor *t = fw_build_tensor(b, x);
+    const char *full = t != NULL ? fw_build_name(b, name, "label") : NULL;
+    if (full == NULL)
+        return;
+    uint32_t *old =
+        t->name != NULL ? fw_map_put(&b->names, t->name, strlen(t->name), 0, NULL) : NULL;
+    if (old != NULL)
+        *old = FREED;
+    struct fw_graph *g = b->handle[x].g;
+    g->tensors[b->handle[x].id].name = full;
+    if (t->producer != FW_NONE)
+        g->nodes[t->producer].name = full;
 }
 
 const char *fw_build_part(struct fw_builder *b, const char *layer, const char *part)

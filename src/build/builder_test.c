@@ -104,6 +104,27 @@ void test_builder__sequences(void **state)
     end(&b, &m, fw_add(&b, fw_mul(&b, q, q), fw_number(&b, 2)));
 }
 
+/* A label takes the name of what it renames out of use. */
+void test_builder__labels(void **state)
+{
+    (void)state;
+    struct fw_builder b;
+    struct fw_model m;
+    begin(&b, &m);
+    int x = fw_conv2d(&b, image(&b, 3, 8), "block", 4, 3, 1, 1);
+    fw_label(&b, x, "block/Conv2D");
+    x = fw_relu(&b, x);
+    fw_label(&b, x, "block");
+    x = fw_relu(&b, x);
+    fw_label(&b, x, "block");
+    fw_output(&b, x);
+    assert_int_equal(fw_build_end(&b, NULL), FW_OK);
+    assert_string_equal(m.graph.nodes[0].name, "block/Conv2D");
+    assert_string_equal(m.graph.nodes[1].name, "block");
+    assert_string_equal(m.graph.nodes[2].name, "block_1");
+    fw_model_clear(&m);
+}
+
 void test_builder__names_and_roles(void **state)
 {
     (void)state;

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 struct row {
+    const char *spec; // of the network in the zoo
     char name[64], committed[8], shape[80];
     char params[24], buffers[24], mac[24], backward[24], backward_input[24];
 };
@@ -25,6 +26,7 @@ struct row {
 static const struct alias {
     const char *file, *spec;
 } aliases[] = {{"unet", "unet,depth=2,width=16"},
+               {"inception_v3", "inception_v3,aux=0"},
                {"gpt2_124m_nobias", NULL}, // without biases: another network
                {"lstm", "lstm,seq=32"},
                {"lstm_2layer", "lstm,seq=32,layers=2"},
@@ -75,7 +77,8 @@ static bool read_row(const char *line, struct row *r)
     field(line, 5, r->mac, sizeof r->mac);
     field(line, 6, r->backward, sizeof r->backward);
     field(line, 7, r->backward_input, sizeof r->backward_input);
-    return spec_of(r->name) != NULL;
+    r->spec = spec_of(r->name);
+    return r->spec != NULL;
 }
 
 static struct fw_analysis_options options_for(const struct fw_model *built)
@@ -95,9 +98,9 @@ static void analyse_zoo(const struct row *r, struct fw_model *m, struct fw_analy
     struct fw_error err = {.code = FW_OK};
     const char *size = strrchr(r->shape, 'x');
     if (strncmp(r->shape, "1x3x", 4) == 0)
-        (void)snprintf(spec, sizeof spec, "%s,size=%s", spec_of(r->name), size + 1);
+        (void)snprintf(spec, sizeof spec, "%s,size=%s", r->spec, size + 1);
     else
-        (void)snprintf(spec, sizeof spec, "%s", spec_of(r->name));
+        (void)snprintf(spec, sizeof spec, "%s", r->spec);
     struct fw_analysis_options how = options_for(m);
     assert_int_equal(fw_model_init(m, &fw_alloc_default, NULL), FW_OK);
     if (fw_zoo_build(m, spec, &err) != FW_OK ||
@@ -215,4 +218,45 @@ void test_exports__totals_and_layers(void **state)
     (void)fclose(f);
     print_message("%u networks as their exports, %u of them layer by layer\n", n_rows, n_files);
     assert_true(n_rows >= 20 && n_files >= 10);
+}
+
+/* Published numbers of torchvision's own documentation: parameters and MAC as our recount of them
+ * has them. */
+void test_exports__published(void **state)
+{
+    (void)state;
+    char path[512];
+    char line[512];
+    unsigned n = 0;
+    (void)snprintf(path, sizeof path, "%s/tests/models/PUBLISHED.tsv", FW_TOP);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        char source[64], metric[32], holds[8], computed[32];
+        struct row r;
+        field(line, 0, source, sizeof source);
+        field(line, 2, r.name, sizeof r.name);
+        field(line, 3, r.shape, sizeof r.shape);
+        field(line, 4, metric, sizeof metric);
+        field(line, 8, computed, sizeof computed);
+        field(line, 10, holds, sizeof holds);
+        r.name[strcspn(r.name, ".")] = '\0';
+        bool params = strcmp(metric, "params") == 0;
+        r.spec = r.name;
+        bool ours = fw_zoo_find(r.name) != NULL && strcmp(holds, "yes") == 0;
+        if (!ours || strcmp(source, "pytorch/vision") != 0 ||
+            !(params || strcmp(metric, "macs") == 0))
+            continue;
+        struct fw_model m;
+        struct fw_analysis a;
+        analyse_zoo(&r, &m, &a);
+        assert_number(a.model.sym, r.name, metric,
+                      params ? a.totals.params : a.totals.phase[FW_PHASE_FORWARD].n[FW_FMA],
+                      computed);
+        fw_analysis_clear(&a);
+        fw_model_clear(&m);
+        n++;
+    }
+    (void)fclose(f);
+    assert_true(n >= 60);
 }

@@ -191,17 +191,66 @@ struct network {
     int n;
     bool slim, separable;
     double dropout;
+    const char *aux_behind; // module that the auxiliary classifier reads, or NULL
 };
 
+/* The classifier that torchvision's v3 has beside in training, behind its last module of 17x17. */
+static void auxiliary(struct fw_zoo *z, struct style *style, int x)
+{
+    struct fw_builder *b = z->b;
+    struct step small = {.filters = 128, .kernel = {1, 1}, .stride = 1, .valid = true};
+    struct step large = {.filters = 768, .kernel = {5, 5}, .stride = 1, .valid = true};
+    fw_enter(b, "AuxLogits");
+    x = fw_average_pool2d(b, x, 5, 3, 0);
+    fw_enter(b, "conv0");
+    x = conv(style, x, &small);
+    fw_leave(b);
+    fw_enter(b, "conv1");
+    x = conv(style, x, &large);
+    fw_leave(b);
+    x = fw_flatten(b, fw_global_average_pool(b, x));
+    x = fw_linear(b, x, "fc", fw_zoo_size(z, "classes"), 1);
+    fw_leave(b);
+    fw_output(b, x);
+}
+
+/* Its parameters alone: they are there, and evaluation does not use them. */
+static void idle_auxiliary(struct fw_zoo *z)
+{
+    struct fw_builder *b = z->b;
+    int64_t small[4] = {128, 768, 1, 1};
+    int64_t large[4] = {768, 128, 5, 5};
+    int64_t last[2] = {fw_zoo_size(z, "classes"), 768};
+    fw_enter(b, "AuxLogits");
+    (void)fw_parameter(b, "conv0.conv.weight", 4, small);
+    (void)fw_parameter(b, "conv0.bn.weight", 1, small);
+    (void)fw_parameter(b, "conv0.bn.bias", 1, small);
+    (void)fw_parameter(b, "conv1.conv.weight", 4, large);
+    (void)fw_parameter(b, "conv1.bn.weight", 1, large);
+    (void)fw_parameter(b, "conv1.bn.bias", 1, large);
+    (void)fw_parameter(b, "fc.weight", 2, last);
+    (void)fw_parameter(b, "fc.bias", 1, last);
+    fw_leave(b);
+}
+
+/* aux: 1 the auxiliary classifier runs, "idle" it only has its parameters, 0 it is not there. */
 static void inception(struct fw_zoo *z)
 {
     const struct network *v = z->variant;
     struct style style = {.b = z->b, .slim = v->slim, .separable = v->separable};
+    const char *aux = v->aux_behind != NULL ? fw_zoo_text(z, "aux") : "0";
+    bool idle = strcmp(aux, "idle") == 0;
+    bool runs = v->aux_behind != NULL && !idle && fw_zoo_flag(z, "aux");
     int x = fw_zoo_image(z);
     if (v->slim)
         fw_separator(z->b, '/');
-    for (int i = 0; i < v->n && fw_builder_ok(z->b); i++)
+    for (int i = 0; i < v->n && fw_builder_ok(z->b); i++) {
         x = one_module(&style, x, &v->modules[i]);
+        if (runs && strcmp(v->modules[i].name, v->aux_behind) == 0)
+            auxiliary(z, &style, x);
+    }
+    if (idle)
+        idle_auxiliary(z);
     fw_zoo_classify(z, x, v->slim ? "Logits" : "fc", v->dropout);
 }
 
@@ -381,11 +430,11 @@ static const struct module resnet_v2[] = {
 };
 
 #define MODULES(list) (list), sizeof(list) / sizeof *(list)
-static const struct network net_v1 = {MODULES(v1), true, false, 0.2},
-                            net_v2 = {MODULES(v2), true, true, 0.2},
-                            net_v3 = {MODULES(v3), false, false, 0.5},
-                            net_v4 = {MODULES(v4), true, false, 0.2},
-                            net_resnet_v2 = {MODULES(resnet_v2), true, false, 0.2};
+static const struct network net_v1 = {MODULES(v1), true, false, 0.2, NULL},
+                            net_v2 = {MODULES(v2), true, true, 0.2, NULL},
+                            net_v3 = {MODULES(v3), false, false, 0.5, "Mixed_6e"},
+                            net_v4 = {MODULES(v4), true, false, 0.2, NULL},
+                            net_resnet_v2 = {MODULES(resnet_v2), true, false, 0.2, NULL};
 
 /* ---- GoogLeNet as torchvision has it ---- */
 
@@ -447,6 +496,12 @@ static void googlenet(struct fw_zoo *z)
 
 FW_ZOO_IMAGE_KEYS(keys, "224");
 FW_ZOO_IMAGE_KEYS(keys_299, "299");
+static const struct fw_zoo_key keys_v3[] = {
+    {"aux", "idle", "auxiliary classifier: 1 runs (training), idle: parameters only, 0: none"},
+    FW_ZOO_BATCH,
+    FW_ZOO_SIZE("299"),
+    FW_ZOO_CLASSES("1000"),
+};
 #define NET(name, what, variant, list)                    \
     {                                                     \
         name, what, inception, variant, FW_ZOO_KEYS(list) \
@@ -456,8 +511,7 @@ static const struct fw_zoo_net nets[] = {
      NULL, FW_ZOO_KEYS(keys)},
     NET("inception_v1", "Inception v1 as TF-Slim has it", &net_v1, keys),
     NET("inception_v2", "Inception v2 as TF-Slim has it", &net_v2, keys),
-    NET("inception_v3", "Inception v3 as torchvision has it, without auxiliary classifier", &net_v3,
-        keys_299),
+    NET("inception_v3", "Inception v3 as torchvision has it", &net_v3, keys_v3),
     NET("inception_v4", "Inception v4 as TF-Slim has it", &net_v4, keys_299),
     NET("inception_resnet_v2", "Inception-ResNet v2 as TF-Slim has it", &net_resnet_v2, keys_299),
 };

@@ -128,7 +128,7 @@ static void mobilenet_v3(struct fw_zoo *z)
                           .kernel = r->kernel,
                           .out = r->out,
                           .stride = r->stride,
-                          .squeezed = r->squeezes ? fw_zoo_divisible(r->hidden / 4, 8) : 0,
+                          .squeezed = r->squeezes ? fw_zoo_divisible(0.25 * r->hidden, 8) : 0,
                           .act = r->hard ? "hardswish" : "relu",
                           .squeeze_act = "relu",
                           .gate = "hardsigmoid"};
@@ -137,7 +137,7 @@ static void mobilenet_v3(struct fw_zoo *z)
         fw_leave(b);
     }
     fw_enter_number(b, "features.", v->n + 1);
-    x = fw_zoo_block(b, x, "", 6 * v->rows[v->n - 1].out, 1, 1, 1, "hardswish");
+    x = fw_zoo_block(b, x, "", INT64_C(6) * v->rows[v->n - 1].out, 1, 1, 1, "hardswish");
     fw_leave(b);
     x = fw_flatten(b, fw_global_average_pool(b, x));
     x = fw_activation(b, fw_linear(b, x, "classifier.0", v->last, 1), "hardswish");

@@ -20,7 +20,9 @@ static int plain(struct fw_builder *b, int x, const char *name, int64_t filters,
     struct fw_window_spec w = window(kernel, stride, same);
     w.no_bias = 0;
     fw_enter(b, name);
-    x = fw_relu(b, fw_conv(b, x, "", filters, &w));
+    x = fw_conv(b, x, "", filters, &w);
+    fw_label(b, x, "Conv2D");
+    x = fw_relu(b, x);
     fw_leave(b);
     fw_label(b, x, name);
     return x;

@@ -23,7 +23,10 @@ struct fw_window_spec fw_zoo_window(int64_t kernel, int64_t stride, int64_t grou
 int fw_zoo_conv_bn(struct fw_builder *b, int x, const char *conv, const char *norm, int64_t filters,
                    const struct fw_window_spec *w, const char *act)
 {
-    x = fw_batch_norm(b, fw_conv(b, x, conv, filters, w), norm);
+    x = fw_conv(b, x, conv, filters, w);
+    if (conv[0] == '\0') // the scope's name is for what it ends in
+        fw_label(b, x, "Conv2D");
+    x = fw_batch_norm(b, x, norm);
     return fw_activation(b, x, act);
 }
 

@@ -74,7 +74,8 @@ static void vit(struct fw_zoo *z)
 
 /* ---- Swin ---- */
 
-enum { WINDOW = 7 };
+#define WINDOW INT64_C(7)
+#define PLACES (WINDOW * WINDOW) // of a window
 struct swin {
     int64_t width;
     int layers[4], heads[4];
@@ -101,7 +102,7 @@ static int cut(struct fw_builder *b, int x, const int64_t *image, bool back)
     int64_t windows = fw_size_times(b, image[0], fw_size_times(b, rows, columns));
     int64_t apart[6] = {image[0], rows, WINDOW, columns, WINDOW, image[3]};
     int64_t joined[6] = {image[0], rows, columns, WINDOW, WINDOW, image[3]};
-    int64_t flat[3] = {windows, WINDOW * WINDOW, image[3]};
+    int64_t flat[3] = {windows, PLACES, image[3]};
     if (back)
         return fw_reshape(b, fw_transpose(b, fw_reshape(b, x, 6, joined), perm), 4, image);
     return fw_reshape(b, fw_transpose(b, fw_reshape(b, x, 6, apart), perm), 3, flat);
@@ -112,9 +113,9 @@ static int distances(struct fw_builder *b, int64_t heads)
 {
     static const int64_t perm[3] = {2, 0, 1};
     int64_t entries[2] = {(2 * WINDOW - 1) * (2 * WINDOW - 1), heads};
-    int64_t pairs = WINDOW * WINDOW * WINDOW * WINDOW;
-    int64_t dims[3] = {WINDOW * WINDOW, WINDOW * WINDOW, heads};
-    int64_t four[4] = {1, heads, WINDOW * WINDOW, WINDOW * WINDOW};
+    int64_t pairs = PLACES * PLACES;
+    int64_t dims[3] = {PLACES, PLACES, heads};
+    int64_t four[4] = {1, heads, PLACES, PLACES};
     int in[2] = {fw_parameter(b, "relative_position_bias_table", 2, entries),
                  fw_build_constant(b, "relative_position_index", FW_I64, 1, &pairs)};
     int x = fw_node(b, "", "Gather", NULL, NULL, in, 2, 1);
@@ -125,7 +126,7 @@ static int distances(struct fw_builder *b, int64_t heads)
 static int heads_of(struct fw_builder *b, int x, int64_t heads, const int64_t *perm)
 {
     int64_t width = fw_size_of(b, x, 2);
-    int64_t dims[4] = {fw_size_of(b, x, 0), WINDOW * WINDOW, heads, width / heads};
+    int64_t dims[4] = {fw_size_of(b, x, 0), PLACES, heads, width / heads};
     return fw_transpose(b, fw_reshape(b, x, 4, dims), perm);
 }
 
@@ -133,8 +134,8 @@ static int heads_of(struct fw_builder *b, int x, int64_t heads, const int64_t *p
 static int masked(struct fw_builder *b, int scores, const int64_t *image, int64_t heads)
 {
     int64_t windows = fw_size_over(b, image[1], WINDOW) * fw_size_over(b, image[2], WINDOW);
-    int64_t five[5] = {image[0], windows, heads, WINDOW * WINDOW, WINDOW * WINDOW};
-    int64_t mask[5] = {1, windows, 1, WINDOW * WINDOW, WINDOW * WINDOW};
+    int64_t five[5] = {image[0], windows, heads, PLACES, PLACES};
+    int64_t mask[5] = {1, windows, 1, PLACES, PLACES};
     int64_t four[4] = {fw_size_times(b, image[0], windows), heads, five[3], five[4]};
     int x = fw_add(b, fw_reshape(b, scores, 5, five), fw_constant(b, "mask", 5, mask));
     return fw_reshape(b, x, 4, four);
@@ -152,7 +153,7 @@ static int window_attention(struct fw_builder *b, int x, const int64_t *image, i
     int s = fw_add(b, fw_matmul(b, q, k), distances(b, heads));
     if (turned)
         s = masked(b, s, image, heads);
-    int64_t flat[3] = {fw_size_of(b, x, 0), WINDOW * WINDOW, width};
+    int64_t flat[3] = {fw_size_of(b, x, 0), PLACES, width};
     x = fw_transpose(b, fw_matmul(b, fw_softmax(b, s, -1), v), rows);
     return fw_linear(b, fw_reshape(b, x, 3, flat), "proj", width, 1);
 }
@@ -207,7 +208,7 @@ static void swin(struct fw_zoo *z)
     int64_t side = fw_zoo_number(z, "size", 1);
     int64_t place = 1;
     if (fw_builder_ok(b) && side % (4 * 8 * WINDOW) != 0)
-        (void)fw_build_fail(b, FW_SHAPE, "size: a multiple of %d is wanted", 4 * 8 * WINDOW);
+        (void)fw_build_fail(b, FW_SHAPE, "size: a multiple of %d is wanted", (int)(4 * 8 * WINDOW));
     int x = fw_conv2d(b, fw_zoo_image(z), "features.0.0", v->width, 4, 4, 0);
     x = fw_layer_norm(b, fw_transpose(b, x, to_last), "features.0.2", 1);
     for (int stage = 0; stage < 4; stage++) {
@@ -264,7 +265,7 @@ static void convnext(struct fw_zoo *z)
     struct fw_builder *b = z->b;
     int x = fw_conv2d(b, fw_zoo_image(z), "features.0.0", v->width, 4, 4, 0);
     x = image_norm(b, x, "features.0.1");
-    for (int stage = 0; stage < 4; stage++) {
+    for (int64_t stage = 0; stage < 4; stage++) {
         if (stage > 0) {
             fw_enter_number(b, "features.", 2 * stage);
             x = fw_conv2d(b, image_norm(b, x, "0"), "1", v->width << stage, 2, 2, 0);

@@ -58,6 +58,48 @@ void test_zoo__the_article(void **state)
     assert_forward("deeperconvnet,n=10", "114922", "416467584", "59006976");
 }
 
+/* torchvision's numbers: of evaluation, and of the network that is trained. */
+void test_zoo__auxiliary_classifier(void **state)
+{
+    (void)state;
+    struct fw_analysis a;
+    analyse(&a, "inception_v3", "1", false);
+    assert_count(a.model.sym, a.totals.params, "27161264");
+    assert_count(a.model.sym, a.totals.phase[FW_PHASE_FORWARD].n[FW_FMA], "5713216096");
+    fw_analysis_clear(&a);
+    analyse(&a, "inception_v3,aux=0", "1", false);
+    assert_count(a.model.sym, a.totals.params, "23834568");
+    fw_analysis_clear(&a);
+    analyse(&a, "inception_v3,aux=1", "1", false);
+    assert_count(a.model.sym, a.totals.params, "27161264");
+    // 5x5x768*128 and 5x5*128*768 of the convolutions, 768*1000 of the classifier
+    assert_count(a.model.sym, a.totals.phase[FW_PHASE_FORWARD].n[FW_FMA], "5718899296");
+    fw_analysis_clear(&a);
+}
+
+/* Networks without an export here: parameters as their authors' implementations have them. */
+void test_zoo__other_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *params;
+    } rows[] = {{"inception_v4", "42679816"},   {"inception_resnet_v2", "55843464"},
+                {"mobilenet_v1", "4231976"},    {"resnet_v1_50", "25557032"},
+                {"gpt2", "124439808"},          {"gpt2-medium", "354823168"},
+                {"gpt2-large", "774030080"},    {"gpt2-xl", "1557611200"},
+                {"bert-base", "109482240"},     {"bert-large", "335141888"},
+                {"llama-2-7b", "6738415616"},   {"llama-2-13b", "13015864320"},
+                {"llama-2-70b", "68976648192"}, {"llama-3-8b", "8030261248"},
+                {"llama-3-70b", "70553706496"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fw_model m;
+        assert_int_equal(fw_model_init(&m, &fw_alloc_default, NULL), FW_OK);
+        assert_int_equal(fw_zoo_build(&m, rows[i].name, NULL), FW_OK);
+        assert_count(m.sym, fw_zoo_params(&m), rows[i].params);
+        fw_model_clear(&m);
+    }
+}
+
 void test_zoo__mlp_in_letters(void **state)
 {
     (void)state;

@@ -48,6 +48,45 @@ static int check_values(struct fw_report *report)
     return bad;
 }
 
+/* A network made in code: two layers with one weight, sizes in letters, several questions. */
+static int check_builder(void)
+{
+    struct fw_error err;
+    struct fw_builder *b = NULL;
+    struct fw_net *net = NULL;
+    struct fw_report *report = NULL;
+    int bad = 0;
+    if (fw_builder_new(&b, "twice", &err) != FW_OK)
+        return check(0, "opening a builder");
+    int64_t dims[2] = {fw_size(b, "batch"), fw_size(b, "K")};
+    int64_t square[2] = {dims[1], dims[1]};
+    int x = fw_input(b, "x", "float32", 2, dims);
+    int w = fw_parameter(b, "w", 2, square);
+    x = fw_relu(b, fw_linear_with(b, x, "first", w, -1));
+    fw_output(b, fw_linear_with(b, x, "second", w, -1));
+    bad += check(fw_builder_ok(b) && fw_builder_finish(&net, b, &err) == FW_OK, "building");
+    if (net == NULL)
+        return 1;
+    bad += check(fw_count_report(&report, net, NULL, &err) == FW_OK, "counting what was built");
+    const char *mac = fw_report_text(report, "totals/forward/mac");
+    bad += check(mac != NULL && strcmp(mac, "2*K^2*batch") == 0, "letters");
+    const char *params = fw_report_text(report, "totals/params");
+    bad += check(params != NULL && strcmp(params, "K^2") == 0, "a shared weight counts once");
+    fw_report_free(report);
+    report = NULL;
+    bad += check(fw_net_set(net, "K", "10", &err) == FW_OK &&
+                     fw_memory_report(&report, net, NULL, &err) == FW_OK,
+                 "a second question, with a value");
+    fw_net_free(net);
+    fw_report_free(report);
+    if (fw_builder_new(&b, "wrong", &err) != FW_OK)
+        return check(0, "opening a second builder");
+    x = fw_relu(b, fw_conv2d(b, 99, "conv", 3, 3, 1, 1));
+    bad += check(x == -1 && !fw_builder_ok(b), "the first error stays");
+    bad += check(fw_builder_finish(&net, b, &err) == FW_USAGE, "and is reported at the end");
+    return bad;
+}
+
 int main(int argc, char **argv)
 {
     struct fw_error err;
@@ -74,6 +113,7 @@ int main(int argc, char **argv)
     fw_report_free(report);
     fw_report_free(NULL);
     fw_net_free(NULL);
+    bad += check_builder();
     bad += check(fw_net_open(&net, "/nowhere/model", &err) == FW_IO &&
                      strncmp(err.message, "/nowhere/model: ", 16) == 0,
                  "an error names the file");
