@@ -221,6 +221,25 @@ FW_API enum fw_status fw_ops_report(struct fw_report **ret, const char *pattern,
 FW_API enum fw_status fw_zoo_report(struct fw_report **ret, const char *pattern,
                                     struct fw_error *err);
 
+/* What a training run took or will take, by counting operations and from its hardware, with 90 %
+ * intervals; time, cost, energy; rules that name an amount (schema flopwise.estimate/1). */
+struct fw_setting {
+    const char *name, *value; /* "tokens" = "1.4e12+-5%"; names as in flopwise-estimate(1) */
+};
+struct fw_run_request {
+    const struct fw_setting *settings; /* (n_settings) */
+    size_t n_settings;
+    const char *file; /* a run file, or NULL */
+    struct fw_options options;
+    int document; /* 1: a text to attach instead of tables, in md and html */
+};
+FW_API enum fw_status fw_estimate_report(struct fw_report **ret,
+                                         const struct fw_run_request *request,
+                                         struct fw_error *err);
+/* Published claims in a CSV such as Epoch AI's "Notable AI Models", computed again by both methods,
+ * with what cannot be consistent (schema flopwise.claims/1). */
+FW_API enum fw_status fw_claims_report(struct fw_report **ret, const char *path,
+                                       struct fw_error *err);
 /* Accelerators with their dense peaks and who says so: all (name NULL), one by a name such as
  * "H100" or "a100 80gb", or with years the peaks of each year (schema flopwise.hardware/1). */
 FW_API enum fw_status fw_hardware_report(struct fw_report **ret, const char *name, int years,

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CLI_MAX_LIST = 256, CLI_MAX_POSITIONAL = 2 };
+enum { CLI_MAX_LIST = 256, CLI_MAX_POSITIONAL = 2, CLI_MAX_SETTINGS = 64 };
 
 struct cli_list {
     const char *item[CLI_MAX_LIST];
@@ -24,6 +24,9 @@ struct cli_args {
     const char *output;
     int strict, quiet, no_color, all;
     int years;
+    struct fw_setting settings[CLI_MAX_SETTINGS]; // (n_settings) of a training run
+    size_t n_settings;
+    const char *run, *check, *report;
     const char *batch, *seq;
     struct cli_list set, shape, freeze;
     const char *by, *top;
@@ -53,10 +56,11 @@ enum cli_group {
     CLI_HARDWARE = 1024,
     CLI_PROGRAM = 4096, // the first operand and all behind it are a program to run
     CLI_COUNTER = 8192, // counts in hardware: the counter is opened before anything else
-    CLI_PEAK = 16384
+    CLI_PEAK = 16384,
+    CLI_ESTIMATE = 2048 // what a training run consists of
 };
 
-enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST };
+enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST, CLI_SETTING };
 
 struct cli_option {
     const char *name;  // "--batch"
@@ -65,7 +69,7 @@ struct cli_option {
     const char *help;
     enum cli_kind kind;
     unsigned groups; // enum cli_group
-    size_t at;       // offset in struct cli_args
+    size_t at;       // offset in struct cli_args; unused by CLI_SETTING
 };
 
 extern const struct cli_option cli_options[];

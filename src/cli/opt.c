@@ -7,6 +7,11 @@
 
 #define AT(field) offsetof(struct cli_args, field)
 
+#define SETTING(name, value, help)                         \
+    {                                                      \
+        name, 0, value, help, CLI_SETTING, CLI_ESTIMATE, 0 \
+    }
+
 const struct cli_option cli_options[] = {
     {"--format", 0, "NAME", "table (default), json, csv, md, html; count: tree; memory: svg",
      CLI_TEXT, CLI_OUTPUT, AT(format)},
@@ -67,6 +72,38 @@ const struct cli_option cli_options[] = {
      CLI_PROGRAM, AT(stat.split)},
     {"--fresh", 0, NULL, "measure again what an earlier call left in the cache", CLI_SET, CLI_PEAK,
      AT(fresh)},
+    SETTING("--model", "MODEL", "network whose exact training step is counted"),
+    SETTING("--params", "N", "parameters, as in 70B: 6 operations per token and parameter"),
+    SETTING("--active-params", "N",
+            "of these, those that compute for a token (mixture of experts)"),
+    SETTING("--tokens", "N", "tokens of the training data, as in 1.4e12+-10% or 1T..1.4T"),
+    SETTING("--examples", "N", "examples of the training data, instead of tokens"),
+    SETTING("--epochs", "N", "times the data was seen, 1 (default)"),
+    {"--sequence-length", 0, "N", "the same as --seq: mean length of an example", CLI_TEXT,
+     CLI_ESTIMATE, AT(seq)},
+    SETTING("--flop", "N", "the compute itself, where it is known"),
+    SETTING("--hardware", "NAME", "device, as 'flopwise hardware' knows it"),
+    SETTING("--count", "N", "how many of it"),
+    SETTING("--peak-flops", "N", "dense peak of one, as in 312T, instead of the table's"),
+    SETTING("--time", "T", "from beginning to end, as in 90d or 12h; without unit seconds"),
+    SETTING("--gpu-hours", "N", "devices times hours, instead of --time"),
+    SETTING("--utilization", "SHARE", "part of the peak that was used: 40% or 0.3..0.5"),
+    SETTING("--utilisation", "SHARE", "the same"),
+    SETTING("--deadline", "T", "asks how many devices are needed to finish within"),
+    SETTING("--price", "US$", "of a device hour; asks for the cost"),
+    SETTING("--budget", "US$", "asks how many tokens it pays for"),
+    SETTING("--flop-budget", "N", "asks how many tokens so many operations train on"),
+    SETTING("--power", "W", "of one device, instead of the table's"),
+    SETTING("--pue", "N", "power of the site over that of its devices"),
+    SETTING("--carbon", "G", "grams of CO2e per kWh; asks for emissions"),
+    SETTING("--modifies", "FLOP", "compute of the model that is modified, or unknown"),
+    SETTING("--domain", "NAME", "language or other: which utilisation is usual"),
+    {"--run", 0, "FILE", "description of a run of several phases and fleets", CLI_TEXT,
+     CLI_ESTIMATE, AT(run)},
+    {"--check", 0, "FILE", "a CSV of published claims, computed again by both methods", CLI_TEXT,
+     CLI_ESTIMATE, AT(check)},
+    {"--report", 0, "FORM", "md or html: a text to attach, with method, inputs and sources",
+     CLI_TEXT, CLI_ESTIMATE, AT(report)},
     {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
 };
 const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;
@@ -168,6 +205,11 @@ static enum fw_status store(const struct cli_option *o, const char *value, struc
         return FW_OK;
     case CLI_TEXT:
         *(const char **)(void *)at = value;
+        return FW_OK;
+    case CLI_SETTING:
+        if (args->n_settings == CLI_MAX_SETTINGS)
+            return cli_usage(err, "more than %d settings", CLI_MAX_SETTINGS);
+        args->settings[args->n_settings++] = (struct fw_setting){o->name + 2, value};
         return FW_OK;
     case CLI_LIST:
         break;

@@ -111,6 +111,26 @@ static void print_shape(const struct fw_report *r, const struct fw_value *v, str
     }
 }
 
+/* Three figures, or a whole number up to a hundred million; the exponent without zeros and plus. */
+static void print_measure(double v, struct fw_str *out)
+{
+    if (fabs(v) >= 1000 && fabs(v) < 1e8) {
+        fw_str_add_i64(out, (int64_t)llround(v), ',');
+        return;
+    }
+    struct fw_str s;
+    fw_str_init(&s, out->alloc);
+    fw_str_add_double(&s, v, 3);
+    bool exponent = false;
+    for (const char *p = fw_str_text(&s); *p != '\0'; p++) {
+        if (!(exponent && (*p == '+' || *p == '0')))
+            fw_str_addc(out, *p);
+        exponent = (exponent && (*p < '1' || *p > '9')) || *p == 'e';
+    }
+    out->failed |= s.failed;
+    fw_str_free(&s);
+}
+
 static void print_float(double v, enum fw_unit unit, enum fw_number_style style, struct fw_str *out)
 {
     bool percent = unit == FW_UNIT_SHARE || unit == FW_UNIT_CHANGE;
@@ -120,6 +140,10 @@ static void print_float(double v, enum fw_unit unit, enum fw_number_style style,
     }
     if (percent && v == 0 && style != FW_NUMBER_PLAIN) {
         fw_str_add(out, "0 %");
+        return;
+    }
+    if (unit == FW_UNIT_MEASURE && style != FW_NUMBER_PLAIN) {
+        print_measure(v, out);
         return;
     }
     if (style == FW_NUMBER_PLAIN || !percent) {
