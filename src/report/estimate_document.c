@@ -198,6 +198,21 @@ static void write_rules(const struct writer *w)
                 "does not follow from its compute alone.");
 }
 
+/* Once for each device. */
+static void write_device(const struct writer *w, uint32_t fleet)
+{
+    const struct fw_run *run = w->e->run;
+    const struct fw_hardware *h = run->fleets[fleet].match.device;
+    for (uint32_t i = 0; i < fleet; i++)
+        if (run->fleets[i].match.device == h)
+            return;
+    for (unsigned k = 0; h != NULL && k < h->n_rows; k++)
+        fw_doc_item(w->d, "%s: %s (%s)", fw_doc_name(w->d, h->row[k].name), h->row[k].reference,
+                    strcmp(h->row[k].source, "epoch") == 0
+                        ? "Epoch AI, Data on Machine Learning Hardware, CC-BY 4.0"
+                        : "curated table of flopwise");
+}
+
 static void write_sources(const struct writer *w)
 {
     struct fw_document *d = w->d;
@@ -207,14 +222,8 @@ static void write_sources(const struct writer *w)
     fw_doc_item(d,
                 "what counts: European Commission, Guidelines on the scope of the obligations for "
                 "general-purpose AI models, C(2025) 5045, annex A");
-    for (uint32_t i = 0; i < w->e->run->n_fleets; i++) {
-        const struct fw_hardware *h = w->e->run->fleets[i].match.device;
-        for (unsigned k = 0; h != NULL && k < h->n_rows; k++)
-            fw_doc_item(d, "%s: %s (%s)", fw_doc_name(d, h->row[k].name), h->row[k].reference,
-                        strcmp(h->row[k].source, "epoch") == 0
-                            ? "Epoch AI, Data on Machine Learning Hardware, CC-BY 4.0"
-                            : "curated table of flopwise");
-    }
+    for (uint32_t i = 0; i < w->e->run->n_fleets; i++)
+        write_device(w, i);
     fw_doc_item(d, "computed by flopwise %s", fw_version());
 }
 

@@ -2,6 +2,7 @@
  * peaks of each year. */
 #include "report/answers.h"
 
+#include "report/chart.h"
 #include "study/hardware.h"
 
 #include <math.h>
@@ -269,12 +270,49 @@ static struct fw_value *add_year(const struct fw_hardware_table *hardware, int y
     return v;
 }
 
+enum { N_SHOWN = 3, MOST_YEARS = LAST_YEAR - FIRST_YEAR + 1 };
+static const enum fw_figure shown[N_SHOWN] = {FW_FIGURE_FP32, FW_FIGURE_MATRIX16, FW_FIGURE_FP8};
+
+struct trend {
+    struct fw_chart chart;
+    struct fw_series series[N_SHOWN];
+    struct fw_point points[N_SHOWN][MOST_YEARS];
+};
+
+/* The means of the years as curves; rows are those of one figure after the other. */
+static enum fw_status add_trend(struct fw_report *r, const struct fw_value *rows, uint32_t n_rows,
+                                struct fw_error *err)
+{
+    struct trend *t = fw_arena_zalloc(&r->arena, sizeof *t);
+    if (t == NULL)
+        return fw_fail_memory(err);
+    for (unsigned k = 0; k < N_SHOWN; k++)
+        t->series[k] = (struct fw_series){
+            .name = fw_figures[shown[k]].title, .kind = FW_SERIES_LINE, .points = t->points[k]};
+    for (uint32_t i = 0; i < n_rows; i++) {
+        const struct fw_value *v = rows + (size_t)i * YEAR_COLUMNS;
+        unsigned k = 0;
+        while (strcmp(v[1].text, t->series[k].name) != 0)
+            k++;
+        const char *label = fw_arena_printf(&r->arena, "%s, mean of %d", v[1].text, (int)v[2].i);
+        if (label == NULL)
+            return fw_fail_memory(err);
+        t->points[k][t->series[k].n++] = (struct fw_point){v[0].f, (double)v[3].i, label};
+    }
+    t->chart = (struct fw_chart){.title = "Dense peak of accelerators by year of release, mean",
+                                 .x = {.title = "year of release"},
+                                 .y = {.title = "peak (FLOP/s)", .scale = FW_SCALE_LOG10},
+                                 .n_series = N_SHOWN,
+                                 .series = t->series};
+    r->picture = (struct fw_picture){fw_chart_picture, &t->chart};
+    return FW_OK;
+}
+
 static enum fw_status add_years(struct fw_report *r, const struct fw_hardware_table *hardware,
                                 struct fw_error *err)
 {
-    static const enum fw_figure shown[] = {FW_FIGURE_FP32, FW_FIGURE_MATRIX16, FW_FIGURE_FP8};
-    enum { N_SHOWN = sizeof shown / sizeof *shown, MOST = (LAST_YEAR - FIRST_YEAR + 1) * N_SHOWN };
-    struct fw_value *values = fw_arena_array(&r->arena, MOST * YEAR_COLUMNS, sizeof *values);
+    enum { MOST = MOST_YEARS * N_SHOWN * YEAR_COLUMNS };
+    struct fw_value *values = fw_arena_array(&r->arena, MOST, sizeof *values);
     double *scratch = fw_arena_array(&r->arena, hardware->n + 1, sizeof *scratch);
     if (values == NULL || scratch == NULL)
         return fw_fail_memory(err);
@@ -287,7 +325,9 @@ static enum fw_status add_years(struct fw_report *r, const struct fw_hardware_ta
                                          .columns = year_columns,
                                          .n_columns = YEAR_COLUMNS,
                                          .flags = FW_TABLE_MAIN};
-    return fw_report_rows(r, &head, values, (uint32_t)((v - values) / YEAR_COLUMNS), err);
+    uint32_t n = (uint32_t)((v - values) / YEAR_COLUMNS);
+    FW_TRY(add_trend(r, values, n, err));
+    return fw_report_rows(r, &head, values, n, err);
 }
 
 /* ---- the report ---- */

@@ -134,16 +134,16 @@ static void print_measure(double v, struct fw_str *out)
 static void print_float(double v, enum fw_unit unit, enum fw_number_style style, struct fw_str *out)
 {
     bool percent = unit == FW_UNIT_SHARE || unit == FW_UNIT_CHANGE;
+    if (unit == FW_UNIT_MEASURE && style != FW_NUMBER_PLAIN) {
+        print_measure(v, out);
+        return;
+    }
     if (unit > FW_UNIT_CHANGE && style != FW_NUMBER_PLAIN) {
         fw_human_print(v, unit, out);
         return;
     }
     if (percent && v == 0 && style != FW_NUMBER_PLAIN) {
         fw_str_add(out, "0 %");
-        return;
-    }
-    if (unit == FW_UNIT_MEASURE && style != FW_NUMBER_PLAIN) {
-        print_measure(v, out);
         return;
     }
     if (style == FW_NUMBER_PLAIN || !percent) {

@@ -297,6 +297,8 @@ enum fw_status fw_estimate_run(const struct fw_run *run, struct fw_estimate *ret
     for (unsigned i = 0; i < FW_N_QUANTITIES; i++) {
         q.what = i;
         ret->q[i] = fw_propagate(answer, &q, run->values, run->n_inputs, x);
+        FW_REQUIRE(!isinf(ret->q[i].high), err, FW_LIMIT,
+                   "a result is larger than the numbers kept here (1.8e308)");
     }
     for (unsigned i = 0; i < FW_N_RUN_CLASSES; i++)
         ret->class_flop[i] = fw_estimate_classes(run, 1u << i, x);

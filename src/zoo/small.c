@@ -32,6 +32,34 @@ static void recurrent(struct fw_zoo *z)
     fw_output(b, fw_linear(b, x, "fc", fw_zoo_size(z, "classes"), 1));
 }
 
+/* The worked example of "Estimating Training Compute of Deep Learning Models" (Epoch, 2022): a
+ * convolution over each frame, a recurrent layer over the frames, a classifier of the last. */
+static const struct fw_zoo_key cnn_lstm_keys[] = {
+    {"channels", "5", "channels of a frame"},
+    {"filters", "16", "filters of the convolution"},
+    {"hidden", "256", "units of the recurrent layer"},
+    FW_ZOO_BATCH,
+    {"seq", "seq", "frames of a sequence"},
+    FW_ZOO_SIZE("400"),
+    FW_ZOO_CLASSES("10"),
+};
+
+static void cnn_lstm(struct fw_zoo *z)
+{
+    struct fw_builder *b = z->b;
+    int64_t batch = fw_zoo_size(z, "batch"), seq = fw_zoo_size(z, "seq");
+    int64_t size = fw_zoo_size(z, "size");
+    int64_t dims[5] = {batch, seq, fw_zoo_size(z, "channels"), size, size};
+    int64_t frames[4] = {fw_size_times(b, batch, seq), dims[2], size, size};
+    int x = fw_reshape(b, fw_input(b, "input", "float32", 5, dims), 4, frames);
+    x = fw_flatten(b, fw_relu(b, fw_conv2d(b, x, "conv", fw_zoo_size(z, "filters"), 5, 2, 2)));
+    int64_t steps[3] = {batch, seq, fw_size_of(b, x, 1)};
+    int64_t hidden = fw_zoo_size(z, "hidden"), last[2] = {batch, hidden};
+    x = fw_recurrent(b, "lstm", fw_reshape(b, x, 3, steps), "lstm", hidden, 0);
+    x = fw_reshape(b, fw_slice(b, x, 1, -1, INT64_MAX), 2, last);
+    fw_output(b, fw_linear(b, x, "fc", fw_zoo_size(z, "classes"), 1));
+}
+
 /* ---- U-Net ---- */
 
 static const struct fw_zoo_key unet_keys[] = {
@@ -97,6 +125,8 @@ static const struct fw_zoo_net nets[] = {
      FW_ZOO_KEYS(rnn_keys)},
     {"lstm", "classifier of sequences with long short-term memory", recurrent, NULL,
      FW_ZOO_KEYS(rnn_keys)},
+    {"cnn_lstm", "convolution over frames, then long short-term memory over time", cnn_lstm, NULL,
+     FW_ZOO_KEYS(cnn_lstm_keys)},
     {"unet", "U-Net with padded convolutions and batch normalisation", unet, NULL,
      FW_ZOO_KEYS(unet_keys)},
 };

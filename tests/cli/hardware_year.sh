@@ -1,1 +1,2 @@
 "$FLOPWISE" hardware --year
+"$FLOPWISE" hardware --year --format svg | grep -c "<title>"
