@@ -98,9 +98,8 @@ static void write_method1(const struct writer *w)
                        "takes part in one multiply-add forward and two backward for each token of "
                        "$D$, epochs included:");
         fw_doc_formula(d, "C = 6*N*D");
-        fw_doc_text(d,
-                    "This leaves out attention scores, which matters unless $N$ is large against a "
-                    "twelfth of the length of the context.");
+        fw_doc_text(d, "This leaves out attention scores, which matters unless the network is wide "
+                       "against a twelfth of the length of the context.");
     }
     if (any_phase(w, is_forward))
         fw_doc_text(d,
@@ -146,6 +145,7 @@ static void write_tables(const struct writer *w)
         {FW_EST_FLEETS, "Hardware", "What it was computed on."},
         {FW_EST_PLAN, "Time, cost and energy", NULL},
         {FW_EST_INPUTS, "Inputs", "Everything the figures stand on, with where it comes from."},
+        {FW_EST_REMARKS, "Remarks", NULL},
     };
     for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
         const struct fw_table *t = w->er->table[parts[i].table];

@@ -119,13 +119,20 @@ static enum fw_status add_top(const struct fw_estimate_report *er, struct fw_err
 
 struct rows {
     struct fw_value *v; // (room * n_columns)
+    size_t n_columns;
     uint32_t n;
 };
+
+static struct fw_value *next_row(struct rows *rows)
+{
+    return rows->v + rows->n_columns * rows->n++;
+}
 
 static enum fw_status rows_new(const struct fw_estimate_report *er, size_t room, size_t n_columns,
                                struct rows *ret, struct fw_error *err)
 {
     ret->n = 0;
+    ret->n_columns = n_columns;
     ret->v = fw_arena_array(&er->r->arena, room * n_columns + 1, sizeof *ret->v);
     return ret->v != NULL ? FW_OK : fw_fail_memory(err);
 }
@@ -168,7 +175,7 @@ static enum fw_status add_result(struct fw_estimate_report *er, struct fw_error 
         struct fw_quantity q = er->e->q[lines[i].q];
         if (isnan(q.mid) || (lines[i].q == FW_Q_HFU && !er->e->recomputes))
             continue;
-        struct fw_value *v = rows.v + 3 * rows.n++;
+        struct fw_value *v = next_row(&rows);
         v[0] = fw_value_text(lines[i].what);
         v[1] = fw_value_text(fw_interval_text(&er->r->arena, q, lines[i].unit));
         v[2] = fw_value_text(lines[i].q == FW_Q_METHOD1 && !er->e->complete
@@ -243,12 +250,13 @@ static enum fw_status add_phases(struct fw_estimate_report *er, struct fw_error 
     struct rows rows;
     FW_TRY(rows_new(er, run->n_phases, PHASE_COLUMNS, &rows, err));
     for (uint32_t i = 0; i < run->n_phases; i++)
-        put_phase(run, &run->phases[i], er->e->phase_flop[i], rows.v + PHASE_COLUMNS * rows.n++);
-    static const struct fw_table head = {.key = "phases",
-                                         .title = "Phases",
-                                         .columns = phase_columns,
-                                         .n_columns = PHASE_COLUMNS,
-                                         .flags = FW_TABLE_SKIP_EMPTY | FW_TABLE_MAIN};
+        put_phase(run, &run->phases[i], er->e->phase_flop[i], next_row(&rows));
+    const struct fw_table head = {.key = "phases",
+                                  .title = "Phases",
+                                  .columns = phase_columns,
+                                  .n_columns = PHASE_COLUMNS,
+                                  .flags = FW_TABLE_SKIP_EMPTY |
+                                           (run->n_phases > 0 ? FW_TABLE_MAIN : 0u)};
     return rows_add(er, FW_EST_PHASES, &head, &rows, err);
 }
 
@@ -274,7 +282,7 @@ static enum fw_status add_fleets(struct fw_estimate_report *er, struct fw_error 
     FW_TRY(rows_new(er, run->n_fleets, FLEET_COLUMNS, &rows, err));
     for (uint32_t i = 0; i < run->n_fleets; i++) {
         const struct fw_fleet *f = &run->fleets[i];
-        struct fw_value *v = rows.v + FLEET_COLUMNS * rows.n++;
+        struct fw_value *v = next_row(&rows);
         double hours = central(run, f->in[FW_IN_GPU_HOURS]);
         if (isnan(hours))
             hours = central(run, f->in[FW_IN_TIME]) * central(run, f->in[FW_IN_COUNT]) / 3600;
@@ -289,11 +297,12 @@ static enum fw_status add_fleets(struct fw_estimate_report *er, struct fw_error 
         v[8] = number(er->e->fleet_flop[i].low);
         v[9] = number(er->e->fleet_flop[i].high);
     }
-    static const struct fw_table head = {.key = "fleets",
-                                         .title = "Hardware",
-                                         .columns = fleet_columns,
-                                         .n_columns = FLEET_COLUMNS,
-                                         .flags = FW_TABLE_SKIP_EMPTY};
+    const struct fw_table head = {.key = "fleets",
+                                  .title = "Hardware",
+                                  .columns = fleet_columns,
+                                  .n_columns = FLEET_COLUMNS,
+                                  .flags = FW_TABLE_SKIP_EMPTY |
+                                           (run->n_phases == 0 ? FW_TABLE_MAIN : 0u)};
     return rows_add(er, FW_EST_FLEETS, &head, &rows, err);
 }
 
@@ -328,7 +337,7 @@ static enum fw_status add_plan(struct fw_estimate_report *er, struct fw_error *e
         struct fw_quantity q = er->e->q[lines[i].q];
         if (isnan(q.mid))
             continue;
-        struct fw_value *v = rows.v + 5 * rows.n++;
+        struct fw_value *v = next_row(&rows);
         v[0] = fw_value_text(lines[i].question);
         v[1] = number(q.mid * lines[i].scale);
         v[2] = number(q.low * lines[i].scale);
@@ -384,7 +393,7 @@ static enum fw_status add_thresholds(struct fw_estimate_report *er, struct fw_er
             text(d->rule.applies),       text(d->rule.status),
             text(d->rule.source),        text(d->rule.note),
         };
-        memcpy(rows.v + THRESHOLD_COLUMNS * rows.n++, row, sizeof row);
+        memcpy(next_row(&rows), row, sizeof row);
     }
     static const struct fw_table head = {.key = "thresholds",
                                          .title = "Rules that name an amount of compute",
@@ -417,7 +426,7 @@ static enum fw_status add_inputs(struct fw_estimate_report *er, struct fw_error 
     for (uint32_t i = 0; i < run->n_inputs; i++) {
         const struct fw_input *in = &run->inputs[i];
         bool exact = fw_quantity_is_exact(run->values[i]);
-        struct fw_value *v = rows.v + 8 * rows.n++;
+        struct fw_value *v = next_row(&rows);
         v[0] = text(in->owner);
         v[1] = fw_value_text(in->name);
         v[2] = number(run->values[i].mid);
@@ -452,5 +461,6 @@ enum fw_status fw_answer_estimate(struct fw_report *r, const struct fw_estimate 
     FW_TRY(add_plan(er, err));
     FW_TRY(add_thresholds(er, err));
     FW_TRY(add_inputs(er, err));
+    FW_TRY(fw_estimate_remarks(er, err));
     return document ? fw_estimate_document(er, err) : FW_OK;
 }

@@ -12,6 +12,7 @@ enum fw_estimate_table {
     FW_EST_PLAN,
     FW_EST_THRESHOLDS,
     FW_EST_INPUTS,
+    FW_EST_REMARKS,
     FW_N_EST_TABLES
 };
 
@@ -26,6 +27,9 @@ struct fw_estimate_report {
 
 /* "2.3e25 (2.0e25 .. 2.6e25)"; "unit" behind it unless empty. NULL = out of memory. */
 const char *fw_interval_text(struct fw_arena *arena, struct fw_quantity q, const char *unit);
+/* Adds the table "remarks": what a reader should know about how the inputs were taken
+ * (estimate_remarks.c). */
+enum fw_status fw_estimate_remarks(struct fw_estimate_report *er, struct fw_error *err);
 /* The document a compliance person attaches (estimate_document.c). */
 enum fw_status fw_estimate_document(const struct fw_estimate_report *er, struct fw_error *err);
 

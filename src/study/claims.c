@@ -92,7 +92,9 @@ static double number(const struct reader *r, enum column c, struct fw_claim *cla
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return c;
 }
 
 static bool is_letter(char c)

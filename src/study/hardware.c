@@ -138,7 +138,9 @@ static void normalise(const char *name, char ret[MAX_NAME])
     for (const char *p = name; *p != '\0' && n < MAX_NAME - 2;) {
         start = n;
         for (; n < MAX_NAME - 2; p++) {
-            char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+            char c = *p;
+            if (c >= 'A' && c <= 'Z')
+                c = (char)(c - 'A' + 'a');
             if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
                 break;
             ret[n++] = c;

@@ -2,7 +2,8 @@
  * something, fleets of hardware that did it, and what is asked about it.
  *
  * Every number is an input that may be uncertain; phases and fleets hold indices of inputs, so that
- * what is said once for all of them is one input. The text form is in docs/training-compute.md. */
+ * what is said once for all of them is one input. The text form is in
+ * docs/estimating-training-compute.md. */
 #ifndef FW_STUDY_RUN_H
 #define FW_STUDY_RUN_H
 

@@ -59,7 +59,7 @@ static void judge(struct fw_verdict *v)
     bool interval = low <= limit && high > limit;
     bool margin = low * (1 - v->rule.error) <= limit && high * (1 + v->rule.error) > limit;
     v->within = interval && v->counted.low < v->counted.high ? "the 90 % interval"
-                : margin && v->rule.error > 0                ? "the rule's margin of 30 %"
+                : margin && v->rule.error > 0                ? "the rule's own margin"
                                                              : NULL;
     bool sure = v->within == NULL;
     v->stand = v->exceeded ? (sure ? FW_STAND_ABOVE : FW_STAND_MAYBE_ABOVE)

@@ -24,7 +24,7 @@ struct fw_verdict {
     bool exceeded;              // by the central value
     double margin;              // central value over limit
     enum fw_stand stand;
-    const char *within; // what leaves it open: "the 90 % interval", "the rule's margin of 30 %"
+    const char *within; // what leaves it open: "the 90 % interval", "the rule's own margin"
 };
 
 /* Rules about modifications appear when the run says what it modifies. Where method 1 has nothing,
