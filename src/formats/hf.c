@@ -9,10 +9,11 @@
 
 #include <string.h>
 
-static const struct hf_family *const tables[] = {hf_llamas, hf_gpts, hf_encoders, hf_seq2seqs};
+static const struct hf_family *const tables[] = {hf_llamas, hf_gpts,    hf_encoders,  hf_seq2seqs,
+                                                 hf_states, hf_visions, hf_composites};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
-static const struct hf_family *find_family(const char *type)
+const struct hf_family *hf_find_family(const char *type)
 {
     for (unsigned t = 0; t < N_TABLES; t++)
         for (const struct hf_family *f = tables[t]; f->type != NULL; f++)
@@ -138,7 +139,7 @@ static void build(struct fw_builder *b, const struct fw_json *json)
         (void)fw_build_fail(b, FW_FORMAT, "'model_type' is missing, which names the family");
         return;
     }
-    const struct hf_family *f = find_family(type);
+    const struct hf_family *f = hf_find_family(type);
     if (f == NULL) {
         fail_unknown(b, type);
         return;

@@ -77,6 +77,11 @@ struct hf_latent { // multi-head latent attention
     int64_t q_rank, kv_rank, nope, rope, value;
 };
 
+struct hf_state { // of layers that keep a state
+    int64_t inner, state, heads, groups, kernel, rank;
+    bool bias, conv_bias, normed, packed;
+};
+
 struct hf_arch {
     const struct hf_config *c;
     struct fw_builder *b;
@@ -108,6 +113,9 @@ struct hf_arch {
     struct hf_latent latent;
     /* Of layers whose mixer is HF_OTHER_MIXER: (layer, x) to its output. */
     int (*mixer)(struct hf_arch *a, uint32_t i, int x);
+    int (*feed)(struct hf_arch *a, int x); // in place of the usual one, or NULL
+    struct hf_state state;
+    const char *state_name; // scope of the layer's mixer
     /* Letters. */
     int64_t batch, seq;
     int sines;           // positions that are no parameters, -1: none

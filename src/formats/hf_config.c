@@ -58,7 +58,9 @@ bool hf_config_part(const struct hf_config *c, const char *key, const char *type
     const struct fw_json *own = fw_json_get(json, "model_type");
     if (json != NULL && json->kind != FW_JSON_OBJECT)
         json = NULL;
-    if (own != NULL && own->kind == FW_JSON_STRING && hf_knows_defaults(own->text, own->len))
+    bool known = own != NULL && own->kind == FW_JSON_STRING &&
+                 hf_knows_defaults(own->text, own->len) && strcmp(own->text, c->type) != 0;
+    if (known) // some files give a part the type of the whole
         type = own->text;
     else if (named != NULL)
         type = named->text;

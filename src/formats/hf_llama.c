@@ -374,7 +374,7 @@ static void fill_minimax_m2(const struct hf_config *c, struct hf_arch *a)
     a->rotary = hf_int(c, "rotary_dim", a->head);
 }
 
-static void fill_qwen_experts(const struct hf_config *c, struct hf_arch *a)
+void hf_qwen_experts(const struct hf_config *c, struct hf_arch *a)
 {
     int64_t step = hf_int(c, "decoder_sparse_step", 1);
     a->experts = (struct hf_experts){.n = hf_int(c, "num_experts", 0),
@@ -393,13 +393,13 @@ static void fill_qwen2_moe(const struct hf_config *c, struct hf_arch *a)
 {
     fill_qwen2(c, a);
     a->qkv_bias = hf_flag(c, "qkv_bias", true);
-    fill_qwen_experts(c, a);
+    hf_qwen_experts(c, a);
 }
 
 static void fill_qwen3_moe(const struct hf_config *c, struct hf_arch *a)
 {
     fill_qwen3(c, a);
-    fill_qwen_experts(c, a);
+    hf_qwen_experts(c, a);
     a->experts.shared = 0;
 }
 

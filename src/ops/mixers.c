@@ -11,6 +11,7 @@
  *     FlexAttention        scores = pairs*D fma, their scale 1 mul, softmax, pairs*V fma, and the
  *                          bodies that change scores and probabilities
  */
+#include "ops/mixers.h"
 #include "ops/control.h"
 #include "ops/op.h"
 #include "ops/ops.h"
@@ -248,25 +249,27 @@ static const struct fw_op rows[] = {
     {.name = "CausalConvWithState",
      .domain = "",
      .formula = "fma = elements(X)*k; bias 1 add, SiLU 1 add 1 mul 1 div 1 special per element",
-     .doc = GAP_DOC,
+     .doc = "dX and dW: products of the same size; dBias = sum of dY",
      FW_ATTRS(causal_attrs),
      FW_PORTS(2, 4, 1, 2),
      .flags = FW_OP_CONTRACTION,
      .weight_slots = 6,
      .infer = infer_causal,
      .cost = cost_causal,
-     .grad = fw_grad_gap},
+     .grad = fw_grad_causal_conv,
+     .cache = fw_cache_causal_conv},
     {.name = "LinearAttention",
      .domain = "",
      .formula = "per token and key head of (K, V) state: fma = K*V*(1 + delta + queries per key); "
                 "gated K*V mul, 1 special per decay; delta V add, V mul; scale V mul per query",
-     .doc = GAP_DOC,
+     .doc = "states computed again, then walked backward; with a past a named gap",
      FW_ATTRS(linear_attrs),
      FW_PORTS(3, 6, 1, 2),
      .flags = FW_OP_CONTRACTION,
      .infer = infer_linear,
      .cost = cost_linear,
-     .grad = fw_grad_gap},
+     .grad = fw_grad_linear_attention,
+     .cache = fw_cache_linear_attention},
     {.name = "FlexAttention",
      .domain = "ai.onnx.preview",
      .formula =

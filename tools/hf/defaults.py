@@ -19,10 +19,11 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 COMMON = {f.name for f in dataclasses.fields(PreTrainedConfig)} - {
     "tie_word_embeddings", "is_encoder_decoder", "is_decoder", "add_cross_attention"}
 IDLE = ("token", "initializer", "init_", "use_cache", "rope_", "theta", "_eps", "epsilon", "loss",
-        "jitter", "output_", "seq_aux", "spec_augment", "mask_time", "mask_feature_", "ctc_",
+        "jitter", "seq_aux", "spec_augment", "mask_time", "mask_feature_", "ctc_",
         "median", "suppress", "label", "train", "pretraining")
 WANTED = ("num_experts_per_tok", "time_step_rank", "type_vocab_size", "qk_rope_head_dim",
-          "mask_feature_size", "use_mask_token", "tokens_per_image", "num_labels")
+          "mask_feature_size", "use_mask_token", "mm_tokens_per_image", "num_labels",
+          "num_register_tokens")
 
 
 def matters(key, value):
@@ -34,7 +35,7 @@ def matters(key, value):
         return False
     if key in WANTED:
         return True
-    if key in COMMON or any(part in key for part in IDLE):
+    if key.startswith("output_") or key in COMMON or any(part in key for part in IDLE):
         return False
     if isinstance(value, float):
         return any(part in key for part in ("drop", "ratio", "factor", "expand"))

@@ -197,7 +197,7 @@ nn.Module.named_parameters = _with_duplicates(nn.Module.named_parameters, "_para
 nn.Module.named_buffers = _with_duplicates(nn.Module.named_buffers, "_buffers")
 for _name in dir(torch.nn.init):
     if _name.endswith("_") and not _name.startswith("_"):
-        setattr(torch.nn.init, _name, lambda tensor, *args, **kwargs: tensor)
+        setattr(torch.nn.init, _name, lambda *args, **kwargs: (args or (kwargs["tensor"],))[0])
 
 
 class NoStorage(TorchFunctionMode):

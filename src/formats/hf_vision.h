@@ -1,0 +1,29 @@
+/* Towers that read pictures: patches, tokens before them, positions, layers; see hf_vision.c. */
+#ifndef FW_FORMATS_HF_VISION_H
+#define FW_FORMATS_HF_VISION_H
+
+#include "formats/hf.h"
+
+/* Names and habits of a tower. NULL: there is no such part. */
+struct hf_tower {
+    struct hf_names names;
+    const char *patches; // the convolution
+    const char *cls, *cls2, *mask, *registers;
+    const char *positions, *position_part; // "NAME" or "NAME.weight"
+    const char *pre_norm;
+    bool plain_patches; // without bias
+    bool flat_cls;      // (hidden) instead of (1, 1, hidden)
+    bool places_first;  // positions are of patches only, added before the tokens
+};
+
+/* A transformer over patches: fills a (norms before, biases everywhere) and gives (batch, tokens,
+ * hidden) of an input of its own, or of x (batch, channels, size, size) where that is not -1. */
+void hf_tower_arch(struct hf_arch *a, const struct hf_config *c, const struct hf_tower *t);
+int hf_tower_patches(struct hf_arch *a, const struct hf_tower *t);
+int64_t hf_tower_places(const struct hf_config *c);
+
+extern const struct hf_tower hf_tower_clip, hf_tower_siglip;
+/* The pooling head of SigLIP. */
+int hf_siglip_pool(struct hf_arch *a, int x, const char *stem);
+
+#endif
