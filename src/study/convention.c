@@ -23,8 +23,9 @@ struct fw_convention_rule {
     int weight;
 };
 
-const char *const fw_conventions_known[] = {"flopwise",  "torch", "torchvision", "fvcore", "thop",
-                                            "thop-2019", "pycls", "onnx-tool",   "xla",    NULL};
+const char *const fw_conventions_known[] = {"flopwise", "torch",     "torchvision", "fvcore",
+                                            "thop",     "thop-2019", "ptflops",     "deepspeed",
+                                            "pycls",    "onnx-tool", "xla",         NULL};
 
 /* ---- bases ---- */
 
