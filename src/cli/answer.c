@@ -171,6 +171,8 @@ static enum fw_status ask_and_write(struct cli_args *args, struct fw_net *const 
     if (status != FW_OK)
         return status;
     *ret_verdict = fw_report_status(report);
+    const char *complete = fw_report_text(report, "complete");
+    args->complete = complete != NULL && strcmp(complete, "true") == 0;
     status = write_report(report, args, out, err);
     fw_report_free(report);
     return status;
@@ -205,8 +207,9 @@ static enum fw_status conclude(const struct cli_args *args, enum fw_status verdi
     }
     if (verdict != FW_UNSUPPORTED)
         return verdict;
-    (void)cli_usage(err, "%.300s: something could not be counted: the answer is a lower bound",
-                    model);
+    (void)cli_usage(err, "%.300s: %s", model,
+                    args->complete ? "the weights do not fit the network, see what differs"
+                                   : "something could not be counted: the answer is a lower bound");
     err->code = FW_UNSUPPORTED;
     if (args->strict)
         return FW_UNSUPPORTED;

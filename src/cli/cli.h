@@ -19,6 +19,7 @@ struct cli_args {
     const char *positional[CLI_MAX_POSITIONAL];
     size_t n_positional;
     int help;
+    bool complete; // the report says that nothing is missing
     bool answered; // an answer was written: what follows is no second one
     const char *format;
     const char *output;

@@ -221,6 +221,15 @@ static void turn_like(int64_t *dims, unsigned rank, const struct fw_stored *t)
     }
 }
 
+/* What its name did not show and the network does. */
+static void make_buffer(struct fw_stored *t)
+{
+    if (t->role != FW_STORED_PARAM)
+        return;
+    t->role = FW_STORED_BUFFER;
+    t->params = 0;
+}
+
 static enum fw_status check_one(struct check *c, const char *name, int64_t *dims, unsigned rank,
                                 bool needed)
 {
@@ -229,6 +238,8 @@ static enum fw_status check_one(struct check *c, const char *name, int64_t *dims
     if (t == NULL)
         return needed ? note(c, FW_MISFIT_MISSING, name, shape_text(c, dims, rank), NULL) : FW_OK;
     c->used[t - c->w->tensors] = 1;
+    if (!needed)
+        make_buffer(t);
     if (fits(t, dims, rank))
         return FW_OK;
     turn_like(dims, rank, t);
@@ -281,6 +292,8 @@ static enum fw_status check_translated(struct check *c, const char *name, int64_
         size_t len = strcspn(p, "|");
         struct fw_stored *only = NULL;
         int64_t n = find_parts(c, p, len, ending, &only);
+        if (n >= 0 && only != NULL && !needed)
+            make_buffer(only);
         if (n >= 0) {
             if (only != NULL ? fits(only, dims, rank) : n == fw_storage_elements(dims, rank))
                 return FW_OK;

@@ -17,7 +17,8 @@ struct stored {
     struct fw_report *r;
     struct fw_symbols *sym;
     const struct fw_weights *w;
-    struct kind *kinds; // (n_kinds)
+    const fw_dim **shapes; // (w->n) dimensions of each tensor
+    struct kind *kinds;    // (n_kinds)
     uint32_t n_kinds;
     struct kind all;
 };
@@ -117,16 +118,6 @@ static const struct fw_column tensor_columns[] = {
     {"offset", "offset", "byte where it begins", FW_UNIT_NONE, FW_VIEW_TABLE},
 };
 
-static struct fw_value shape_value(struct fw_report *r, const struct fw_stored *t)
-{
-    fw_dim *dims = fw_arena_array(&r->arena, t->rank, sizeof *dims);
-    for (unsigned i = 0; dims != NULL && i < t->rank; i++)
-        dims[i] = fw_dim_int(t->dims[i]);
-    if (dims == NULL)
-        return fw_value_kind(FW_VALUE_NULL);
-    return (struct fw_value){.kind = FW_VALUE_SHAPE, .shape = {dims, t->rank}};
-}
-
 static struct fw_value tensor_cell(const struct fw_table *table, uint32_t row, uint32_t column)
 {
     const struct stored *s = table->ctx;
@@ -137,7 +128,7 @@ static struct fw_value tensor_cell(const struct fw_table *table, uint32_t row, u
     case 1:
         return fw_value_text(t->storage->name);
     case 2:
-        return shape_value(s->r, t);
+        return (struct fw_value){.kind = FW_VALUE_SHAPE, .shape = {s->shapes[row], t->rank}};
     case 3:
         return fw_value_text(fw_stored_roles[t->role]);
     case 4:
@@ -293,6 +284,24 @@ static enum fw_status add_tables(struct stored *s, struct fw_error *err)
     return add_verdict(s, err);
 }
 
+static enum fw_status make_shapes(struct stored *s, struct fw_error *err)
+{
+    const struct fw_weights *w = s->w;
+    size_t n = 0;
+    for (uint32_t i = 0; i < w->n; i++)
+        n += w->tensors[i].rank;
+    fw_dim *dims = fw_arena_array(&s->r->arena, n + 1, sizeof *dims);
+    s->shapes = fw_arena_array(&s->r->arena, (size_t)w->n + 1, sizeof *s->shapes);
+    if (dims == NULL || s->shapes == NULL)
+        return fw_fail_memory(err);
+    for (uint32_t i = 0; i < w->n; i++) {
+        s->shapes[i] = dims;
+        for (unsigned k = 0; k < w->tensors[i].rank; k++)
+            *dims++ = fw_dim_int(w->tensors[i].dims[k]);
+    }
+    return FW_OK;
+}
+
 enum fw_status fw_report_add_weights(struct fw_report *r, struct fw_analysis *a,
                                      struct fw_error *err)
 {
@@ -304,6 +313,7 @@ enum fw_status fw_report_add_weights(struct fw_report *r, struct fw_analysis *a,
     if (s == NULL || kinds == NULL)
         return fw_fail_memory(err);
     *s = (struct stored){.r = r, .sym = a->model.sym, .w = w, .kinds = kinds};
+    FW_TRY(make_shapes(s, err));
     for (uint32_t i = 0; i < w->n; i++)
         gather(s, &w->tensors[i]);
     if ((s->all.open || w->n_misfits > w->n_harmless) && r->status == FW_OK)

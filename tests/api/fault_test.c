@@ -109,3 +109,12 @@ void test_fault__built_in_network(void **state)
     check_file("zoo:mlp,depth=L,width=K,bias=1,act=relu", true, 1);
     check_file("zoo:deeperconvnet,n=N,size=64", true, 3);
 }
+
+void test_fault__weights(void **state)
+{
+    (void)state;
+    check_file("tests/models/weights/packed.safetensors", false, 1);
+    check_file("tests/models/weights/shards", false, 1);
+    check_file("tests/models/weights/types.gguf", false, 1);
+    check_file("tests/models/weights/llama.gguf", true, 7);
+}
