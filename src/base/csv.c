@@ -27,7 +27,7 @@ static enum fw_status fail_at(struct reader *r, size_t at, const char *text)
 /* How long the line break at the place is; 0 where there is none. */
 static size_t line_break(const struct reader *r, size_t at)
 {
-    if (r->s[at] == '\n' && at < r->n)
+    if (at < r->n && r->s[at] == '\n')
         return 1;
     return r->s[at] == '\r' && r->s[at + 1] == '\n' ? 2 : 0;
 }

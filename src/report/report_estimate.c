@@ -155,6 +155,15 @@ static const struct fw_column result_columns[] = {
      FW_VIEW_TABLE | FW_VIEW_PEOPLE | FW_VIEW_WRAP},
 };
 
+static const char *note_of(const struct fw_estimate *e, enum fw_quantity_name q, const char *usual)
+{
+    if (q == FW_Q_METHOD1 && !e->complete)
+        return "a lower bound: some operators have no count";
+    if ((q == FW_Q_MFU || q == FW_Q_HFU) && e->q[q].mid > 1)
+        return "over 1: the hardware cannot have done that in its time";
+    return usual;
+}
+
 static enum fw_status add_result(struct fw_estimate_report *er, struct fw_error *err)
 {
     static const struct {
@@ -178,9 +187,7 @@ static enum fw_status add_result(struct fw_estimate_report *er, struct fw_error 
         struct fw_value *v = next_row(&rows);
         v[0] = fw_value_text(lines[i].what);
         v[1] = fw_value_text(fw_interval_text(&er->r->arena, q, lines[i].unit));
-        v[2] = fw_value_text(lines[i].q == FW_Q_METHOD1 && !er->e->complete
-                                 ? "a lower bound: some operators have no count"
-                                 : lines[i].note);
+        v[2] = fw_value_text(note_of(er->e, lines[i].q, lines[i].note));
     }
     static const struct fw_table head = {.key = "result",
                                          .columns = result_columns,
