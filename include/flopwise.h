@@ -199,6 +199,11 @@ FW_API enum fw_status fw_memory_report(struct fw_report **ret, struct fw_net *ne
 FW_API enum fw_status fw_ratio_report(struct fw_report **ret, struct fw_net *net,
                                       const struct fw_options *options, const char *sweep,
                                       struct fw_error *err);
+/* How much of an input every node depends on, along each axis (schema flopwise.field/1). input: its
+ * name, or NULL for the first that windows slide along; at: the node the picture is about, or NULL.
+ */
+FW_API enum fw_status fw_field_report(struct fw_report **ret, struct fw_net *net, const char *input,
+                                      const char *at, struct fw_error *err);
 /* Two models side by side (schema flopwise.diff/1). */
 FW_API enum fw_status fw_diff_report(struct fw_report **ret, struct fw_net *a, struct fw_net *b,
                                      const struct fw_options *options, struct fw_error *err);

@@ -272,6 +272,9 @@ enum fw_status fw_ratio_report(struct fw_report **ret, struct fw_net *net,
     FW_REQUIRE(!k.options->inference, err, FW_USAGE, "the ratio is one of a training step");
     fw_arena_init(&k.arena, net->alloc);
     enum fw_status status = answer(&k, sweep, &report);
+    if (status != FW_OK && status != FW_MEMORY &&
+        strncmp(k.err->message, net->path, strlen(net->path)) != 0)
+        fw_error_prefix(k.err, "%s: ", net->path);
     if (k.open != k.plain)
         fw_study_free(k.open);
     status = fw_study_own(status, report, k.plain, ret);

@@ -32,6 +32,7 @@ struct cli_args {
     struct cli_list set, shape, freeze;
     const char *by, *top;
     const char *sweep;
+    const char *input, *at;
     const char *model; // of a command whose operands are no model
     char **program;    // (n_program) words behind the options of a command that runs a program
     int n_program;
@@ -53,6 +54,7 @@ enum cli_group {
     CLI_BUDGET = 16,
     CLI_STRICT = 32,
     CLI_SWEEP = 64,
+    CLI_FIELD = 256,
     CLI_LEARN = 128, // of CLI_TRAIN, what is learned and by which rule
     CLI_HARDWARE = 1024,
     CLI_PROGRAM = 4096, // the first operand and all behind it are a program to run

@@ -16,6 +16,7 @@
  * takes 2 mul and 2 add per score, one add less per row; scale, dropout 1 mul; a softcap 3 mul, 1
  * add and what it takes to have the score again. */
 #include "ops/attend.h"
+#include "ops/reach.h"
 
 struct attend {
     fw_dim batch, heads, kv_heads, q_len, past, total;
@@ -326,6 +327,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .weight_slots = 1u << SINKS,
                 .train_form = &rows[TRAINING],
                 .infer = infer,
+                .field = fw_field_attention,
                 .cost = cost,
                 .grad = grad,
                 .needed = needed,
@@ -339,6 +341,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL,
                   .weight_slots = 1u << SINKS,
                   .infer = infer,
+                  .field = fw_field_attention,
                   .cost = cost,
                   .grad = grad,
                   .needed = needed,

@@ -19,6 +19,7 @@
 #include "ops/attention.h"
 
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 static const struct fw_attention_ports *ports_of(const struct fw_cx *c)
 {
@@ -528,10 +529,11 @@ static const struct fw_attention_ports group_ports = {1,    2, NONE, 10, NONE, 3
     "fma = B*H*L*T*(D+Dv); per score: scale 1 mul, masks 1 add each, softmax minmax, " \
     "2 add, special, div; causal in full"
 #define DOC "dV = P^T dY, dS from dP = dY V^T by the softmax, dQ = dS K, dK = dS^T Q"
-#define ROW(title, dom, list, spec, words, least, most, outs, slots, fl, slot, give)     \
-    .name = title, .domain = dom, .formula = words, .doc = DOC, FW_ATTRS(spec),          \
-    FW_PORTS(least, most, 1, outs), .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES | (fl), \
-    .weight_slots = slots, .family = &(list), .infer = slot, .cost = cost, .grad = give
+#define ROW(title, dom, list, spec, words, least, most, outs, slots, fl, slot, give)      \
+    .name = title, .domain = dom, .formula = words, .doc = DOC, FW_ATTRS(spec),           \
+    FW_PORTS(least, most, 1, outs), .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES | (fl),  \
+    .weight_slots = slots, .family = &(list), .infer = slot, .field = fw_field_attention, \
+    .cost = cost, .grad = give
 #define PACKED_WORDS "fma = B*L*W*(Dq+Dk+Dv) for the projection, then " WORDS
 #define GROUP_WORDS WORDS "; rotary 2 mul, 1 add per element turned"
 #define TRAIN(title, list, spec, words, least, most, outs, slots, slot, kept)                     \

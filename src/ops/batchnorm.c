@@ -11,6 +11,7 @@
  * which is add 4n - m + q, mul 2n + 2q, div 3m, sqrt m. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum norm_kind { BATCH, INSTANCE, GROUP };
 
@@ -317,7 +318,19 @@ static enum fw_status grad_batch(struct fw_grad *gr)
     "= 2*n + 3*q + 4*m, div = 2*m"
 #define BATCH_ROW                                                                               \
     .doc = DOC, FW_ATTRS(batch_attrs), .weight_slots = 6, .buffer_slots = 24, .family = &batch, \
-    .infer = infer_batch
+    .infer = infer_batch, .field = fw_field_first
+
+/* Statistics over space: of each channel, or of a group of them. */
+static void field_channels(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    bool marked[FW_MAX_RANK] = {false};
+    (void)out;
+    if (in != 0)
+        return;
+    for (unsigned k = norm_of(c)->kind == GROUP ? 1 : 2; k < FW_MAX_RANK; k++)
+        marked[k] = true;
+    fw_field_along(c, in, marked, "normalisation over space", ret);
+}
 
 FW_KERNELS(batch_norm, batch_norm_train, group_norm, norm_sums, norm_grad_input, norm_fixed_grad,
            norm_fixed_sums);
@@ -355,6 +368,7 @@ static const struct fw_op rows[N_ROWS] = {
                        .family = &instance,
                        .train_form = &rows[INSTANCE_TRAIN],
                        .infer = infer_channels,
+                       .field = field_channels,
                        .cost = cost_norm,
                        .grad = grad_norm,
                        FW_RUN(group_norm)},
@@ -368,6 +382,7 @@ static const struct fw_op rows[N_ROWS] = {
                         .weight_slots = 6,
                         .family = &instance,
                         .infer = infer_channels,
+                        .field = field_channels,
                         .cost = cost_norm,
                         .grad = grad_norm,
                         FW_RUN(group_norm)},
@@ -381,6 +396,7 @@ static const struct fw_op rows[N_ROWS] = {
                     .family = &group,
                     .train_form = &rows[GROUP_TRAIN],
                     .infer = infer_channels,
+                    .field = field_channels,
                     .cost = cost_norm,
                     .grad = grad_norm,
                     FW_RUN(group_norm)},
@@ -394,6 +410,7 @@ static const struct fw_op rows[N_ROWS] = {
                      .weight_slots = 6,
                      .family = &group,
                      .infer = infer_channels,
+                     .field = field_channels,
                      .cost = cost_norm,
                      .grad = grad_norm,
                      FW_RUN(group_norm)},

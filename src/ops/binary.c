@@ -6,6 +6,7 @@
  * through all of them where the result is exact, since shapes are computed with these operators. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 typedef fw_dim fold_fn(struct fw_cx *c, fw_dim a, fw_dim b);
 
@@ -448,6 +449,8 @@ static enum fw_status grad_minmax(struct fw_grad *gr)
 
 /* ---- the table ---- */
 
+#define SAME .field = fw_field_same
+
 #define BOOLEAN "none: boolean"
 #define BITS "none: integers"
 #define PLAIN(class) .formula = class " = elements(Y)"
@@ -459,16 +462,17 @@ static enum fw_status grad_minmax(struct fw_grad *gr)
     {                                \
         __VA_ARGS__                  \
     }
-#define COMPARE(yes_, no_)                                                                 \
-    .domain = "", PLAIN("minmax"), .doc = BOOLEAN, FW_PORTS(2, 2, 1, 1),                   \
-    FAMILY(fold_compare, FW_MINMAX, 1, true, (yes_), (no_)), .infer = infer, .cost = cost, \
+#define COMPARE(yes_, no_)                                                                       \
+    .domain = "", PLAIN("minmax"), .doc = BOOLEAN, FW_PORTS(2, 2, 1, 1),                         \
+    FAMILY(fold_compare, FW_MINMAX, 1, true, (yes_), (no_)), .infer = infer, SAME, .cost = cost, \
     .grad = fw_grad_none
 #define BIT(fold, is_bool)                                                                    \
     .domain = "", FREE, .doc = is_bool ? BOOLEAN : BITS, FW_PORTS(2, 2, 1, 1), .in_place = 3, \
-    FAMILY(fold, 0, 0, is_bool, 0, 0), .infer = infer, .cost = fw_cost_free, .grad = fw_grad_none
+    FAMILY(fold, 0, 0, is_bool, 0, 0), .infer = infer, SAME, .cost = fw_cost_free,            \
+    .grad = fw_grad_none
 #define ARITHMETIC(fold, class)                                                             \
     .domain = "", FW_PORTS(2, 2, 1, 1), .in_place = 3, FAMILY(fold, class, 1, false, 0, 0), \
-    .infer = infer
+    .infer = infer, SAME
 #define VARIADIC(fold, class) \
     .domain = "", FW_PORTS(1, UINT16_MAX, 1, 1), .in_place = 3, FAMILY(fold, class, 1, false, 0, 0)
 #define GRAD_ROW                                                                            \
@@ -523,7 +527,7 @@ static const struct fw_op rows[] = {
     {.name = "PRelu", .domain = "", .formula = "x > 0 ? x : slope*x; per element 1 mul 1 minmax",
      .doc = "dX = x > 0 ? dY : slope*dY, dslope = x > 0 ? 0 : x*dY summed; 1 mul 1 minmax each",
      FW_PORTS(2, 2, 1, 1), .weight_slots = 2, .in_place = 1, FAMILY(NULL, FW_MUL, 1, false, 0, 0),
-     .infer = infer_prelu, .cost = cost_prelu, .grad = grad_prelu, FW_RUN(prelu)},
+     .infer = infer_prelu, SAME, .cost = cost_prelu, .grad = grad_prelu, FW_RUN(prelu)},
     {.name = "BitShift", BIT(fold_shift, false), FW_ATTRS(shift_attrs), FW_RUN(bit_shift)},
     {.name = "And", BIT(fold_and, true), FW_RUN(bit_and)},
     {.name = "Or", BIT(fold_or, true), FW_RUN(bit_or)},
@@ -539,21 +543,22 @@ static const struct fw_op rows[] = {
     {.name = "Where", .domain = "", PLAIN("minmax"),
      .doc = "dX = condition ? dY : 0, dY = condition ? 0 : dY, summed; 1 minmax each",
      FW_PORTS(3, 3, 1, 1), .in_place = 6, FAMILY(NULL, FW_MINMAX, 1, false, 0, 0),
-     .infer = infer_where, .cost = cost_one, .grad = grad_where, FW_RUN(where)},
+     .infer = infer_where, SAME, .cost = cost_one, .grad = grad_where, FW_RUN(where)},
     {.name = "Min", VARIADIC(fold_min, FW_MINMAX),
      .formula = "minmax = elements(Y) * (inputs - 1)",
-     .doc = "each input: x == y ? dY : 0, 1 minmax, summed", .infer = infer, .cost = cost,
+     .doc = "each input: x == y ? dY : 0, 1 minmax, summed", .infer = infer, SAME, .cost = cost,
      .grad = grad_minmax, FW_RUN(min_of)},
     {.name = "Max", VARIADIC(fold_max, FW_MINMAX),
      .formula = "minmax = elements(Y) * (inputs - 1)",
-     .doc = "each input: x == y ? dY : 0, 1 minmax, summed", .infer = infer, .cost = cost,
+     .doc = "each input: x == y ? dY : 0, 1 minmax, summed", .infer = infer, SAME, .cost = cost,
      .grad = grad_minmax, FW_RUN(max_of)},
     {.name = "Sum", VARIADIC(fold_add, FW_ADD), .formula = "add = elements(Y) * (inputs - 1)",
      .doc = "each input: dY summed to its shape", .flags = FW_OP_LOOSE_SLOTS | FW_OP_SUM,
-     .weight_slots = UINT32_MAX, .infer = infer, .cost = cost, .grad = grad_add, FW_RUN(sum_of)},
+     .weight_slots = UINT32_MAX, .infer = infer, SAME, .cost = cost, .grad = grad_add,
+     FW_RUN(sum_of)},
     {.name = "Mean", VARIADIC(NULL, FW_ADD),
      .formula = "add = elements(Y) * (inputs - 1), div = elements(Y)",
-     .doc = "each input: dY/inputs, 1 mul, summed to its shape", .infer = infer_mean,
+     .doc = "each input: dY/inputs, 1 mul, summed to its shape", .infer = infer_mean, SAME,
      .cost = cost_mean, .grad = grad_mean, FW_RUN(mean_of)},
 };
 // clang-format on

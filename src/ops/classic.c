@@ -12,6 +12,7 @@
  * Post-transforms: SOFTMAX over E, LOGISTIC per score (2 add, 1 special, 1 div), PROBIT 1 special.
  * The stored numbers are attributes, not tensors, so none of these is trained here. */
 #include "ops/op.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -484,8 +485,8 @@ static enum fw_status infer_vectorizer(struct fw_cx *c)
     {                                                                                           \
         .name = title, .domain = "ai.onnx.ml", .formula = words,                                \
         .doc = "not built: its numbers are attributes, not parameters (a gap)", FW_ATTRS(spec), \
-        FW_PORTS(1, most, 1, outs), .flags = fl, .family = kind, .infer = slot, .cost = count,  \
-        .grad = fw_grad_gap                                                                     \
+        FW_PORTS(1, most, 1, outs), .flags = fl, .family = kind, .infer = slot,                 \
+        .field = fw_field_whole, .cost = count, .grad = fw_grad_gap                             \
     }
 static const struct simple scale = {{FW_ADD, FW_MUL}, true};
 static const struct simple compare = {{FW_MINMAX, FW_N_CLASSES}, false};

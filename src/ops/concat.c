@@ -5,6 +5,7 @@
  * starts may hold letters, so starts and sizes travel as stored integer tensors. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -225,6 +226,28 @@ static enum fw_status grad_split(struct fw_grad *gr)
     return fw_grad_node(gr, 0, &rows[SPLIT_GRAD], in, n + 2u, node->attr);
 }
 
+/* A part begins where those before it end. */
+static void field_split(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, 0);
+    int64_t axis = c->node->attr[AXIS].i;
+    unsigned at = (unsigned)(axis < 0 ? axis + x->rank : axis);
+    fw_dim before = fw_dim_int(0);
+    if (in != 0)
+        return;
+    for (unsigned i = 0; i < out; i++)
+        before =
+            fw_dim_sub(c->sym, before, fw_has_out(c, i) ? fw_out(c, i)->dims[at] : fw_dim_bad());
+    for (unsigned k = 0; k < x->rank; k++)
+        ret[k] = fw_reach_each(k);
+    if (fw_dim_is_bad(before)) {
+        ret[at] = fw_reach_all("a part of unknown place");
+        return;
+    }
+    ret[at].begin = before;
+    ret[at].same = true;
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [CONCAT] = {.name = "Concat",
                 .domain = "",
@@ -234,6 +257,7 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_PORTS(1, FW_ANY_NUMBER, 1, 1),
                 .flags = FW_OP_MOVE,
                 .infer = infer_concat,
+                .field = fw_field_joined,
                 .cost = fw_cost_free,
                 .grad = grad_concat},
     [CONCAT_GRAD] = {.name = "ConcatGrad",
@@ -256,6 +280,7 @@ static const struct fw_op rows[N_ROWS] = {
                FW_PORTS(1, 2, 1, FW_ANY_NUMBER),
                .flags = FW_OP_OWN_BYTES | FW_OP_MOVE,
                .infer = infer_split,
+               .field = field_split,
                .cost = cost_split,
                .grad = grad_split},
     [SPLIT_GRAD] = {.name = "SplitGrad",

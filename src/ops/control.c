@@ -13,6 +13,7 @@
  * is stacked in outputs of the forward node (control_kept.c); of a branch it stays inside the body.
  */
 #include "ops/control.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -350,6 +351,7 @@ static const struct fw_op rows[2] = {
      FW_PORTS(1, UINT16_MAX, 0, UINT16_MAX),
      .flags = FW_CONTROL_FLAGS,
      .infer = infer_if,
+     .field = fw_field_whole,
      .cost = cost_if,
      .grad = grad_if},
     {.name = "SequenceMap",
@@ -360,6 +362,7 @@ static const struct fw_op rows[2] = {
      FW_PORTS(1, UINT16_MAX, 0, UINT16_MAX),
      .flags = FW_CONTROL_FLAGS,
      .infer = infer_sequence_map,
+     .field = fw_field_whole,
      .cost = fw_cost_body,
      .grad = fw_grad_gap},
 };

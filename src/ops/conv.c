@@ -6,6 +6,7 @@
  * gradient dX of a convolution: fma = elements(X) * (Cout/g) * prod(K). */
 #include "ops/conv.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { EXTRA = FW_N_CONV_ATTRS, OUTPUT_SHAPE, GRAD_LAST, N_GRAD };
 static const struct fw_attr_spec conv_attrs[] = {
@@ -243,7 +244,7 @@ static const struct fw_conv_form form_transpose_dw = {
 
 #define FORWARD                                                                                  \
     FW_PORTS(2, 3, 1, 1), .flags = FW_OP_CONTRACTION, .weight_slots = 6, .infer = fw_conv_infer, \
-                          .cost = fw_conv_cost, .grad = grad
+                          .field = fw_field_conv, .cost = fw_conv_cost, .grad = grad
 #define BACKWARD .domain = "flopwise", .doc = FW_INTERNAL_DOC, .grad = fw_grad_none
 #define BACKWARD_PRODUCT                                                                       \
     BACKWARD, FW_ATTRS(grad_attrs), FW_PORTS(3, 3, 1, 1),                                      \

@@ -6,6 +6,7 @@
  * well): 2^n mul, 2^n - 1 add, 1 mul more with a mask. Then the products of a convolution. */
 #include "ops/conv.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { OFFSET_GROUP = FW_N_CONV_ATTRS, WANTED, N_GRAD };
 static const struct fw_attr_spec attrs[] = {
@@ -215,6 +216,7 @@ static const struct fw_op rows[N_ROWS] = {
          .weight_slots = 1u << W | 1u << BIAS,
          .family = &form,
          .infer = infer,
+         .field = fw_field_data,
          .cost = cost,
          .grad = grad},
     [COLUMN_GRAD] = {.name = "DeformConvColumnGrad",

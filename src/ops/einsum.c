@@ -9,6 +9,7 @@
  * One operand is a sum and a move. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -355,6 +356,21 @@ static enum fw_status grad(struct fw_grad *gr)
     return FW_OK;
 }
 
+/* Along labels that the output has. */
+static void field(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    struct equation e;
+    (void)out;
+    if (read_equation(c, &e) != FW_OK)
+        return;
+    for (unsigned k = 0; k < e.in[in].n; k++) {
+        ret[k] = fw_reach_all("a product over the axis");
+        for (unsigned to = 0; to < e.out.n; to++)
+            if (e.out.label[to] == e.in[in].label[k])
+                ret[k] = fw_reach_each(to);
+    }
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [EINSUM] =
         {.name = "Einsum",
@@ -368,6 +384,7 @@ static const struct fw_op rows[N_ROWS] = {
          .flags = FW_OP_CONTRACTION,
          .weight_slots = UINT32_MAX,
          .infer = infer,
+         .field = field,
          .cost = cost,
          .grad = grad},
     [SPREAD] = {.name = "EinsumSpread", // (dY, A)

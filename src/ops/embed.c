@@ -10,6 +10,7 @@
  */
 #include "ops/attention.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 /* ---- RotaryEmbedding ---- */
 
@@ -226,7 +227,8 @@ static const struct rotary_ports ms_ports = {1, 2, 3, &rows[ROTARY_GRAD_MS]};
     {                                                                                             \
         .name = title, .domain = dom, .formula = "per element turned: 2 mul, 1 add", .doc = text, \
         FW_ATTRS(rotary_attrs), FW_PORTS(least, 4, 1, 1), .flags = FW_OP_OWN_BYTES | (fl),        \
-        .family = &(list), .infer = infer_rotary, .cost = cost_rotary, .grad = give               \
+        .family = &(list), .infer = infer_rotary, .field = fw_field_first, .cost = cost_rotary,   \
+        .grad = give                                                                              \
     }
 #define EMBED_ROW(title, dom, fl)                                                                  \
     .name = title, .domain = dom,                                                                  \
@@ -236,7 +238,7 @@ static const struct rotary_ports ms_ports = {1, 2, 3, &rows[ROTARY_GRAD_MS]};
     FW_PORTS(1, 9, 1, 3), .flags = FW_OP_OWN_BYTES | (fl),                                         \
     .weight_slots =                                                                                \
         1u << E_WORD | 1u << E_POSITION | 1u << E_SEGMENT | 1u << E_GAMMA | 1u << E_BETA,          \
-    .infer = infer_embed, .cost = cost_embed, .grad = grad_embed
+    .infer = infer_embed, .field = fw_field_same_left, .cost = cost_embed, .grad = grad_embed
 #define EMBED_GRAD(title, words, unread, count)                                        \
     {                                                                                  \
         .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC, \

@@ -1,6 +1,7 @@
 /* Repeating elements: Expand, Tile, and the sums that are their gradients. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { EXPAND, EXPAND_LIKE, TILE, TILE_GRAD, N_ROWS };
 static const struct fw_op rows[N_ROWS];
@@ -113,6 +114,14 @@ static void cost_tile_grad(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_out(c, 0)), -1);
 }
 
+static void field_tile(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, in), *y = fw_out(c, out);
+    for (unsigned k = 0; in == 0 && k < x->rank && k < y->rank; k++)
+        ret[k] = fw_dim_eq(x->dims[k], y->dims[k]) ? fw_reach_each(k)
+                                                   : fw_reach_all("copies side by side");
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [EXPAND] = {.name = "Expand",
                 .domain = "",
@@ -121,6 +130,7 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_PORTS(2, 2, 1, 1),
                 .flags = FW_OP_MOVE,
                 .infer = infer_expand,
+                .field = fw_field_same,
                 .cost = fw_cost_free,
                 .grad = grad_expand},
     [EXPAND_LIKE] = {.name = "ExpandLike",
@@ -140,6 +150,7 @@ static const struct fw_op rows[N_ROWS] = {
               FW_PORTS(2, 2, 1, 1),
               .flags = FW_OP_MOVE,
               .infer = infer_tile,
+              .field = field_tile,
               .cost = fw_cost_free,
               .grad = grad_tile},
     [TILE_GRAD] = {.name = "TileGrad",

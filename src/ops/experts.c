@@ -8,6 +8,7 @@
  * W is stacked: (experts, K, N). Of it as many experts are read as there can be chosen ones, at
  * most all. Both gradients are products of the same size. */
 #include "ops/op.h"
+#include "ops/reach.h"
 
 enum { X, W, CHOSEN, BIAS, N_IN };
 enum { PRODUCT, WEIGHT, BIAS_GRAD, N_ROWS };
@@ -101,6 +102,7 @@ static const struct fw_op rows[N_ROWS] = {
                  .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES,
                  .weight_slots = 1u << W | 1u << BIAS,
                  .infer = infer,
+                 .field = fw_field_last,
                  .cost = cost,
                  .grad = grad},
     [WEIGHT] = {.name = "ExpertMatMulGradWeight",

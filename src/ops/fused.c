@@ -7,6 +7,7 @@
 #include "ops/matmul.h"
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -249,7 +250,8 @@ static const struct fw_op rows[N_ROWS] = {
               FW_PORTS(2, 4, 1, 1),
               .weight_slots = 6,
               .family = &fused_conv,
-              .infer = fw_conv_infer},
+              .infer = fw_conv_infer,
+              .field = fw_field_conv},
     [NHWC_CONV] =
         {.name = "NhwcFusedConv",
          FUSED,
@@ -258,7 +260,8 @@ static const struct fw_op rows[N_ROWS] = {
          FW_PORTS(2, 4, 1, 1),
          .weight_slots = 6,
          .family = &fused_conv_last,
-         .infer = fw_conv_infer},
+         .infer = fw_conv_infer,
+         .field = fw_field_conv},
     [MATMUL] = {.name = "FusedMatMulActivation",
                 FUSED,
                 .formula = "as FusedMatMul, then the activation per element of Y",
@@ -266,7 +269,8 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_PORTS(2, 2, 1, 1),
                 .weight_slots = 3,
                 .family = &fused_matmul,
-                .infer = fw_matmul_infer},
+                .infer = fw_matmul_infer,
+                .field = fw_field_matmul},
     [GEMM] = {.name = "FusedGemm",
               FUSED,
               .formula = "as Gemm, then the activation per element of Y",
@@ -274,7 +278,8 @@ static const struct fw_op rows[N_ROWS] = {
               FW_PORTS(2, 3, 1, 1),
               .weight_slots = 7,
               .family = &fused_gemm,
-              .infer = fw_gemm_infer},
+              .infer = fw_gemm_infer,
+              .field = fw_field_gemm},
     [GEMM_FLOAT8] =
         {.name = "GemmFloat8",
          .domain = "com.microsoft",
@@ -286,6 +291,7 @@ static const struct fw_op rows[N_ROWS] = {
          .weight_slots = 7,
          .family = &fused_gemm,
          .infer = infer_float8,
+         .field = fw_field_gemm,
          .cost = cost_float8,
          .grad = fw_grad_gap},
     [CLIP_GRAD] = {.name = "FusedClipGrad", // (dY, Y)

@@ -6,6 +6,7 @@
  * repeat; with a single index nothing can repeat and it is a move. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -217,6 +218,26 @@ static void cost_add_back(struct fw_cx *c, struct fw_cost *cost)
     .domain = "flopwise", .doc = FW_INTERNAL_DOC, FW_PORTS(3, 3, 1, 1), .flags = FW_OP_INTERNAL, \
     .shape_only = 4, .infer = fw_infer_like2, .grad = fw_grad_none
 
+/* One index that is known takes one position; indices spread over new dimensions. */
+static void field_gather(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, 0), *at = fw_in(c, 1);
+    int64_t given = c->node->attr[0].i;
+    unsigned axis = (unsigned)(given < 0 ? given + x->rank : given);
+    uint32_t n = 0;
+    (void)out;
+    for (unsigned k = 0; in == 1 && k < at->rank; k++)
+        ret[k] = fw_reach_each(axis + k);
+    for (unsigned k = 0; in == 0 && k < x->rank; k++)
+        ret[k] = fw_reach_each(k < axis ? k : k + at->rank - 1u);
+    if (in != 0)
+        return;
+    const fw_dim *v = fw_in_value(c, 1, &n);
+    ret[axis] = fw_reach_all("positions that depend on data");
+    if (v != NULL && n == 1 && fw_dim_is_const(v[0]) && v[0].word >= 0)
+        ret[axis] = (struct fw_reach){.kind = FW_REACH_POINT, .begin = v[0]};
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [GATHER] = {.name = "Gather",
                 .domain = "",
@@ -224,7 +245,8 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_ATTRS(axis_attrs),
                 .weight_slots = 1,
                 GRAD_OF(GATHER_GRAD),
-                .infer = infer_gather},
+                .infer = infer_gather,
+                .field = field_gather},
     [GATHER_GRAD] = {.name = "GatherGrad",
                      GRAD_ROW,
                      .formula = ADD_BACK_FORMULA,
@@ -236,7 +258,8 @@ static const struct fw_op rows[N_ROWS] = {
                          FW_ATTRS(axis_attrs),
                          .weight_slots = 1,
                          GRAD_OF(GATHER_ELEMENTS_GRAD),
-                         .infer = infer_gather_elements},
+                         .infer = infer_gather_elements,
+                         .field = fw_field_data},
     [GATHER_ELEMENTS_GRAD] = {.name = "GatherElementsGrad",
                               GRAD_ROW,
                               .formula = ADD_BACK_FORMULA,
@@ -248,7 +271,8 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_ATTRS(nd_attrs),
                    .weight_slots = 1,
                    GRAD_OF(GATHER_ND_GRAD),
-                   .infer = infer_gather_nd},
+                   .infer = infer_gather_nd,
+                   .field = fw_field_data},
     [GATHER_ND_GRAD] = {.name = "GatherNDGrad",
                         GRAD_ROW,
                         .formula = ADD_BACK_FORMULA,
@@ -258,7 +282,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .domain = "ai.onnx.ml",
                   GATHER_ROW,
                   GRAD_OF(FEATURES_GRAD),
-                  .infer = infer_features},
+                  .infer = infer_features,
+                  .field = fw_field_data},
     [FEATURES_GRAD] = {.name = "ArrayFeatureExtractorGrad",
                        GRAD_ROW,
                        .formula = ADD_BACK_FORMULA,
@@ -268,7 +293,8 @@ static const struct fw_op rows[N_ROWS] = {
                   GATHER_ROW,
                   FW_ATTRS(axis_attrs),
                   GRAD_OF(COMPRESS_GRAD),
-                  .infer = infer_compress},
+                  .infer = infer_compress,
+                  .field = fw_field_data},
     [COMPRESS_GRAD] = {.name = "CompressGrad",
                        GRAD_ROW,
                        .formula = "no arithmetic: nothing is taken twice",

@@ -4,6 +4,7 @@
  * letter inside the body; after the loop it is first + trips * step where each iteration adds the
  * same step, else another letter. Scan outputs are stacked along the trip count. */
 #include "ops/control.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -361,6 +362,7 @@ static const struct fw_op rows[] = {
      FW_PORTS(0, UINT16_MAX, 0, UINT16_MAX),
      .flags = FW_CONTROL_FLAGS | FW_OP_UNROLL,
      .infer = infer_loop,
+     .field = fw_field_whole,
      .cost = fw_cost_body,
      .grad = grad_loop},
     {.name = "Scan",
@@ -371,6 +373,7 @@ static const struct fw_op rows[] = {
      FW_PORTS(1, UINT16_MAX, 0, UINT16_MAX),
      .flags = FW_CONTROL_FLAGS,
      .infer = infer_scan,
+     .field = fw_field_whole,
      .cost = fw_cost_body,
      .grad = grad_scan},
 };

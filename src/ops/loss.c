@@ -5,6 +5,7 @@
  * is an add, a weight a mul, the sum m - 1 add, the mean one div more. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { IGNORE_INDEX, REDUCTION };
 static const struct fw_attr_spec loss_attrs[] = {
@@ -155,7 +156,7 @@ static enum fw_status grad_negative_log(struct fw_grad *gr)
     .formula = "minmax = n - m, add = 3*n - m, special = n + m; then " PICK                \
                "; n = elements(scores), m = positions",                                    \
     .doc = "factor*(exp(log p) - 1 at the label): special = n, mul = n, add = m, div = 1", \
-    .infer = infer, .cost = cost_softmax_loss, .grad = grad_softmax_loss
+    .infer = infer, .field = fw_field_whole, .cost = cost_softmax_loss, .grad = grad_softmax_loss
 
 FW_KERNELS(softmax_loss, softmax_loss_grad, negative_log, negative_log_grad);
 
@@ -189,6 +190,7 @@ static const struct fw_op rows[N_ROWS] = {
                       FW_ATTRS(loss_attrs),
                       FW_PORTS(2, 3, 1, 1),
                       .infer = infer,
+                      .field = fw_field_whole,
                       .cost = cost_pick,
                       .grad = grad_negative_log,
                       FW_RUN(negative_log)},

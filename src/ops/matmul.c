@@ -4,6 +4,7 @@
  * fma = elements(Y) * K, and the same number for each of dA = dY B^T and dB = A^T dY. */
 #include "ops/matmul.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 static const struct fw_attr_spec fused_attrs[] = {FW_MATMUL_ATTRS};
 static const struct fw_attr_spec gemm_attrs[] = {FW_GEMM_ATTRS};
@@ -206,6 +207,46 @@ static enum fw_status grad_gemm(struct fw_grad *gr)
 
 FW_KERNELS(matmul, gemm, matmul_grad);
 
+void fw_matmul_reach(struct fw_cx *c, bool second, unsigned in, bool trans, unsigned out,
+                     struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, in), *y = fw_out(c, out);
+    unsigned r = x->rank;
+    unsigned inner = r < 2 ? 0 : second != trans ? r - 2u : r - 1u;
+    for (unsigned k = 0; k < r; k++)
+        ret[k] = fw_reach_all("a product over the axis");
+    for (unsigned k = 0; k + 2 < r && r <= y->rank; k++) { // the batch
+        bool repeated = fw_dim_is(x->dims[k], 1);
+        ret[k] =
+            repeated ? (struct fw_reach){.kind = FW_REACH_POINT} : fw_reach_each(y->rank - r + k);
+    }
+    if (r >= 2 && y->rank >= 1) {
+        unsigned kept = inner == r - 1u ? r - 2u : r - 1u;
+        ret[kept] = fw_reach_each(second || y->rank < 2 ? y->rank - 1u : y->rank - 2u);
+    }
+}
+
+void fw_field_matmul(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    bool flags = c->node->op->n_attrs != 0;
+    bool batch = flags && (flag(c, FW_MATMUL_TRANS_BATCH_A) || flag(c, FW_MATMUL_TRANS_BATCH_B));
+    if (in > 1)
+        fw_field_same(c, in, out, ret); // what a fused row adds
+    else if (!batch)
+        fw_matmul_reach(c, in == 1, in,
+                        flags && flag(c, in == 0 ? FW_MATMUL_TRANS_A : FW_MATMUL_TRANS_B), out,
+                        ret);
+}
+
+void fw_field_gemm(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    if (in > 1)
+        fw_field_same(c, in, out, ret);
+    else
+        fw_matmul_reach(c, in == 1, in, flag(c, in == 0 ? FW_MATMUL_TRANS_A : FW_MATMUL_TRANS_B),
+                        out, ret);
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [MATMUL] = {.name = "MatMul",
                 .domain = "",
@@ -215,6 +256,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .flags = FW_OP_CONTRACTION,
                 .weight_slots = 3,
                 .infer = fw_matmul_infer,
+                .field = fw_field_matmul,
                 .cost = fw_matmul_cost,
                 .grad = grad,
                 FW_RUN(matmul)},
@@ -229,6 +271,7 @@ static const struct fw_op rows[N_ROWS] = {
          .flags = FW_OP_CONTRACTION,
          .weight_slots = 3,
          .infer = fw_matmul_infer,
+         .field = fw_field_matmul,
          .cost = fw_matmul_cost,
          .grad = grad,
          FW_RUN(matmul)},
@@ -243,6 +286,7 @@ static const struct fw_op rows[N_ROWS] = {
          .flags = FW_OP_CONTRACTION,
          .weight_slots = 3,
          .infer = fw_matmul_infer,
+         .field = fw_field_matmul,
          .cost = fw_matmul_cost,
          .grad = grad,
          FW_RUN(matmul)},
@@ -259,6 +303,7 @@ static const struct fw_op rows[N_ROWS] = {
          .flags = FW_OP_CONTRACTION,
          .weight_slots = 7,
          .infer = fw_gemm_infer,
+         .field = fw_field_gemm,
          .cost = fw_gemm_cost,
          .grad = grad_gemm,
          FW_RUN(gemm)},

@@ -3,6 +3,7 @@
 #define FW_OPS_MATMUL_H
 
 #include "ops/op.h"
+#include "ops/reach.h"
 
 /* Attributes of a product start with these five, in this order. */
 enum {
@@ -40,6 +41,10 @@ enum fw_status fw_matmul_shape(struct fw_cx *c, unsigned ia, unsigned ib, bool w
                                unsigned *ret_rank, fw_dim *ret);
 enum fw_status fw_matmul_infer(struct fw_cx *c);
 void fw_matmul_cost(struct fw_cx *c, struct fw_cost *cost);
+/* The first operand, or the second, of a product at input `in`: all along the inner dimension. */
+void fw_matmul_reach(struct fw_cx *c, bool second, unsigned in, bool trans, unsigned out,
+                     struct fw_reach *ret);
+fw_field_slot fw_field_matmul, fw_field_gemm;
 /* The gradients of A and B from the gradient of the product itself. */
 enum fw_status fw_matmul_grad_from(struct fw_grad *gr, uint32_t dy);
 /* Y = alpha * A * B + beta * C. */

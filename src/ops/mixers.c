@@ -15,6 +15,7 @@
 #include "ops/control.h"
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -244,6 +245,7 @@ static const struct fw_op rows[] = {
      FW_PORTS(2, 2, 1, 1),
      .in_place = 3,
      .infer = infer_swiglu,
+     .field = fw_field_same,
      .cost = cost_swiglu,
      .grad = grad_swiglu},
     {.name = "CausalConvWithState",
@@ -255,6 +257,7 @@ static const struct fw_op rows[] = {
      .flags = FW_OP_CONTRACTION,
      .weight_slots = 6,
      .infer = infer_causal,
+     .field = fw_field_whole,
      .cost = cost_causal,
      .grad = fw_grad_causal_conv,
      .cache = fw_cache_causal_conv},
@@ -267,6 +270,7 @@ static const struct fw_op rows[] = {
      FW_PORTS(3, 6, 1, 2),
      .flags = FW_OP_CONTRACTION,
      .infer = infer_linear,
+     .field = fw_field_attention,
      .cost = cost_linear,
      .grad = fw_grad_linear_attention,
      .cache = fw_cache_linear_attention},
@@ -279,6 +283,7 @@ static const struct fw_op rows[] = {
      FW_PORTS(3, FW_ANY_NUMBER, 1, 1),
      .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES,
      .infer = infer_flex,
+     .field = fw_field_attention,
      .cost = cost_flex,
      .grad = fw_grad_gap},
     {.name = "ImageDecoder",
@@ -288,6 +293,7 @@ static const struct fw_op rows[] = {
      FW_ATTRS(image_attrs),
      FW_PORTS(1, 1, 1, 1),
      .infer = infer_image,
+     .field = fw_field_none,
      .cost = fw_cost_free,
      .grad = fw_grad_none},
 };

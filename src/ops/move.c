@@ -6,6 +6,7 @@
  * evenly, so the quotient of the polynomials is the size for every value of the symbols. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -362,6 +363,43 @@ static enum fw_status grad_reverse(struct fw_grad *gr)
     return fw_grad_node(gr, 0, &rows[REVERSE_SEQUENCE], in, 2, gr->cx.node->attr);
 }
 
+static void field_transpose(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    unsigned perm[FW_MAX_RANK], rank = fw_in(c, in)->rank;
+    (void)out;
+    if (permutation(c, rank, perm) != FW_OK)
+        return;
+    for (unsigned k = 0; k < rank; k++)
+        ret[perm[k]] = fw_reach_each(k);
+}
+
+/* A block becomes one position. */
+static void field_space_to_depth(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    int64_t b = c->node->attr[BLOCKSIZE].i;
+    (void)in;
+    (void)out;
+    ret[0] = fw_reach_each(0);
+    for (unsigned k = 2; k < 4; k++) {
+        ret[k] = fw_reach_window(k, b, fw_dim_int(b), 1, fw_dim_int(0), fw_dim_int(0));
+        ret[k].slides = true;
+    }
+}
+
+/* Each position becomes a block. */
+static void field_depth_to_space(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    (void)in;
+    (void)out;
+    ret[0] = fw_reach_each(0);
+    for (unsigned k = 2; k < 4; k++)
+        ret[k] = (struct fw_reach){.kind = FW_REACH_SCALED,
+                                   .dim = (uint8_t)k,
+                                   .slides = true,
+                                   .num = 1,
+                                   .den = c->node->attr[BLOCKSIZE].i};
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [RESHAPE] = {.name = "Reshape",
                  .domain = "",
@@ -371,6 +409,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_PORTS(2, 2, 1, 1),
                  .flags = FW_OP_VIEW | FW_OP_MOVE,
                  .infer = infer_reshape,
+                 .field = fw_field_regroup,
                  .cost = fw_cost_free,
                  .grad = fw_grad_view},
     [FLATTEN] = {.name = "Flatten",
@@ -381,6 +420,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_PORTS(1, 1, 1, 1),
                  .flags = FW_OP_VIEW | FW_OP_MOVE,
                  .infer = infer_flatten,
+                 .field = fw_field_regroup,
                  .cost = fw_cost_free,
                  .grad = fw_grad_view},
     [SQUEEZE] = {.name = "Squeeze",
@@ -390,6 +430,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_PORTS(1, 2, 1, 1),
                  .flags = FW_OP_VIEW | FW_OP_MOVE,
                  .infer = infer_squeeze,
+                 .field = fw_field_regroup,
                  .cost = fw_cost_free,
                  .grad = fw_grad_view},
     [UNSQUEEZE] = {.name = "Unsqueeze",
@@ -399,6 +440,7 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_PORTS(2, 2, 1, 1),
                    .flags = FW_OP_VIEW | FW_OP_MOVE,
                    .infer = infer_unsqueeze,
+                   .field = fw_field_regroup,
                    .cost = fw_cost_free,
                    .grad = fw_grad_view},
     [RESHAPE_LIKE] = {.name = "ReshapeLike",
@@ -419,6 +461,7 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_PORTS(1, 1, 1, 1),
                    .flags = FW_OP_MOVE,
                    .infer = infer_transpose,
+                   .field = field_transpose,
                    .cost = fw_cost_free,
                    .grad = grad_transpose},
     [SPACE_TO_DEPTH] = {.name = "SpaceToDepth",
@@ -429,6 +472,7 @@ static const struct fw_op rows[N_ROWS] = {
                         FW_PORTS(1, 1, 1, 1),
                         .flags = FW_OP_MOVE,
                         .infer = infer_space_to_depth,
+                        .field = field_space_to_depth,
                         .cost = fw_cost_free,
                         .grad = grad_space_to_depth},
     [DEPTH_TO_SPACE] = {.name = "DepthToSpace",
@@ -439,6 +483,7 @@ static const struct fw_op rows[N_ROWS] = {
                         FW_PORTS(1, 1, 1, 1),
                         .flags = FW_OP_MOVE,
                         .infer = infer_depth_to_space,
+                        .field = field_depth_to_space,
                         .cost = fw_cost_free,
                         .grad = grad_depth_to_space},
     [DEPTH_TO_SPACE_GRAD] = {.name = "DepthToSpaceGrad",
@@ -449,6 +494,7 @@ static const struct fw_op rows[N_ROWS] = {
                              FW_PORTS(1, 1, 1, 1),
                              .flags = FW_OP_INTERNAL,
                              .infer = infer_space_to_depth,
+                             .field = field_space_to_depth,
                              .cost = fw_cost_free,
                              .grad = fw_grad_none},
     [REVERSE_SEQUENCE] = {.name = "ReverseSequence",
@@ -458,6 +504,7 @@ static const struct fw_op rows[N_ROWS] = {
                           FW_ATTRS(reverse_attrs),
                           FW_PORTS(2, 2, 1, 1),
                           .infer = infer_reverse,
+                          .field = fw_field_data,
                           .cost = fw_cost_free,
                           .grad = grad_reverse},
 };

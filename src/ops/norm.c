@@ -5,6 +5,7 @@
  * computing them again. */
 #include "ops/norm.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { AXIS };
 static const struct fw_attr_spec softmax_attrs[] = {{"axis", FW_ATTR_INT, false, {.i = -1}}};
@@ -446,7 +447,7 @@ static enum fw_status grad_mvn(struct fw_grad *gr)
 #define ROWS "n = elements(X), m = rows normalised"
 #define LINE(op_, row)                                                             \
     FW_PORTS(1, 1, 1, 1), .in_place = 1, .family = &(const struct line){op_, row}, \
-                          .infer = infer_axis, .cost = cost_line
+                          .infer = infer_axis, .field = fw_field_line, .cost = cost_line
 #define SOFT_TEXT                                                                              \
     .formula = "exp(x - max)/sum: minmax = n - m, add = 2*n - m, special = n, div = n; " ROWS, \
     .doc = "dX = (dY - sum(dY*y))*y: add = 2*n - m, mul = 2*n", .grad = grad_line
@@ -458,17 +459,17 @@ static enum fw_status grad_mvn(struct fw_grad *gr)
 #define LINE_GRAD(op_)                                                                           \
     .domain = "flopwise", .doc = FW_INTERNAL_DOC, FW_PORTS(2, 2, 1, 1), .flags = FW_OP_INTERNAL, \
     .in_place = 3, .family = &(const struct line){op_, NULL}, .infer = infer_axis,               \
-    .cost = cost_line_grad, .grad = fw_grad_none
+    .field = fw_field_line, .cost = cost_line_grad, .grad = fw_grad_none
 #define SOFT_GRAD .formula = "(dY - sum(dY*y))*y: add = 2*n - m, mul = 2*n"
 #define LOG_GRAD .formula = "dY - exp(y)*sum(dY): add = 2*n - m, mul = n, special = n"
 #define LAYER_DOC                                                                              \
     .doc = "dX: add = 5*n - 2*m, mul = 5*n, div = 2*m; dscale: add = 2*n - k, mul = 2*n, k = " \
            "elements(scale); dshift: sum of dY",                                               \
-    .infer = infer_layer, .cost = cost_layer, .grad = grad_layer
+    .infer = infer_layer, .field = field_layer, .cost = cost_layer, .grad = grad_layer
 #define RMS_DOC                                                                          \
     .doc = "dX: add = 2*n - m, mul = 5*n, div = m; dscale: add = n - k, mul = 2*n, k = " \
            "elements(scale)",                                                            \
-    .infer = infer_layer, .cost = cost_layer, .grad = grad_layer
+    .infer = infer_layer, .field = field_layer, .cost = cost_layer, .grad = grad_layer
 #define LAYER_TEXT                                                                            \
     .formula = "add = 3*n - m (n more for the shift), mul = 3*n, div = 3*m, sqrt = m; " ROWS, \
     LAYER_DOC, FW_ATTRS(layer_attrs), .weight_slots = 6, .family = &layer_norm
@@ -492,6 +493,30 @@ FW_KERNELS(lrn, lrn_grad, lp_norm, lp_norm_grad, mvn, mvn_grad);
 
 // one row is one paragraph: a line for each field would stretch the table over pages
 // clang-format off
+static void field_layer(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, in);
+    unsigned axis;
+    (void)out;
+    if (x->rank != fw_in(c, 0)->rank || layer_axis(c, fw_in(c, 0), &axis) != FW_OK)
+        return;
+    bool marked[FW_MAX_RANK];
+    for (unsigned k = 0; k < FW_MAX_RANK; k++)
+        marked[k] = k >= axis;
+    fw_field_along(c, in, marked, "normalisation over the axis", ret);
+}
+
+static void field_mvn(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    bool marked[FW_MAX_RANK] = {false};
+    const struct fw_attr *axes = &c->node->attr[0];
+    unsigned rank = fw_in(c, in)->rank;
+    (void)out;
+    for (uint32_t i = 0; i < axes->n; i++)
+        marked[axes->ints[i] < 0 ? axes->ints[i] + rank : axes->ints[i]] = true;
+    fw_field_along(c, in, marked, "normalisation over space", ret);
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [SOFTMAX] = {.name = "Softmax", .domain = "", SOFT_TEXT, FW_ATTRS(softmax_attrs),
                  LINE(SOFT, &rows[SOFTMAX_GRAD]), FW_RUN(softmax)},
@@ -542,7 +567,8 @@ static const struct fw_op rows[N_ROWS] = {
     [LRN] = {.name = "LRN", .domain = "",
              .formula = "per element: size add, 2 mul, 1 div, 1 special",
              .doc = "dX: per element 2*size add, 6 mul, 1 div, 1 special", FW_ATTRS(lrn_attrs),
-             FW_PORTS(1, 1, 1, 1), .infer = infer_lrn, .cost = cost_lrn, .grad = grad_lrn,
+             FW_PORTS(1, 1, 1, 1), .infer = infer_lrn, .field = fw_field_channels,
+             .cost = cost_lrn, .grad = grad_lrn,
              FW_RUN(lrn)},
     [LRN_GRAD] = {.name = "LRNGrad", XY_GRAD,
                   .formula = "per element: 2*size add, 6 mul, 1 div, 1 special",
@@ -551,7 +577,8 @@ static const struct fw_op rows[N_ROWS] = {
             .formula =
                 "p = 2: mul = n, add = n - m, sqrt = m, div = n; p = 1: minmax for mul; " ROWS,
             .doc = "dX = (dY - d*sum(dY*y))/norm, the norm computed again", FW_ATTRS(lp_attrs),
-            FW_PORTS(1, 1, 1, 1), .in_place = 1, .infer = infer_lp, .cost = cost_lp,
+            FW_PORTS(1, 1, 1, 1), .in_place = 1, .infer = infer_lp, .field = fw_field_line,
+            .cost = cost_lp,
             .grad = grad_lp, FW_RUN(lp_norm)},
     [LP_GRAD] = {.name = "LpNormalizationGrad", XY_GRAD,
                  .formula = "add = 3*n - 2*m, div = n; p = 2: mul = 3*n, sqrt = m; p = 1: mul = "
@@ -560,7 +587,8 @@ static const struct fw_op rows[N_ROWS] = {
     [MVN] = {.name = "MeanVarianceNormalization", .domain = "",
              .formula = "add = 3*n - m, mul = 2*n, div = 3*m, sqrt = m; " ROWS,
              .doc = "dX: add = 7*n - 3*m, mul = 4*n, div = 5*m, sqrt = m", FW_ATTRS(mvn_attrs),
-             FW_PORTS(1, 1, 1, 1), .in_place = 1, .infer = infer_mvn, .cost = cost_mvn,
+             FW_PORTS(1, 1, 1, 1), .in_place = 1, .infer = infer_mvn, .field = field_mvn,
+             .cost = cost_mvn,
              .grad = grad_mvn, FW_RUN(mvn)},
     [MVN_GRAD] = {.name = "MeanVarianceNormalizationGrad", XY_GRAD,
                   .formula = "add = 7*n - 3*m, mul = 4*n, div = 5*m, sqrt = m",

@@ -60,6 +60,7 @@ struct fw_cx {
 };
 
 struct fw_grad;
+struct fw_reach;
 
 /* Reference kernels, compiled twice; see ops/value.h. */
 enum fw_build { FW_PLAIN, FW_COUNTED, FW_N_BUILDS };
@@ -115,6 +116,10 @@ struct fw_op {
                           // leaves it out, because the backward reads it; 0: all outputs are made
     /* Sets shape, dtype and where possible contents of every output. */
     enum fw_status (*infer)(struct fw_cx *c);
+    /* Which elements of input `in` an element of output `out` depends on, along each dimension of
+     * the input: ret has room for FW_MAX_RANK, all preset to every position (ops/reach.h). All
+     * shapes are known; c->err is NULL. */
+    void (*field)(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret);
     /* Adds to cost (zero on entry). Shapes are known. May leave bad counts on overflow. */
     void (*cost)(struct fw_cx *c, struct fw_cost *cost);
     /* Of a row with bodies: the cost of all runs of the one in attribute attr. NULL: trips times

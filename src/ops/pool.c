@@ -6,6 +6,7 @@
 #include "ops/pool.h"
 #include "ops/conv.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { CEIL = FW_N_WINDOW_ATTRS, LAST_ATTR };
 static const struct fw_attr_spec max_attrs[] = {
@@ -300,19 +301,21 @@ static const struct fw_pool_form lp_global = {
 static const struct fw_pool_form lp_grad = {
     .kind = FW_POOL_LP, .x = 1, .last = GRAD_LAST, .p = GRAD_P};
 
-#define MAX_ROW(form)                                                            \
-    .formula = "minmax = elements(Y) * (prod(K) - 1)",                           \
-    .doc = "dX: each dY added at the index of its maximum", FW_ATTRS(max_attrs), \
-    .family = &(form), .infer = fw_pool_infer, .cost = fw_pool_cost, .grad = grad_max
-#define MEAN_ROW(form)                                                                     \
-    .formula = "add = elements(Y) * (prod(K) - 1), div = elements(Y)",                     \
-    .doc = "dX: each dY divided, then added at every tap", FW_ATTRS(average_attrs),        \
-    FW_PORTS(1, 1, 1, 1), .family = &(form), .infer = fw_pool_infer, .cost = fw_pool_cost, \
-    .grad = grad_window
-#define GLOBAL_MAX_ROW                                                             \
-    .formula = "minmax = elements(X) - elements(Y)",                               \
-    .doc = "dX: each dY added at the index of its maximum", .family = &max_global, \
-    .infer = fw_pool_infer_global, .cost = fw_pool_cost_global, .grad = grad_max
+#define MAX_ROW(form)                                                                        \
+    .formula = "minmax = elements(Y) * (prod(K) - 1)",                                       \
+    .doc = "dX: each dY added at the index of its maximum", FW_ATTRS(max_attrs),             \
+    .family = &(form), .infer = fw_pool_infer, .field = fw_field_pool, .cost = fw_pool_cost, \
+    .grad = grad_max
+#define MEAN_ROW(form)                                                                       \
+    .formula = "add = elements(Y) * (prod(K) - 1), div = elements(Y)",                       \
+    .doc = "dX: each dY divided, then added at every tap", FW_ATTRS(average_attrs),          \
+    FW_PORTS(1, 1, 1, 1), .family = &(form), .infer = fw_pool_infer, .field = fw_field_pool, \
+    .cost = fw_pool_cost, .grad = grad_window
+#define GLOBAL_MAX_ROW                                                                         \
+    .formula = "minmax = elements(X) - elements(Y)",                                           \
+    .doc = "dX: each dY added at the index of its maximum", .family = &max_global,             \
+    .infer = fw_pool_infer_global, .field = fw_field_pool_global, .cost = fw_pool_cost_global, \
+    .grad = grad_max
 #define GRAD_ROW(form)                                                                        \
     .domain = "flopwise", .doc = FW_INTERNAL_DOC, .flags = FW_OP_INTERNAL, .family = &(form), \
     .infer = infer_like, .grad = fw_grad_none
@@ -366,6 +369,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_PORTS(1, 1, 1, 1),
                  .family = &lp_first,
                  .infer = fw_pool_infer,
+                 .field = fw_field_pool,
                  .cost = fw_pool_cost,
                  .grad = grad_window,
                  FW_RUN(pool)},
@@ -388,6 +392,7 @@ static const struct fw_op rows[N_ROWS] = {
                         FW_PORTS(1, 1, 1, 1),
                         .family = &mean_global,
                         .infer = fw_pool_infer_global,
+                        .field = fw_field_pool_global,
                         .cost = fw_pool_cost_global,
                         .grad = grad_window,
                         FW_RUN(pool)},
@@ -399,6 +404,7 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_PORTS(1, 1, 1, 1),
                    .family = &lp_global,
                    .infer = fw_pool_infer_global,
+                   .field = fw_field_pool_global,
                    .cost = fw_pool_cost_global,
                    .grad = grad_window,
                    FW_RUN(pool)},

@@ -8,6 +8,7 @@
 #include "ops/matmul.h"
 #include "ops/ops.h"
 #include "ops/pool.h"
+#include "ops/reach.h"
 
 static const struct fw_attr_spec conv_attrs[] = {
     FW_WINDOW_ATTRS,
@@ -438,18 +439,30 @@ static const struct q_map map_trunc = {1,
     .formula = "as Conv; add = elements(X) and elements(W) for their zero points; per "         \
                "element of Y 1 mul 1 add 3 minmax",                                             \
     IN(8, 9), .flags = FW_OP_CONTRACTION, .weight_slots = 1u << 3 | 1u << 8, .family = &(form), \
-    .infer = fw_conv_infer, .cost = cost_conv, INTEGER
-#define PRODUCT(form)                                                                            \
-    .flags = FW_OP_CONTRACTION, .family = &(form), .infer = infer_product, .cost = cost_product, \
-    INTEGER
-#define MAP(form) .family = &(form), .infer = infer_map, .cost = cost_map, INTEGER
+    .infer = fw_conv_infer, .field = fw_field_conv, .cost = cost_conv, INTEGER
+#define PRODUCT(form)                                                                              \
+    .flags = FW_OP_CONTRACTION, .family = &(form), .infer = infer_product, .field = field_product, \
+    .cost = cost_product, INTEGER
+#define MAP(form) \
+    .family = &(form), .infer = infer_map, .field = fw_field_same, .cost = cost_map, INTEGER
 #define MAP_FORMULA(what) \
     "per element of each operand 1 add 1 mul; of Y " what " and 1 div 1 add 3 minmax"
 #define FAKE(form)                                                                        \
     .domain = "qonnx.custom_op.general", .doc = "dX = dY: straight through the rounding", \
     .flags = FW_OP_MOVE, .weight_slots = 1, .family = &(form), .infer = infer_fake,       \
-    .cost = cost_fake, .grad = grad_fake
+    .field = fw_field_first, .cost = cost_fake, .grad = grad_fake
 #define MS .domain = "com.microsoft"
+
+/* ---- how far an element reaches ---- */
+
+static void field_product(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct q_product *q = c->node->op->family;
+    bool second = in == q->b;
+    unsigned trans = second ? FW_MATMUL_TRANS_B : FW_MATMUL_TRANS_A;
+    if (in == q->a || second)
+        fw_matmul_reach(c, second, in, q->flags && fw_attr_at(c, trans)->i != 0, out, ret);
+}
 
 // one row is one paragraph: a line for each field would stretch the table over pages
 // clang-format off
@@ -461,7 +474,8 @@ static const struct fw_op rows[N_ROWS] = {
                       .formula = "as Conv; add = elements(X), elements(W) with zero points",
                       FW_FIRST_ATTRS(conv_attrs, FW_N_CONV_ATTRS), IN(2, 4),
                       .flags = FW_OP_CONTRACTION, .weight_slots = 2,
-                      .family = &form_conv_integer, .infer = fw_conv_infer, .cost = cost_conv,
+                      .family = &form_conv_integer, .infer = fw_conv_infer,
+                      .field = fw_field_conv, .cost = cost_conv,
                       INTEGER},
     [QLINEAR_MATMUL] = {.name = "QLinearMatMul", .domain = "",
                         .formula = "fma = elements(Y) * K; add = elements(A) + elements(B); per "
@@ -492,7 +506,8 @@ static const struct fw_op rows[N_ROWS] = {
                                 "elements(Y) with bias",
                      .doc = "dA = dY times the weights; the packed weights have none",
                      FW_ATTRS(bits_attrs), IN(3, 6), .flags = FW_OP_CONTRACTION,
-                     .weight_slots = 2u | 1u << 5, .infer = infer_bits, .cost = cost_bits,
+                     .weight_slots = 2u | 1u << 5, .infer = infer_bits, .field = fw_field_last,
+                     .cost = cost_bits,
                      .grad = grad_bits},
     [MATMUL_BITS_GRAD] = {.name = "MatMulNBitsGrad", .domain = "flopwise",
                           .formula = "fma = elements(dY) * K; per weight (K*N) 1 add 1 mul",
@@ -508,19 +523,23 @@ static const struct fw_op rows[N_ROWS] = {
     [Q_LEAKY_RELU] = {.name = "QLinearLeakyRelu", MS, .formula = MAP_FORMULA("1 minmax 1 mul"),
                       FW_ATTRS(alpha_attrs), IN(4, 5), MAP(map_leaky)},
     [Q_SOFTMAX] = {.name = "QLinearSoftmax", MS, .formula = MAP_FORMULA("those of Softmax"),
-                   FW_ATTRS(softmax_attrs), IN(5, 5), .infer = infer_softmax, .cost = cost_softmax,
+                   FW_ATTRS(softmax_attrs), IN(5, 5), .infer = infer_softmax,
+                   .field = fw_field_line, .cost = cost_softmax,
                    INTEGER},
     [Q_CONCAT] = {.name = "QLinearConcat", MS,
                   .formula = "per element 2 add 1 mul 1 div 3 minmax", FW_ATTRS(concat_attrs),
-                  IN(5, UINT16_MAX), .infer = infer_concat, .cost = cost_concat, INTEGER},
+                  IN(5, UINT16_MAX), .infer = infer_concat, .field = fw_field_joined,
+                  .cost = cost_concat, INTEGER},
     [Q_AVERAGE] = {.name = "QLinearAveragePool", MS,
                    .formula = "as AveragePool; per element of Y 2 add 1 mul 3 minmax",
-                   FW_ATTRS(pool_attrs), IN(4, 5), .family = &form_average, .infer = fw_pool_infer,
+                   FW_ATTRS(pool_attrs), IN(4, 5), .family = &form_average,
+                   .infer = fw_pool_infer, .field = fw_field_pool,
                    .cost = cost_average, INTEGER},
     [Q_GLOBAL_AVERAGE] = {.name = "QLinearGlobalAveragePool", MS,
                           .formula = "as GlobalAveragePool; per element of Y 2 add 1 mul 3 minmax",
                           FW_ATTRS(last_attrs), IN(5, 5), .family = &form_global,
-                          .infer = fw_pool_infer_global, .cost = cost_global_average, INTEGER},
+                          .infer = fw_pool_infer_global, .field = fw_field_pool_global,
+                          .cost = cost_global_average, INTEGER},
     [QUANT] = {.name = "Quant", FAKE(map_quant),
                .formula = "per element 1 div 2 add 1 mul 3 minmax", FW_ATTRS(quant_attrs),
                IN(4, 4)},

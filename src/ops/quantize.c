@@ -5,6 +5,7 @@
  * (x - zero point)*scale: 1 mul, 1 add with a zero point. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { Q_AXIS, Q_BLOCK, Q_DTYPE };
 static const struct fw_attr_spec quantize_attrs[] = {
@@ -167,12 +168,13 @@ static void cost_dynamic(struct fw_cx *c, struct fw_cost *cost)
 #define QUANTIZE                                                                    \
     .formula = "div = n, minmax = 3*n, add = n with a zero point; n = elements(X)", \
     .doc = "none: integers", FW_ATTRS(quantize_attrs), FW_PORTS(2, 3, 1, 1),        \
-    .flags = FW_OP_UNKNOWN_OK, .infer = infer_quantize, .cost = cost_quantize,      \
-    .grad = fw_grad_none
+    .flags = FW_OP_UNKNOWN_OK, .infer = infer_quantize, .field = fw_field_first,    \
+    .cost = cost_quantize, .grad = fw_grad_none
 #define DEQUANTIZE                                                                                \
     .formula = "mul = n, add = n with a zero point; n = elements(X)", .doc = "none: of integers", \
     FW_ATTRS(quantize_attrs), FW_PORTS(2, 3, 1, 1), .flags = FW_OP_UNKNOWN_OK | FW_OP_MOVE,       \
-    .infer = infer_dequantize, .cost = cost_dequantize, .grad = fw_grad_none
+    .infer = infer_dequantize, .field = fw_field_first, .cost = cost_dequantize,                  \
+    .grad = fw_grad_none
 
 enum { CAST, CAST_LIKE, BIT_CAST, Q, MS_Q, DQ, MS_DQ, DYNAMIC, N_ROWS };
 static const struct fw_op rows[N_ROWS] = {
@@ -184,6 +186,7 @@ static const struct fw_op rows[N_ROWS] = {
               FW_PORTS(1, 1, 1, 1),
               .flags = FW_OP_UNKNOWN_OK | FW_OP_MOVE,
               .infer = infer_cast,
+              .field = fw_field_first,
               .cost = fw_cost_free,
               .grad = grad_cast},
     [CAST_LIKE] = {.name = "CastLike",
@@ -195,6 +198,7 @@ static const struct fw_op rows[N_ROWS] = {
                    .flags = FW_OP_UNKNOWN_OK | FW_OP_MOVE,
                    .shape_only = 2,
                    .infer = infer_cast_like,
+                   .field = fw_field_first,
                    .cost = fw_cost_free,
                    .grad = grad_cast},
     [BIT_CAST] = {.name = "BitCast",
@@ -205,6 +209,7 @@ static const struct fw_op rows[N_ROWS] = {
                   FW_PORTS(1, 1, 1, 1),
                   .flags = FW_OP_UNKNOWN_OK,
                   .infer = infer_bit_cast,
+                  .field = fw_field_first,
                   .cost = fw_cost_free,
                   .grad = fw_grad_none},
     [Q] = {.name = "QuantizeLinear", .domain = "", QUANTIZE},
@@ -218,6 +223,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_PORTS(1, 1, 3, 3),
                  .flags = FW_OP_UNKNOWN_OK,
                  .infer = infer_dynamic,
+                 .field = fw_field_first,
                  .cost = cost_dynamic,
                  .grad = fw_grad_none},
 };

@@ -5,6 +5,7 @@
  * 4 mul, 1 add, 1 sqrt, 2 special. Dropout multiplies by its mask: 1 mul. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 static const struct fw_attr_spec seed_attrs[] = {{"seed", FW_ATTR_INT, false, {.i = 0}}};
 enum { DRAW_DTYPE };
@@ -184,6 +185,7 @@ static const struct fw_op rows[N_ROWS] = {
                  .flags = FW_OP_VIEW | FW_OP_MOVE | FW_OP_UNKNOWN_OK,
                  .train_form = &rows[DROPOUT_TRAIN],
                  .infer = infer_dropout,
+                 .field = fw_field_first,
                  .cost = fw_cost_free,
                  .grad = grad_same},
     [DROPOUT_TRAIN] = {.name = "Dropout",
@@ -195,6 +197,7 @@ static const struct fw_op rows[N_ROWS] = {
                        .flags = FW_OP_INTERNAL | FW_OP_RANDOM | FW_OP_UNKNOWN_OK,
                        .in_place = 1,
                        .infer = infer_dropout,
+                       .field = fw_field_first,
                        .cost = cost_mask,
                        .grad = grad_dropout},
     [DROPOUT_GRAD] = {.name = "DropoutGrad",
@@ -212,12 +215,14 @@ static const struct fw_op rows[N_ROWS] = {
                    .formula = "minmax = n",
                    .flags = FW_OP_RANDOM | FW_OP_UNKNOWN_OK,
                    .infer = infer_like,
+                   .field = fw_field_first,
                    .cost = cost_bernoulli},
     [NORMAL] = {.name = "RandomNormal",
                 DRAW(normal_attrs, 0),
                 .formula = NORMAL_TEXT,
                 .flags = FW_OP_RANDOM,
                 .infer = infer_shaped,
+                .field = fw_field_none,
                 .cost = cost_normal},
     [NORMAL_LIKE] = {.name = "RandomNormalLike",
                      DRAW(normal_like_attrs, 1),
@@ -225,12 +230,14 @@ static const struct fw_op rows[N_ROWS] = {
                      .flags = FW_OP_RANDOM | FW_OP_UNKNOWN_OK,
                      .shape_only = 1,
                      .infer = infer_like,
+                     .field = fw_field_first,
                      .cost = cost_normal},
     [UNIFORM] = {.name = "RandomUniform",
                  DRAW(uniform_attrs, 0),
                  .formula = UNIFORM_TEXT,
                  .flags = FW_OP_RANDOM,
                  .infer = infer_shaped,
+                 .field = fw_field_none,
                  .cost = cost_uniform},
     [UNIFORM_LIKE] = {.name = "RandomUniformLike",
                       DRAW(uniform_like_attrs, 1),
@@ -238,12 +245,14 @@ static const struct fw_op rows[N_ROWS] = {
                       .flags = FW_OP_RANDOM | FW_OP_UNKNOWN_OK,
                       .shape_only = 1,
                       .infer = infer_like,
+                      .field = fw_field_first,
                       .cost = cost_uniform},
     [MULTINOMIAL] = {.name = "Multinomial",
                      DRAW(multinomial_attrs, 1),
                      .formula = "special = n, add = n - rows, mul = draws, minmax = draws*classes",
                      .flags = FW_OP_RANDOM,
                      .infer = infer_multinomial,
+                     .field = fw_field_whole,
                      .cost = cost_multinomial},
 };
 const struct fw_op_table fw_ops_random = {rows, N_ROWS};

@@ -5,6 +5,7 @@
  * line; whatever depends on the output only is done m times. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum { KEEPDIMS, NOOP };
 static const struct fw_attr_spec reduce_attrs[] = {
@@ -326,6 +327,46 @@ static const struct fw_op rows[N_ROWS];
 REDUCE(FAMILY)
 #undef FAMILY
 
+/* ---- how far an element reaches ---- */
+
+static void field_reduced(struct fw_cx *c, const bool *reduced, bool keep, struct fw_reach *ret)
+{
+    unsigned to = 0;
+    for (unsigned k = 0; k < fw_in(c, 0)->rank; k++) {
+        ret[k] = reduced[k] ? fw_reach_all("reduction over the axis") : fw_reach_each(to);
+        to += !reduced[k] || keep;
+    }
+}
+
+static void field_reduce(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    bool reduced[FW_MAX_RANK], known;
+    (void)out;
+    if (in == 0 && axes_of(c, reduced, &known) == FW_OK && known)
+        field_reduced(c, reduced, c->node->attr[KEEPDIMS].i != 0, ret);
+}
+
+static void field_arg(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    bool reduced[FW_MAX_RANK] = {false};
+    int64_t axis = c->node->attr[ARG_AXIS].i;
+    (void)in;
+    (void)out;
+    reduced[axis < 0 ? axis + fw_in(c, 0)->rank : axis] = true;
+    field_reduced(c, reduced, c->node->attr[ARG_KEEPDIMS].i != 0, ret);
+}
+
+static void field_cumsum(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    bool marked[FW_MAX_RANK] = {false}, known;
+    unsigned axis;
+    (void)out;
+    if (in != 0 || cumsum_axis(c, &axis, &known) != FW_OK || !known)
+        return;
+    marked[axis] = true;
+    fw_field_along(c, in, marked, "running sums", ret);
+}
+
 #define DECLARE(id, ...) FW_KERNELS(reduce_##id, reduce_##id##_GRAD);
 REDUCE(DECLARE)
 #undef DECLARE
@@ -343,6 +384,7 @@ static const struct fw_op rows[N_ROWS] = {
             FW_PORTS(1, 2, 1, 1),                                                                \
             .family = &family_##id,                                                              \
             .infer = infer,                                                                      \
+            .field = field_reduce,                                                               \
             .cost = cost,                                                                        \
             .grad = grad,                                                                        \
             FW_RUN(reduce_##id)},                                                                \
@@ -369,6 +411,7 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_ATTRS(arg_attrs),
                      FW_PORTS(1, 1, 1, 1),
                      .infer = infer_arg,
+                     .field = field_arg,
                      .cost = cost_arg,
                      .grad = fw_grad_none,
                      FW_RUN(arg_max)},
@@ -379,6 +422,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_ATTRS(arg_attrs),
                  FW_PORTS(1, 1, 1, 1),
                  .infer = infer_arg,
+                 .field = field_arg,
                  .cost = cost_arg,
                  .grad = fw_grad_none,
                  FW_RUN(arg_min)},
@@ -391,6 +435,7 @@ static const struct fw_op rows[N_ROWS] = {
                  .in_place = 1,
                  .family = &cum_add,
                  .infer = infer_cumsum,
+                 .field = field_cumsum,
                  .cost = cost_cumsum,
                  .grad = grad_cumsum,
                  FW_RUN(cum_sum)},
@@ -403,6 +448,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .in_place = 1,
                   .family = &cum_mul,
                   .infer = infer_cumsum,
+                  .field = field_cumsum,
                   .cost = cost_cumsum,
                   .grad = grad_cumprod,
                   FW_RUN(cum_prod)},

@@ -14,6 +14,7 @@
  * T1*T2*... contributions is added where it belongs. Nearest: sums of the copies. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -226,6 +227,91 @@ static void cost_resize_grad(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_ADD, fw_count_mul(c->sym, n, w.all), 1);
 }
 
+/* ---- how far an element reaches ---- */
+
+/* in/out of an axis as num/den: from the scale where there is one, else from the sizes. */
+static bool step_of(struct fw_cx *c, unsigned k, int64_t *num, int64_t *den)
+{
+    fw_dim from = fw_in(c, 0)->dims[k], to = fw_out(c, 0)->dims[k];
+    if (fw_attr_is(c, COORDINATES, "align_corners")) {
+        from = fw_dim_sub(c->sym, from, fw_dim_int(1));
+        to = fw_dim_sub(c->sym, to, fw_dim_int(1));
+    } else if (!has_list(c, 3) && has_list(c, 2)) {
+        uint32_t n = 0, n_axes = 0;
+        unsigned axes[FW_MAX_RANK];
+        const fw_dim *v = fw_in_value(c, 2, &n);
+        if (v == NULL || axes_of(c, fw_in(c, 0)->rank, axes, &n_axes) != FW_OK)
+            return false;
+        for (uint32_t i = 0; i < n_axes && i < n; i++)
+            if (axes[i] == k) {
+                double scale = fw_count_to_double(c->sym, fw_count_of(v[i]));
+                from = fw_dim_int(1);
+                to = isnan(scale) ? fw_dim_bad() : fraction_of(c->sym, scale);
+            }
+    }
+    double ratio = fw_count_to_double(c->sym, fw_count_of(fw_dim_div(c->sym, from, to)));
+    for (*den = 1; *den <= 4096; (*den)++) {
+        double p = round(ratio * (double)*den);
+        if (p > 0 && p < 1e9 && fabs(p / (double)*den - ratio) < ratio * 1e-12) {
+            *num = (int64_t)p;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Input position of output position o: (o*num + offset)/den, of which taps are taken around. */
+static bool position(struct fw_cx *c, struct fw_reach *r, int64_t *offset)
+{
+    *offset = 0;
+    if (fw_attr_is(c, COORDINATES, "asymmetric") || fw_attr_is(c, COORDINATES, "align_corners"))
+        return true;
+    if (fw_attr_is(c, COORDINATES, "tf_crop_and_resize"))
+        return false;
+    *offset = r->num - r->den; // (o + 1/2) * num/den - 1/2
+    r->num *= 2;
+    r->den *= 2;
+    return true;
+}
+
+static void taps_around(struct fw_cx *c, struct fw_reach *r, int64_t at)
+{
+    int64_t up = r->den - 1; // floor((p + up)/den) is p/den rounded up
+    if (fw_attr_is(c, MODE, "linear")) {
+        r->first = at;
+        r->last = at + up;
+    } else if (fw_attr_is(c, MODE, "cubic")) {
+        r->first = at - r->den;
+        r->last = at + 2 * r->den;
+    } else if (fw_attr_is(c, NEAREST_MODE, "floor")) {
+        r->first = r->last = at;
+    } else if (fw_attr_is(c, NEAREST_MODE, "ceil")) {
+        r->first = r->last = at + up;
+    } else { // halves go down, or up; twice the fraction keeps them whole
+        bool down = !fw_attr_is(c, NEAREST_MODE, "round_prefer_ceil");
+        r->num *= 2;
+        r->den *= 2;
+        r->first = r->last = 2 * at + r->den / 2 - (down ? 1 : 0);
+    }
+}
+
+static void field_resize(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, 0), *y = fw_out(c, out);
+    for (unsigned k = 0; in == 0 && k < x->rank; k++) {
+        int64_t at;
+        ret[k] = fw_reach_each(k);
+        if (fw_dim_eq(x->dims[k], y->dims[k]))
+            continue;
+        struct fw_reach r = {.kind = FW_REACH_SCALED, .dim = (uint8_t)k, .slides = true};
+        bool known = c->node->attr[ANTIALIAS].i == 0 && step_of(c, k, &r.num, &r.den) &&
+                     position(c, &r, &at);
+        if (known)
+            taps_around(c, &r, at);
+        ret[k] = known ? r : fw_reach_all("resizing by an unknown or antialiased scale");
+    }
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [RESIZE] =
         {.name = "Resize",
@@ -238,6 +324,7 @@ static const struct fw_op rows[N_ROWS] = {
          FW_ATTRS(resize_attrs),
          FW_PORTS(1, 4, 1, 1),
          .infer = infer_resize,
+         .field = field_resize,
          .cost = cost_resize,
          .grad = grad_resize},
     [RESIZE_GRAD] =

@@ -22,6 +22,7 @@
  * i, o, f, c and cell; h(cell) is computed again. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 /* ---- activations ---- */
 
@@ -513,7 +514,7 @@ static const struct family lstm = {.kind = LSTM,
 #define FORWARD_ROW(title, dom, fam, words, last_in, last_out, fl, slots)                        \
     .name = title, .domain = dom, .formula = words, .doc = GATES_DOC, FW_ATTRS(fam##_attrs),     \
     FW_PORTS(3, last_in, 0, last_out), .flags = FW_OP_CONTRACTION | (fl), .weight_slots = slots, \
-    .family = &(fam), .infer = infer, .cost = cost, .grad = grad
+    .family = &(fam), .infer = infer, .field = fw_field_recurrence, .cost = cost, .grad = grad
 #define GATES_FMA \
     "fma = (seq-1)*batch*directions*gates*M*M (seq where the initial state has a gradient"
 #define GATES_ROW(title, fam, more)                                                                \

@@ -6,6 +6,7 @@
  * under one output, MaxRoiPool). Bind it to get a number. */
 #include "ops/conv.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -256,6 +257,7 @@ static const struct fw_op rows[N_ROWS] = {
                FW_ATTRS(align_attrs),
                FW_PORTS(3, 3, 1, 1),
                .infer = infer_align,
+               .field = fw_field_data,
                .cost = cost_align,
                .grad = grad_align},
     [ALIGN_MEAN_GRAD] = {.name = "RoiAlignGrad", // (dY, rois, batch indices, X)
@@ -281,6 +283,7 @@ static const struct fw_op rows[N_ROWS] = {
          FW_ATTRS(pool_attrs),
          FW_PORTS(2, 2, 1, 1),
          .infer = infer_roi_pool,
+         .field = fw_field_data,
          .cost = cost_roi_pool,
          .grad = grad_roi_pool},
     [ROI_POOL_GRAD] = {.name = "MaxRoiPoolGrad", // (dY, rois, X)
@@ -297,6 +300,7 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_PORTS(2, 3, 1, 1),
                 .shape_only = 4,
                 .infer = infer_unpool,
+                .field = fw_field_data,
                 .cost = fw_cost_free,
                 .grad = grad_unpool},
     [UNPOOL_GRAD] = {.name = "MaxUnpoolGrad", // (dY, indices)

@@ -11,6 +11,7 @@
  * then scaled to grid units (1 mul per grid element). */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -244,6 +245,7 @@ static const struct fw_op rows[N_ROWS] = {
          FW_ATTRS(sample_attrs),
          FW_PORTS(2, 2, 1, 1),
          .infer = infer_sample,
+         .field = fw_field_data,
          .cost = cost_sample,
          .grad = grad_sample},
     [GRID_SAMPLE_GRAD_X] = {.name = "GridSampleGradX",
@@ -267,6 +269,7 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_ATTRS(affine_attrs),
                      FW_PORTS(2, 2, 1, 1),
                      .infer = infer_affine,
+                     .field = fw_field_whole,
                      .cost = cost_affine,
                      .grad = grad_affine},
     [AFFINE_GRID_GRAD] =
@@ -283,6 +286,7 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_ATTRS(col_attrs),
                 FW_PORTS(3, 3, 1, 1),
                 .infer = infer_col2im,
+                .field = fw_field_whole,
                 .cost = cost_col2im,
                 .grad = grad_col2im},
     [COL2IM_GRAD] = {.name = "Col2ImGrad",

@@ -8,7 +8,7 @@
  *
  * The gradients compute the states again (as the forward pass, without reading) and walk them
  * backward, which takes twice the forward operations. */
-#include "ops/op.h"
+#include "ops/reach.h"
 
 enum { SCAN, SCAN_GRAD, WKV, WKV_GRAD, N_ROWS };
 static const struct fw_op rows[N_ROWS];
@@ -135,6 +135,7 @@ static const struct fw_op rows[N_ROWS] = {
               .weight_slots = 1u << 2 | 1u << 5,
               .family = &scan,
               .infer = infer,
+              .field = fw_field_recurrence,
               .cost = cost,
               .grad = grad,
               .cache = cache},
@@ -158,6 +159,7 @@ static const struct fw_op rows[N_ROWS] = {
              .weight_slots = 3,
              .family = &wkv,
              .infer = infer,
+             .field = fw_field_recurrence,
              .cost = cost,
              .grad = grad,
              .cache = cache},

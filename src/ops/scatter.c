@@ -4,6 +4,7 @@
  * replaced gets none, so dX is dY with zeros there; dU is dY gathered at the indices. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -196,6 +197,7 @@ static const struct fw_op rows[N_ROWS] = {
                   FW_PORTS(3, 3, 1, 1),
                   .in_place = 1,
                   .infer = infer_elements,
+                  .field = fw_field_data,
                   .cost = cost_scatter,
                   .grad = grad_scatter},
     [ELEMENTS_GRAD] = {.name = "ScatterElementsGrad",
@@ -212,6 +214,7 @@ static const struct fw_op rows[N_ROWS] = {
             FW_PORTS(3, 3, 1, 1),
             .in_place = 1,
             .infer = infer_nd,
+            .field = fw_field_data,
             .cost = cost_scatter,
             .grad = grad_scatter},
     [ND_GRAD] = {.name = "ScatterNDGrad",
@@ -228,6 +231,7 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_PORTS(2, 3, 1, 1),
                 .in_place = 1,
                 .infer = infer_tensor,
+                .field = fw_field_data,
                 .cost = fw_cost_free,
                 .grad = grad_tensor},
     [TENSOR_GRAD] = {.name = "TensorScatterGrad",
@@ -255,6 +259,7 @@ static const struct fw_op rows[N_ROWS] = {
                  FW_ATTRS(one_hot_attrs),
                  FW_PORTS(3, 3, 1, 1),
                  .infer = infer_one_hot,
+                 .field = fw_field_whole,
                  .cost = fw_cost_free,
                  .grad = fw_grad_none},
 };

@@ -13,6 +13,7 @@
  * word and the 2 * num_beams best of num_beams * vocabulary. Penalties and masks, which touch
  * single words, are not part of it. Schemas: onnxruntime, contrib operators. */
 #include "ops/control.h"
+#include "ops/reach.h"
 
 #include <string.h>
 
@@ -431,10 +432,11 @@ static void cost_search(struct fw_cx *c, struct fw_cost *cost)
     cost_choice(c, cost, &r, times);
 }
 
-#define SEARCH_ROW(list, n_wanted, n_made)                                                    \
-    .domain = "com.microsoft", .doc = "none: inference only", FW_ATTRS(list),                 \
-    FW_PORTS(n_wanted, UINT16_MAX, 1, n_made), .flags = FW_CONTROL_FLAGS | FW_OP_BODY_SHAPES, \
-    .infer = infer_search, .cost = cost_search, .body_cost = body_cost, .grad = fw_grad_none
+#define SEARCH_ROW(list, n_wanted, n_made)                                                       \
+    .domain = "com.microsoft", .doc = "none: inference only", FW_ATTRS(list),                    \
+    FW_PORTS(n_wanted, UINT16_MAX, 1, n_made), .flags = FW_CONTROL_FLAGS | FW_OP_BODY_SHAPES,    \
+    .infer = infer_search, .field = fw_field_whole, .cost = cost_search, .body_cost = body_cost, \
+    .grad = fw_grad_none
 
 static const struct fw_op rows[] = {
     {.name = "BeamSearch",

@@ -10,6 +10,7 @@
  *     for the union, 1 division, 1 comparison. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -181,6 +182,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .doc = "none: indices",
                   FW_PORTS(1, 1, 1, 1),
                   .infer = infer_non_zero,
+                  .field = fw_field_data,
                   .cost = cost_each,
                   .grad = fw_grad_none},
     [UNIQUE] = {.name = "Unique",
@@ -190,6 +192,7 @@ static const struct fw_op rows[N_ROWS] = {
                 FW_ATTRS(unique_attrs),
                 FW_PORTS(1, 1, 1, 4),
                 .infer = infer_unique,
+                .field = fw_field_data,
                 .cost = cost_each,
                 .grad = fw_grad_gap},
     [TOP_K] = {.name = "TopK",
@@ -199,6 +202,7 @@ static const struct fw_op rows[N_ROWS] = {
                FW_ATTRS(top_attrs),
                FW_PORTS(2, 2, 1, 2),
                .infer = infer_top_k,
+               .field = fw_field_data,
                .cost = cost_top_k,
                .grad = grad_top_k},
     [TOP_K_GRAD] = {.name = "TopKGrad",
@@ -220,6 +224,7 @@ static const struct fw_op rows[N_ROWS] = {
              FW_ATTRS(nms_attrs),
              FW_PORTS(2, 5, 1, 1),
              .infer = infer_nms,
+             .field = fw_field_data,
              .cost = cost_nms,
              .grad = fw_grad_none},
 };

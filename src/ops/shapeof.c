@@ -2,6 +2,7 @@
  * Here dimensions become contents and contents become dimensions, letters included. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -172,6 +173,7 @@ static const struct fw_op rows[N_ROWS] = {
                .flags = FW_OP_UNKNOWN_OK,
                .shape_only = 1,
                .infer = infer_shape,
+               .field = fw_field_none,
                .cost = fw_cost_free,
                .grad = fw_grad_none},
     [SIZE] = {.name = "Size",
@@ -182,6 +184,7 @@ static const struct fw_op rows[N_ROWS] = {
               .flags = FW_OP_UNKNOWN_OK,
               .shape_only = 1,
               .infer = infer_size,
+              .field = fw_field_none,
               .cost = fw_cost_free,
               .grad = fw_grad_none},
     [RANGE] = {.name = "Range",
@@ -190,6 +193,7 @@ static const struct fw_op rows[N_ROWS] = {
                .doc = "none: taken as positions",
                FW_PORTS(3, 3, 1, 1),
                .infer = infer_range,
+               .field = fw_field_whole,
                .cost = cost_range,
                .grad = fw_grad_none},
     [CONSTANT_OF_SHAPE] = {.name = "ConstantOfShape",
@@ -199,6 +203,7 @@ static const struct fw_op rows[N_ROWS] = {
                            FW_ATTRS(constant_attrs),
                            FW_PORTS(1, 1, 1, 1),
                            .infer = infer_constant,
+                           .field = fw_field_none,
                            .cost = fw_cost_free,
                            .grad = fw_grad_none},
     [EYE_LIKE] = {.name = "EyeLike",
@@ -209,6 +214,7 @@ static const struct fw_op rows[N_ROWS] = {
                   FW_PORTS(1, 1, 1, 1),
                   .shape_only = 1,
                   .infer = infer_eye,
+                  .field = fw_field_none,
                   .cost = fw_cost_free,
                   .grad = fw_grad_none},
     [TRILU] = {.name = "Trilu",
@@ -219,6 +225,7 @@ static const struct fw_op rows[N_ROWS] = {
                FW_PORTS(1, 2, 1, 1),
                .in_place = 1,
                .infer = infer_trilu,
+               .field = fw_field_first,
                .cost = fw_cost_free,
                .grad = grad_trilu},
 };

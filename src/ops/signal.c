@@ -7,6 +7,7 @@
  * Gradients are the adjoint transforms: the same work. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -349,7 +350,8 @@ static void cost_det_grad(struct fw_cx *c, struct fw_cost *cost)
     "complex mul = 4 mul + 2 add, complex add = 2 add; inverse: 2*n mul"
 #define WINDOW_ROW(formula_text)                                                              \
     .domain = "", .formula = formula_text, .doc = "none: a constant", FW_ATTRS(window_attrs), \
-    FW_PORTS(1, 1, 1, 1), .infer = infer_window, .cost = cost_window, .grad = fw_grad_none
+    FW_PORTS(1, 1, 1, 1), .infer = infer_window, .field = fw_field_none, .cost = cost_window, \
+    .grad = fw_grad_none
 
 static const struct fw_op rows[N_ROWS] = {
     [DFT] = {.name = "DFT",
@@ -359,6 +361,7 @@ static const struct fw_op rows[N_ROWS] = {
              FW_ATTRS(dft_attrs),
              FW_PORTS(1, 3, 1, 1),
              .infer = infer_dft,
+             .field = fw_field_whole,
              .cost = cost_dft,
              .grad = grad_dft},
     [DFT_GRAD] = {.name = "DFTGrad",
@@ -379,6 +382,7 @@ static const struct fw_op rows[N_ROWS] = {
               FW_ATTRS(stft_attrs),
               FW_PORTS(2, 4, 1, 1),
               .infer = infer_stft,
+              .field = fw_field_whole,
               .cost = cost_stft,
               .grad = grad_stft},
     [STFT_GRAD] = {.name = "STFTGrad",
@@ -404,6 +408,7 @@ static const struct fw_op rows[N_ROWS] = {
              FW_FIRST_ATTRS(window_attrs, 1),
              FW_PORTS(5, 5, 1, 1),
              .infer = infer_mel,
+             .field = fw_field_none,
              .cost = cost_mel,
              .grad = fw_grad_none},
     [DET] = {.name = "Det",
@@ -413,6 +418,7 @@ static const struct fw_op rows[N_ROWS] = {
              .doc = "dX = dY * Y * transposed inverse of X",
              FW_PORTS(1, 1, 1, 1),
              .infer = infer_det,
+             .field = fw_field_whole,
              .cost = cost_det,
              .grad = grad_det},
     [DET_GRAD] = {.name = "DetGrad",

@@ -7,6 +7,7 @@
  * size ("to the end") are d itself. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -132,55 +133,70 @@ static enum fw_status slice_unknown(struct fw_cx *c, const int64_t *axes, uint32
     return fw_infer_at_most(c, changed);
 }
 
-static enum fw_status slice_cuts(struct fw_cx *c, const int64_t *axes, const int64_t *steps,
-                                 uint32_t n, const fw_dim *starts, const fw_dim *ends)
+/* What a Slice asks for, axis by axis of a list. */
+struct ask {
+    int64_t axes[FW_MAX_RANK], steps[FW_MAX_RANK];
+    const fw_dim *starts, *ends; // NULL: not known
+    uint32_t n;
+    bool known_axes, known_steps;
+};
+
+static enum fw_status read_slice(struct fw_cx *c, struct ask *ret)
+{
+    uint32_t n_steps, n_starts = 0, n_ends = 0;
+    FW_TRY(fw_want_rank(c, 0, 1, FW_MAX_RANK));
+    FW_TRY(fw_int_list(c, 3, -1, ret->axes, FW_MAX_RANK, &ret->n, &ret->known_axes));
+    FW_TRY(fw_int_list(c, 4, -1, ret->steps, FW_MAX_RANK, &n_steps, &ret->known_steps));
+    int64_t len = fw_list_length(c, 1);
+    if (!fw_has_in(c, 3)) // by default the first axes
+        for (ret->known_axes = len >= 0; ret->n < len && ret->n < FW_MAX_RANK; ret->n++)
+            ret->axes[ret->n] = ret->n;
+    if (!fw_has_in(c, 4))
+        for (; n_steps < ret->n; n_steps++)
+            ret->steps[n_steps] = 1;
+    ret->starts = fw_in_value(c, 1, &n_starts);
+    ret->ends = fw_in_value(c, 2, &n_ends);
+    bool all = ret->known_axes && ret->known_steps && ret->starts != NULL && ret->ends != NULL;
+    FW_REQUIRE(!all || (n_starts == n_ends && n_starts == ret->n && n_starts == n_steps), c->err,
+               FW_SHAPE,
+               "starts, ends, axes and steps must be of one length, found %" PRIu32 ", %" PRIu32
+               ", %" PRIu32 ", %" PRIu32,
+               n_starts, n_ends, ret->n, n_steps);
+    return FW_OK;
+}
+
+static bool is_known(const struct ask *a)
+{
+    return a->known_axes && a->known_steps && a->starts != NULL && a->ends != NULL;
+}
+
+static enum fw_status slice_cuts(struct fw_cx *c, const struct ask *a, struct cut *cuts)
 {
     const struct fw_tensor *x = fw_in(c, 0);
-    struct cut cuts[FW_MAX_RANK] = {{{0}, {0}, 0}};
-    fw_dim y[FW_MAX_RANK];
-    for (unsigned k = 0; k < x->rank; k++) {
+    for (unsigned k = 0; k < x->rank; k++)
         cuts[k] = (struct cut){fw_dim_int(0), x->dims[k], 1};
-        y[k] = x->dims[k];
-    }
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; k < a->n; k++) {
         unsigned axis;
-        FW_TRY(fw_norm_axis(c, axes[k], x->rank, &axis));
-        FW_TRY(cut_axis(c, x->dims[axis], starts[k], ends[k], steps[k], &cuts[axis]));
-        y[axis] = cuts[axis].n;
+        FW_TRY(fw_norm_axis(c, a->axes[k], x->rank, &axis));
+        FW_TRY(cut_axis(c, x->dims[axis], a->starts[k], a->ends[k], a->steps[k], &cuts[axis]));
     }
-    FW_TRY(fw_set_out(c, 0, (enum fw_dtype)x->dtype, x->rank, y));
-    return slice_value(c, cuts);
+    return FW_OK;
 }
 
 static enum fw_status infer_slice(struct fw_cx *c)
 {
-    FW_TRY(fw_want_rank(c, 0, 1, FW_MAX_RANK));
-    int64_t axes[FW_MAX_RANK];
-    int64_t steps[FW_MAX_RANK];
-    uint32_t n_axes;
-    uint32_t n_steps;
-    bool known_axes;
-    bool known_steps;
-    uint32_t n = 0;
-    uint32_t n_ends = 0;
-    FW_TRY(fw_int_list(c, 3, -1, axes, FW_MAX_RANK, &n_axes, &known_axes));
-    FW_TRY(fw_int_list(c, 4, -1, steps, FW_MAX_RANK, &n_steps, &known_steps));
-    int64_t len = fw_list_length(c, 1);
-    if (!fw_has_in(c, 3)) // by default the first axes
-        for (known_axes = len >= 0; n_axes < len && n_axes < FW_MAX_RANK; n_axes++)
-            axes[n_axes] = n_axes;
-    if (!fw_has_in(c, 4))
-        for (; n_steps < n_axes; n_steps++)
-            steps[n_steps] = 1;
-    const fw_dim *starts = fw_in_value(c, 1, &n);
-    const fw_dim *ends = fw_in_value(c, 2, &n_ends);
-    if (!known_axes || !known_steps || starts == NULL || ends == NULL)
-        return slice_unknown(c, axes, n_axes, known_axes);
-    FW_REQUIRE(n == n_ends && n == n_axes && n == n_steps, c->err, FW_SHAPE,
-               "starts, ends, axes and steps must be of one length, found %" PRIu32 ", %" PRIu32
-               ", %" PRIu32 ", %" PRIu32,
-               n, n_ends, n_axes, n_steps);
-    return slice_cuts(c, axes, steps, n, starts, ends);
+    struct ask a;
+    struct cut cuts[FW_MAX_RANK] = {{{0}, {0}, 0}};
+    fw_dim y[FW_MAX_RANK];
+    FW_TRY(read_slice(c, &a));
+    if (!is_known(&a))
+        return slice_unknown(c, a.axes, a.n, a.known_axes);
+    FW_TRY(slice_cuts(c, &a, cuts));
+    const struct fw_tensor *x = fw_in(c, 0);
+    for (unsigned k = 0; k < x->rank; k++)
+        y[k] = cuts[k].n;
+    FW_TRY(fw_set_out(c, 0, (enum fw_dtype)x->dtype, x->rank, y));
+    return slice_value(c, cuts);
 }
 
 /* What says where the part was stands behind dY and X: starts, ends, axes, steps. */
@@ -385,6 +401,59 @@ static void cost_center(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_bytes(c, cost, FW_WRITE, y);
 }
 
+/* ---- how far an element reaches: a part begins somewhere, padding before the beginning ---- */
+
+static void field_slice(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    struct ask a;
+    struct cut cuts[FW_MAX_RANK] = {{{0}, {0}, 0}};
+    (void)out;
+    if (in != 0 || read_slice(c, &a) != FW_OK || !is_known(&a) || slice_cuts(c, &a, cuts) != FW_OK)
+        return;
+    fw_dim zero = fw_dim_int(0);
+    for (unsigned k = 0; k < fw_in(c, 0)->rank; k++)
+        ret[k] = cuts[k].step < 0 ? fw_reach_all("the axis turned round")
+                                  : fw_reach_window(k, cuts[k].step, fw_dim_int(1), 1,
+                                                    fw_dim_sub(c->sym, zero, cuts[k].start), zero);
+}
+
+static void field_pad(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    fw_dim before[FW_MAX_RANK], after[FW_MAX_RANK];
+    bool known;
+    unsigned rank = fw_in(c, 0)->rank;
+    (void)out;
+    if (in != 0 || pads_of(c, rank, before, after, &known) != FW_OK || !known)
+        return;
+    for (unsigned k = 0; k < rank; k++)
+        ret[k] = fw_reach_window(k, 1, fw_dim_int(1), 1, before[k], after[k]);
+}
+
+static void field_crop(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const int64_t *border = c->node->attr[BORDER].ints;
+    (void)in;
+    (void)out;
+    for (unsigned k = 0; k < 4; k++)
+        ret[k] = fw_reach_each(k);
+    for (unsigned k = 0; k < 2; k++)
+        ret[2 + k].begin = fw_dim_int(-border[1 - k]);
+}
+
+static void field_center(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
+{
+    const struct fw_tensor *x = fw_in(c, 0), *y = fw_out(c, out);
+    for (unsigned k = 0; in == 0 && k < x->rank; k++) {
+        fw_dim more = fw_dim_sub(c->sym, y->dims[k], x->dims[k]);
+        ret[k] = fw_reach_each(k);
+        if (fw_dim_is_const(more)) // halves go to the beginning when cut, to the end when padded
+            more = fw_dim_int(more.word / 2);
+        else
+            more = fw_dim_floor_div(c->sym, more, fw_dim_int(2));
+        ret[k].begin = more;
+    }
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [SLICE] = {.name = "Slice",
                .domain = "",
@@ -393,6 +462,7 @@ static const struct fw_op rows[N_ROWS] = {
                FW_PORTS(3, 5, 1, 1),
                .flags = FW_OP_OWN_BYTES | FW_OP_MOVE,
                .infer = infer_slice,
+               .field = field_slice,
                .cost = fw_cost_copied,
                .grad = grad_slice},
     [SCATTER_ZERO] = {.name = "ScatterZero",
@@ -415,6 +485,7 @@ static const struct fw_op rows[N_ROWS] = {
          FW_PORTS(2, 4, 1, 1),
          .flags = FW_OP_MOVE,
          .infer = infer_pad,
+         .field = field_pad,
          .cost = fw_cost_free,
          .grad = grad_pad},
     [PAD_GRAD] =
@@ -438,6 +509,7 @@ static const struct fw_op rows[N_ROWS] = {
               FW_PORTS(1, 1, 1, 1),
               .flags = FW_OP_OWN_BYTES | FW_OP_MOVE,
               .infer = infer_crop,
+              .field = field_crop,
               .cost = fw_cost_copied,
               .grad = grad_crop},
     [CENTER_CROP_PAD] = {.name = "CenterCropPad",
@@ -448,6 +520,7 @@ static const struct fw_op rows[N_ROWS] = {
                          FW_PORTS(2, 2, 1, 1),
                          .flags = FW_OP_OWN_BYTES | FW_OP_MOVE,
                          .infer = infer_center,
+                         .field = field_center,
                          .cost = cost_center,
                          .grad = grad_center},
     [CENTER_GRAD] = {.name = "CenterCropPadGrad",

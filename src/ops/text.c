@@ -3,6 +3,7 @@
  * TfIdfVectorizer are arithmetic. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 #include <inttypes.h>
 
@@ -163,18 +164,25 @@ static const struct fw_op rows[] = {
      TEXT_ROW(""),
      FW_ATTRS(normalizer_attrs),
      FW_PORTS(1, 1, 1, 1),
-     .infer = infer_normalizer},
-    {.name = "StringConcat", TEXT_ROW(""), FW_PORTS(2, 2, 1, 1), .infer = infer_join},
+     .infer = infer_normalizer,
+     .field = fw_field_whole},
+    {.name = "StringConcat",
+     TEXT_ROW(""),
+     FW_PORTS(2, 2, 1, 1),
+     .infer = infer_join,
+     .field = fw_field_whole},
     {.name = "StringSplit",
      TEXT_ROW(""),
      FW_ATTRS(split_attrs),
      FW_PORTS(1, 1, 1, 2),
-     .infer = infer_cut},
+     .infer = infer_cut,
+     .field = fw_field_whole},
     {.name = "RegexFullMatch",
      TEXT_ROW(""),
      FW_ATTRS(regex_attrs),
      FW_PORTS(1, 1, 1, 1),
-     .infer = infer_match},
+     .infer = infer_match,
+     .field = fw_field_whole},
     {.name = "TfIdfVectorizer",
      .domain = "",
      .formula = "add = looked-up runs of words (one at most for each); mul = elements(Y) with "
@@ -183,13 +191,15 @@ static const struct fw_op rows[] = {
      FW_ATTRS(tfidf_attrs),
      FW_PORTS(1, 1, 1, 1),
      .infer = infer_tfidf,
+     .field = fw_field_whole,
      .cost = cost_tfidf,
      .grad = fw_grad_none},
     {.name = "LabelEncoder",
      TEXT_ROW("ai.onnx.ml"),
      FW_ATTRS(label_attrs),
      FW_PORTS(1, 1, 1, 1),
-     .infer = infer_label},
+     .infer = infer_label,
+     .field = fw_field_whole},
     {.name = "ZipMap",
      .domain = "ai.onnx.ml",
      .formula = "no arithmetic: reads and writes the scores",
@@ -198,6 +208,7 @@ static const struct fw_op rows[] = {
      FW_PORTS(1, 1, 1, 1),
      .flags = FW_OP_OWN_BYTES,
      .infer = infer_zip,
+     .field = fw_field_whole,
      .cost = cost_zip,
      .grad = fw_grad_none},
 };

@@ -1,6 +1,7 @@
 /* Optimizers that stand in a file: ai.onnx.preview.training, (R, T, X..., G..., states...) ->
  * (X..., states...). Operations of their reference implementations. */
 #include "ops/op.h"
+#include "ops/reach.h"
 
 struct trainer {
     uint8_t tensors;                // per parameter: X, G and states
@@ -76,7 +77,7 @@ static const struct trainer momentum = {3, {0}, {0, 2, 3}, {0, 1, 1}, 3, 0, 2};
 #define TRAINER(list, family_)                                                            \
     .domain = "ai.onnx.preview.training", .doc = "none: an update", FW_ATTRS(list),       \
     FW_PORTS(3, UINT16_MAX, 1, UINT16_MAX), .family = &(family_), .infer = infer_trainer, \
-    .cost = cost_trainer, .grad = fw_grad_none
+    .field = fw_field_whole, .cost = cost_trainer, .grad = fw_grad_none
 
 static const struct fw_op rows[] = {
     {.name = "Adagrad",

@@ -7,6 +7,7 @@
  * that X need not be kept and the operator can work in place. */
 #include "ops/op.h"
 #include "ops/ops.h"
+#include "ops/reach.h"
 
 enum from {
     FROM_X,
@@ -475,6 +476,8 @@ static enum fw_status grad_clip(struct fw_grad *gr)
 #define GELU_TANH_GRAD \
     "dY*((1 + t)/2 + h*(1 - t*t)*(c + 3*d*x*x)); per element 5 add 10 mul 1 special"
 
+#define SAME .field = fw_field_same
+
 // one row is one paragraph: a line for each field would stretch the table over pages
 // clang-format off
 static const struct fw_op rows[N_ROWS] = {
@@ -482,7 +485,7 @@ static const struct fw_op rows[N_ROWS] = {
     [id] = {.name = name_, .domain = "", .formula = f "; per element" COUNTS(a, m, d, q, x, s),    \
             .doc = "dX = " gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs), attrs_,              \
             FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,                        \
-            .family = &family_##id, .infer = infer, .cost = cost, .grad = grad, FW_RUN(id)},       \
+            .family = &family_##id, .infer = infer, SAME, .cost = cost, .grad = grad, FW_RUN(id)}, \
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \
@@ -495,30 +498,33 @@ static const struct fw_op rows[N_ROWS] = {
     [id] = {.name = name_, .domain = "", .formula = f "; per element" WORD_##x("minmax"),          \
             .doc = "none: zero almost everywhere, or not of floats", FW_PORTS(1, 1, 1, 1),         \
             .flags = FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1, .family = &family_##id,        \
-            .infer = infer, .cost = cost, .grad = fw_grad_none, FW_RUN(id)},
+            .infer = infer, SAME, .cost = cost, .grad = fw_grad_none, FW_RUN(id)},
     FLAT(ROWS)
 #undef ROWS
     [IDENTITY] = {.name = "Identity", .domain = "", .formula = FW_VIEW_FORMULA,
                   .doc = "dX = dY", FW_PORTS(1, 1, 1, 1),
                   .flags = FW_OP_VIEW | FW_OP_MOVE | FW_OP_UNKNOWN_OK, .family = &family_identity,
-                  .infer = infer_identity, .cost = fw_cost_free, .grad = grad_identity},
+                  .infer = infer_identity, SAME, .cost = fw_cost_free, .grad = grad_identity},
     [IS_INF] = {.name = "IsInf", .domain = "",
                 .formula = "minmax = elements * infinities asked for", .doc = "none: boolean",
                 FW_ATTRS(is_inf), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
-                .infer = infer_bool, .cost = cost_is_inf, .grad = fw_grad_none, FW_RUN(IS_INF)},
+                .infer = infer_bool, SAME, .cost = cost_is_inf, .grad = fw_grad_none,
+                FW_RUN(IS_INF)},
     [IS_NAN] = {.name = "IsNaN", .domain = "", .formula = "x != x; per element 1 minmax",
                 .doc = "none: boolean", FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
-                .family = &family_compare, .infer = infer_bool, .cost = cost, .grad = fw_grad_none,
+                .family = &family_compare, .infer = infer_bool, SAME, .cost = cost,
+                .grad = fw_grad_none,
                 FW_RUN(IS_NAN)},
     [NEG] = {.name = "Neg", .domain = "", .formula = "-x; per element 1 add",
              .doc = "dX = -dY; per element 1 add", FW_PORTS(1, 1, 1, 1),
-             .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_neg, .infer = infer,
+             .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_neg, .infer = infer, SAME,
              .cost = cost, .grad = grad_neg, FW_RUN(NEG)},
     [CLIP] = {.name = "Clip", .domain = "",
               .formula = "per element 1 minmax for each bound given",
               .doc = "dX = min < y < max ? dY : 0; per element 1 minmax for each bound",
               FW_PORTS(1, 3, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
-              .family = &family_compare, .infer = infer_clip, .cost = cost_clip, .grad = grad_clip,
+              .family = &family_compare, .infer = infer_clip, SAME, .cost = cost_clip,
+              .grad = grad_clip,
               FW_RUN(CLIP)},
     [CLIP_GRAD] = {.name = "ClipGrad", .domain = "flopwise",
                    .formula = "per element 1 minmax for each bound given", .doc = FW_INTERNAL_DOC,
@@ -530,11 +536,11 @@ static const struct fw_op rows[N_ROWS] = {
                     .formula = "x/(1 + exp(-alpha*x)); per element 1 add 1 mul 1 div 1 special",
                     .doc = "as Swish", FW_ATTRS(quick_gelu), FW_PORTS(1, 1, 1, 1),
                     .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_SWISH,
-                    .infer = infer, .cost = cost, .grad = grad, FW_RUN(SWISH)},
+                    .infer = infer, SAME, .cost = cost, .grad = grad, FW_RUN(SWISH)},
     [GELU] = {.name = "Gelu", .domain = "", .formula = GELU_ERF "; approximate: " GELU_TANH,
               .doc = "dX = " GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD, FW_ATTRS(gelu),
               FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &gelu_erf,
-              .infer = infer_gelu, .cost = cost_gelu, .grad = grad_gelu, FW_RUN(GELU)},
+              .infer = infer_gelu, SAME, .cost = cost_gelu, .grad = grad_gelu, FW_RUN(GELU)},
     [GELU_GRAD] = {.name = "GeluGrad", .domain = "flopwise",
                    .formula = GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD
                               "; with a bias 1 add more",
@@ -545,38 +551,39 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_RUN(GELU_GRAD)},
     [MS_GELU] = {.name = "Gelu", .domain = "com.microsoft", .formula = GELU_ERF,
                  .doc = "dX = " GELU_ERF_GRAD, FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
-                 .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, .cost = cost_gelu,
+                 .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,
                  .grad = grad_gelu, FW_RUN(GELU)},
     [FAST_GELU] = {.name = "FastGelu", .domain = "com.microsoft",
                    .formula = GELU_TANH "; with a bias 1 add more",
                    .doc = "dX = " GELU_TANH_GRAD "; dbias = its sum", FW_PORTS(1, 2, 1, 1),
                    .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2, .in_place = 1,
-                   .family = &gelu_tanh, .infer = infer_gelu, .cost = cost_gelu, .grad = grad_gelu,
+                   .family = &gelu_tanh, .infer = infer_gelu, SAME, .cost = cost_gelu,
+                   .grad = grad_gelu,
                    FW_RUN(FAST_GELU)},
     [BIAS_GELU] = {.name = "BiasGelu", .domain = "com.microsoft",
                    .formula = "x + bias, then " GELU_ERF,
                    .doc = "dX = " GELU_ERF_GRAD ", 1 add more for x + bias; dbias = its sum",
                    FW_PORTS(2, 2, 1, 1), .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2,
-                   .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, .cost = cost_gelu,
+                   .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,
                    .grad = grad_gelu, FW_RUN(GELU)},
     [AFFINE] = {.name = "Affine", .domain = "",
                 .formula = "alpha*x + beta; per element 1 add 1 mul", .doc = LINEAR,
                 FW_ATTRS(affine), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
-                .family = &family_affine, .infer = infer, .cost = cost, .grad = grad_linear,
+                .family = &family_affine, .infer = infer, SAME, .cost = cost, .grad = grad_linear,
                 FW_RUN(AFFINE)},
     [IMAGE_SCALER] = {.name = "ImageScaler", .domain = "",
                       .formula = "scale*x + bias of the channel; per element 1 add 1 mul",
                       .doc = LINEAR, FW_ATTRS(image_scaler), FW_PORTS(1, 1, 1, 1), .in_place = 1,
-                      .family = &family_affine, .infer = infer_image_scaler, .cost = cost,
+                      .family = &family_affine, .infer = infer_image_scaler, SAME, .cost = cost,
                       .grad = grad_linear, FW_RUN(IMAGE_SCALER)},
     [SCALE] = {.name = "Scale", .domain = "", .formula = "scale*x; per element 1 mul",
                .doc = LINEAR, FW_ATTRS(scale_1), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
-               .in_place = 1, .family = &family_scale, .infer = infer, .cost = cost,
+               .in_place = 1, .family = &family_scale, .infer = infer, SAME, .cost = cost,
                .grad = grad_linear, FW_RUN(SCALE)},
     [SCALE_BY] = {.name = "Scale", .domain = "flopwise", .formula = "by*x; per element 1 mul",
                   .doc = FW_INTERNAL_DOC, FW_ATTRS(by), FW_PORTS(1, 1, 1, 1),
                   .flags = FW_OP_UNKNOWN_OK | FW_OP_INTERNAL, .in_place = 1,
-                  .family = &family_scale, .infer = infer, .cost = cost, .grad = fw_grad_none,
+                  .family = &family_scale, .infer = infer, SAME, .cost = cost, .grad = fw_grad_none,
                   FW_RUN(SCALE_BY)},
 };
 // clang-format on

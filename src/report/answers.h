@@ -3,6 +3,7 @@
 #define FW_REPORT_ANSWERS_H
 
 #include "engine/stat.h"
+#include "passes/field.h"
 #include "report/layers.h"
 #include "study/ratio.h"
 
@@ -32,6 +33,10 @@ struct fw_ratio_curve {
 enum fw_status fw_answer_ratio(struct fw_report **ret, struct fw_analysis *a,
                                const struct fw_asked *asked, const struct fw_ratio_curve *curve,
                                struct fw_error *err);
+/* at: the node the picture is about, NULL for the last that has a field. */
+enum fw_status fw_answer_field(struct fw_report **ret, struct fw_analysis *a,
+                               const struct fw_asked *asked, const struct fw_fields *f,
+                               const char *at, struct fw_error *err);
 enum fw_status fw_answer_check(struct fw_report **ret, struct fw_analysis *a,
                                const struct fw_asked *asked, const struct fw_budget *budget,
                                struct fw_error *err);

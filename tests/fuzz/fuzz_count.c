@@ -58,6 +58,12 @@ static void ask(const char *path, size_t choice)
     } else if (err.message[0] == '\0') {
         abort();
     }
+    if (fw_field_report(&report, net, NULL, NULL, &err) == FW_OK) {
+        write_all(report);
+        fw_report_free(report);
+    } else if (err.message[0] == '\0') {
+        abort();
+    }
     options.convention = last;
     options.by = (enum fw_group)(choice % 3);
     if (fw_count_report(&report, net, &options, &err) == FW_OK) {
