@@ -72,11 +72,11 @@ static void deeperconvnet(struct fw_zoo *z)
 }
 
 static const struct fw_zoo_net nets[] = {
-    {"linearnet", "three linear layers, the first one by far the largest", linearnet, NULL,
-     FW_ZOO_KEYS(image_keys)},
-    {"onenet", "three linear layers on a single input value", onenet, NULL, FW_ZOO_KEYS(one_keys)},
-    {"convnet", "two convolutions and a classifier", convnet, NULL, FW_ZOO_KEYS(image_keys)},
-    {"deeperconvnet", "one shared convolution applied n times", deeperconvnet, NULL,
-     FW_ZOO_KEYS(deeper_keys)},
+    FW_ZOO_NET("linearnet", "three linear layers, the first one by far the largest", linearnet,
+               NULL, image_keys),
+    FW_ZOO_NET("onenet", "three linear layers on a single input value", onenet, NULL, one_keys),
+    FW_ZOO_NET("convnet", "two convolutions and a classifier", convnet, NULL, image_keys),
+    FW_ZOO_NET("deeperconvnet", "one shared convolution applied n times", deeperconvnet, NULL,
+               deeper_keys),
 };
 const struct fw_zoo_family fw_zoo_article = {nets, sizeof nets / sizeof *nets};

@@ -118,21 +118,17 @@ static void squeezenet(struct fw_zoo *z)
     fw_output(b, fw_flatten(b, fw_global_average_pool(b, x)));
 }
 
-#define NET(name, what, function, variant)               \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(keys) \
-    }
 static const struct fw_zoo_net nets[] = {
-    NET("alexnet", "AlexNet as torchvision has it", alexnet, NULL),
-    NET("vgg11", "VGG of 11 layers", vgg, &vgg_11),
-    NET("vgg11_bn", "VGG of 11 layers with batch normalisation", vgg, &vgg_11_bn),
-    NET("vgg13", "VGG of 13 layers", vgg, &vgg_13),
-    NET("vgg13_bn", "VGG of 13 layers with batch normalisation", vgg, &vgg_13_bn),
-    NET("vgg16", "VGG of 16 layers", vgg, &vgg_16),
-    NET("vgg16_bn", "VGG of 16 layers with batch normalisation", vgg, &vgg_16_bn),
-    NET("vgg19", "VGG of 19 layers", vgg, &vgg_19),
-    NET("vgg19_bn", "VGG of 19 layers with batch normalisation", vgg, &vgg_19_bn),
-    NET("squeezenet1_0", "SqueezeNet 1.0", squeezenet, &squeeze_1_0),
-    NET("squeezenet1_1", "SqueezeNet 1.1", squeezenet, &squeeze_1_1),
+    FW_ZOO_NET("alexnet", "AlexNet as torchvision has it", alexnet, NULL, keys),
+    FW_ZOO_NET("vgg11", "VGG of 11 layers", vgg, &vgg_11, keys),
+    FW_ZOO_NET("vgg11_bn", "VGG of 11 layers with batch normalisation", vgg, &vgg_11_bn, keys),
+    FW_ZOO_NET("vgg13", "VGG of 13 layers", vgg, &vgg_13, keys),
+    FW_ZOO_NET("vgg13_bn", "VGG of 13 layers with batch normalisation", vgg, &vgg_13_bn, keys),
+    FW_ZOO_NET("vgg16", "VGG of 16 layers", vgg, &vgg_16, keys),
+    FW_ZOO_NET("vgg16_bn", "VGG of 16 layers with batch normalisation", vgg, &vgg_16_bn, keys),
+    FW_ZOO_NET("vgg19", "VGG of 19 layers", vgg, &vgg_19, keys),
+    FW_ZOO_NET("vgg19_bn", "VGG of 19 layers with batch normalisation", vgg, &vgg_19_bn, keys),
+    FW_ZOO_NET("squeezenet1_0", "SqueezeNet 1.0", squeezenet, &squeeze_1_0, keys),
+    FW_ZOO_NET("squeezenet1_1", "SqueezeNet 1.1", squeezenet, &squeeze_1_1, keys),
 };
 const struct fw_zoo_family fw_zoo_classic = {nets, sizeof nets / sizeof *nets};

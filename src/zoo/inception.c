@@ -502,17 +502,14 @@ static const struct fw_zoo_key keys_v3[] = {
     FW_ZOO_SIZE("299"),
     FW_ZOO_CLASSES("1000"),
 };
-#define NET(name, what, variant, list)                    \
-    {                                                     \
-        name, what, inception, variant, FW_ZOO_KEYS(list) \
-    }
 static const struct fw_zoo_net nets[] = {
-    {"googlenet", "Inception v1 as torchvision has it, without auxiliary classifiers", googlenet,
-     NULL, FW_ZOO_KEYS(keys)},
-    NET("inception_v1", "Inception v1 as TF-Slim has it", &net_v1, keys),
-    NET("inception_v2", "Inception v2 as TF-Slim has it", &net_v2, keys),
-    NET("inception_v3", "Inception v3 as torchvision has it", &net_v3, keys_v3),
-    NET("inception_v4", "Inception v4 as TF-Slim has it", &net_v4, keys_299),
-    NET("inception_resnet_v2", "Inception-ResNet v2 as TF-Slim has it", &net_resnet_v2, keys_299),
+    FW_ZOO_NET("googlenet", "Inception v1 as torchvision has it, without auxiliary classifiers",
+               googlenet, NULL, keys),
+    FW_ZOO_NET("inception_v1", "Inception v1 as TF-Slim has it", inception, &net_v1, keys),
+    FW_ZOO_NET("inception_v2", "Inception v2 as TF-Slim has it", inception, &net_v2, keys),
+    FW_ZOO_NET("inception_v3", "Inception v3 as torchvision has it", inception, &net_v3, keys_v3),
+    FW_ZOO_NET("inception_v4", "Inception v4 as TF-Slim has it", inception, &net_v4, keys_299),
+    FW_ZOO_NET("inception_resnet_v2", "Inception-ResNet v2 as TF-Slim has it", inception,
+               &net_resnet_v2, keys_299),
 };
 const struct fw_zoo_family fw_zoo_inception = {nets, sizeof nets / sizeof *nets};

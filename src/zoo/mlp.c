@@ -59,6 +59,6 @@ static void mlp(struct fw_zoo *z)
 }
 
 static const struct fw_zoo_net nets[] = {
-    {"mlp", "fully connected layers of one width", mlp, NULL, FW_ZOO_KEYS(keys)},
+    FW_ZOO_NET("mlp", "fully connected layers of one width", mlp, NULL, keys),
 };
 const struct fw_zoo_family fw_zoo_mlp = {nets, sizeof nets / sizeof *nets};

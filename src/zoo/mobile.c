@@ -296,36 +296,27 @@ FW_ZOO_IMAGE_KEYS(keys_528, "528");
 FW_ZOO_IMAGE_KEYS(keys_600, "600");
 FW_ZOO_IMAGE_KEYS(keys_384, "384");
 FW_ZOO_IMAGE_KEYS(keys_480, "480");
-static const struct fw_zoo_key keys_width[] = {
-    {"width", "1", "factor of all numbers of channels"},
-    FW_ZOO_BATCH,
-    FW_ZOO_SIZE("224"),
-    FW_ZOO_CLASSES("1000"),
-};
+FW_ZOO_WIDTH_KEYS(keys_width, "224", "1");
 static const double mnas_0_5 = 0.5, mnas_0_75 = 0.75, mnas_1_0 = 1, mnas_1_3 = 1.3;
 
-#define NET(name, what, function, variant, list)         \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(list) \
-    }
 static const struct fw_zoo_net nets[] = {
-    NET("mobilenet_v2", "inverted residuals", mobilenet_v2, NULL, keys_width),
-    NET("mobilenet_v3_large", "MobileNet v3, large", mobilenet_v3, &v3_large, keys),
-    NET("mobilenet_v3_small", "MobileNet v3, small", mobilenet_v3, &v3_small, keys),
-    NET("mnasnet0_5", "MNASNet B1, half as wide", mnasnet, &mnas_0_5, keys),
-    NET("mnasnet0_75", "MNASNet B1, three quarters as wide", mnasnet, &mnas_0_75, keys),
-    NET("mnasnet1_0", "MNASNet B1", mnasnet, &mnas_1_0, keys),
-    NET("mnasnet1_3", "MNASNet B1, 1.3 times as wide", mnasnet, &mnas_1_3, keys),
-    NET("efficientnet_b0", "EfficientNet B0", efficientnet, &b0, keys),
-    NET("efficientnet_b1", "EfficientNet B1", efficientnet, &b1, keys_240),
-    NET("efficientnet_b2", "EfficientNet B2", efficientnet, &b2, keys_288),
-    NET("efficientnet_b3", "EfficientNet B3", efficientnet, &b3, keys_300),
-    NET("efficientnet_b4", "EfficientNet B4", efficientnet, &b4, keys_380),
-    NET("efficientnet_b5", "EfficientNet B5", efficientnet, &b5, keys_456),
-    NET("efficientnet_b6", "EfficientNet B6", efficientnet, &b6, keys_528),
-    NET("efficientnet_b7", "EfficientNet B7", efficientnet, &b7, keys_600),
-    NET("efficientnet_v2_s", "EfficientNet v2, small", efficientnet, &v2_s, keys_384),
-    NET("efficientnet_v2_m", "EfficientNet v2, medium", efficientnet, &v2_m, keys_480),
-    NET("efficientnet_v2_l", "EfficientNet v2, large", efficientnet, &v2_l, keys_480),
+    FW_ZOO_NET("mobilenet_v2", "inverted residuals", mobilenet_v2, NULL, keys_width),
+    FW_ZOO_NET("mobilenet_v3_large", "MobileNet v3, large", mobilenet_v3, &v3_large, keys),
+    FW_ZOO_NET("mobilenet_v3_small", "MobileNet v3, small", mobilenet_v3, &v3_small, keys),
+    FW_ZOO_NET("mnasnet0_5", "MNASNet B1, half as wide", mnasnet, &mnas_0_5, keys),
+    FW_ZOO_NET("mnasnet0_75", "MNASNet B1, three quarters as wide", mnasnet, &mnas_0_75, keys),
+    FW_ZOO_NET("mnasnet1_0", "MNASNet B1", mnasnet, &mnas_1_0, keys),
+    FW_ZOO_NET("mnasnet1_3", "MNASNet B1, 1.3 times as wide", mnasnet, &mnas_1_3, keys),
+    FW_ZOO_NET("efficientnet_b0", "EfficientNet B0", efficientnet, &b0, keys),
+    FW_ZOO_NET("efficientnet_b1", "EfficientNet B1", efficientnet, &b1, keys_240),
+    FW_ZOO_NET("efficientnet_b2", "EfficientNet B2", efficientnet, &b2, keys_288),
+    FW_ZOO_NET("efficientnet_b3", "EfficientNet B3", efficientnet, &b3, keys_300),
+    FW_ZOO_NET("efficientnet_b4", "EfficientNet B4", efficientnet, &b4, keys_380),
+    FW_ZOO_NET("efficientnet_b5", "EfficientNet B5", efficientnet, &b5, keys_456),
+    FW_ZOO_NET("efficientnet_b6", "EfficientNet B6", efficientnet, &b6, keys_528),
+    FW_ZOO_NET("efficientnet_b7", "EfficientNet B7", efficientnet, &b7, keys_600),
+    FW_ZOO_NET("efficientnet_v2_s", "EfficientNet v2, small", efficientnet, &v2_s, keys_384),
+    FW_ZOO_NET("efficientnet_v2_m", "EfficientNet v2, medium", efficientnet, &v2_m, keys_480),
+    FW_ZOO_NET("efficientnet_v2_l", "EfficientNet v2, large", efficientnet, &v2_l, keys_480),
 };
 const struct fw_zoo_family fw_zoo_mobile = {nets, sizeof nets / sizeof *nets};

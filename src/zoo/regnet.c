@@ -141,29 +141,26 @@ static void shufflenet(struct fw_zoo *z)
     fw_zoo_classify(z, x, "fc", 0);
 }
 
-#define NET(name, what, function, variant)               \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(keys) \
-    }
 static const struct fw_zoo_net nets[] = {
-    NET("regnet_x_400mf", "RegNet X of 400 MMAC", regnet, &x_400mf),
-    NET("regnet_x_800mf", "RegNet X of 800 MMAC", regnet, &x_800mf),
-    NET("regnet_x_1_6gf", "RegNet X of 1.6 GMAC", regnet, &x_1_6gf),
-    NET("regnet_x_3_2gf", "RegNet X of 3.2 GMAC", regnet, &x_3_2gf),
-    NET("regnet_x_8gf", "RegNet X of 8 GMAC", regnet, &x_8gf),
-    NET("regnet_x_16gf", "RegNet X of 16 GMAC", regnet, &x_16gf),
-    NET("regnet_x_32gf", "RegNet X of 32 GMAC", regnet, &x_32gf),
-    NET("regnet_y_400mf", "RegNet Y (with squeeze and excitation) of 400 MMAC", regnet, &y_400mf),
-    NET("regnet_y_800mf", "RegNet Y of 800 MMAC", regnet, &y_800mf),
-    NET("regnet_y_1_6gf", "RegNet Y of 1.6 GMAC", regnet, &y_1_6gf),
-    NET("regnet_y_3_2gf", "RegNet Y of 3.2 GMAC", regnet, &y_3_2gf),
-    NET("regnet_y_8gf", "RegNet Y of 8 GMAC", regnet, &y_8gf),
-    NET("regnet_y_16gf", "RegNet Y of 16 GMAC", regnet, &y_16gf),
-    NET("regnet_y_32gf", "RegNet Y of 32 GMAC", regnet, &y_32gf),
-    NET("regnet_y_128gf", "RegNet Y of 128 GMAC", regnet, &y_128gf),
-    NET("shufflenet_v2_x0_5", "ShuffleNet v2, half as wide", shufflenet, &s0_5),
-    NET("shufflenet_v2_x1_0", "ShuffleNet v2", shufflenet, &s1_0),
-    NET("shufflenet_v2_x1_5", "ShuffleNet v2, 1.5 times as wide", shufflenet, &s1_5),
-    NET("shufflenet_v2_x2_0", "ShuffleNet v2, twice as wide", shufflenet, &s2_0),
+    FW_ZOO_NET("regnet_x_400mf", "RegNet X of 400 MMAC", regnet, &x_400mf, keys),
+    FW_ZOO_NET("regnet_x_800mf", "RegNet X of 800 MMAC", regnet, &x_800mf, keys),
+    FW_ZOO_NET("regnet_x_1_6gf", "RegNet X of 1.6 GMAC", regnet, &x_1_6gf, keys),
+    FW_ZOO_NET("regnet_x_3_2gf", "RegNet X of 3.2 GMAC", regnet, &x_3_2gf, keys),
+    FW_ZOO_NET("regnet_x_8gf", "RegNet X of 8 GMAC", regnet, &x_8gf, keys),
+    FW_ZOO_NET("regnet_x_16gf", "RegNet X of 16 GMAC", regnet, &x_16gf, keys),
+    FW_ZOO_NET("regnet_x_32gf", "RegNet X of 32 GMAC", regnet, &x_32gf, keys),
+    FW_ZOO_NET("regnet_y_400mf", "RegNet Y (with squeeze and excitation) of 400 MMAC", regnet,
+               &y_400mf, keys),
+    FW_ZOO_NET("regnet_y_800mf", "RegNet Y of 800 MMAC", regnet, &y_800mf, keys),
+    FW_ZOO_NET("regnet_y_1_6gf", "RegNet Y of 1.6 GMAC", regnet, &y_1_6gf, keys),
+    FW_ZOO_NET("regnet_y_3_2gf", "RegNet Y of 3.2 GMAC", regnet, &y_3_2gf, keys),
+    FW_ZOO_NET("regnet_y_8gf", "RegNet Y of 8 GMAC", regnet, &y_8gf, keys),
+    FW_ZOO_NET("regnet_y_16gf", "RegNet Y of 16 GMAC", regnet, &y_16gf, keys),
+    FW_ZOO_NET("regnet_y_32gf", "RegNet Y of 32 GMAC", regnet, &y_32gf, keys),
+    FW_ZOO_NET("regnet_y_128gf", "RegNet Y of 128 GMAC", regnet, &y_128gf, keys),
+    FW_ZOO_NET("shufflenet_v2_x0_5", "ShuffleNet v2, half as wide", shufflenet, &s0_5, keys),
+    FW_ZOO_NET("shufflenet_v2_x1_0", "ShuffleNet v2", shufflenet, &s1_0, keys),
+    FW_ZOO_NET("shufflenet_v2_x1_5", "ShuffleNet v2, 1.5 times as wide", shufflenet, &s1_5, keys),
+    FW_ZOO_NET("shufflenet_v2_x2_0", "ShuffleNet v2, twice as wide", shufflenet, &s2_0, keys),
 };
 const struct fw_zoo_family fw_zoo_regnet = {nets, sizeof nets / sizeof *nets};

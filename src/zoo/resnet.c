@@ -135,24 +135,24 @@ static void densenet(struct fw_zoo *z)
     fw_zoo_classify(z, x, "classifier", 0);
 }
 
-#define NET(name, what, function, variant)               \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(keys) \
-    }
 static const struct fw_zoo_net nets[] = {
-    NET("resnet18", "residual network of 18 layers", resnet, &r18),
-    NET("resnet34", "residual network of 34 layers", resnet, &r34),
-    NET("resnet50", "residual network of 50 layers", resnet, &r50),
-    NET("resnet101", "residual network of 101 layers", resnet, &r101),
-    NET("resnet152", "residual network of 152 layers", resnet, &r152),
-    NET("resnext50_32x4d", "ResNeXt of 50 layers, 32 groups of 4", resnet, &x50_32x4d),
-    NET("resnext101_32x8d", "ResNeXt of 101 layers, 32 groups of 8", resnet, &x101_32x8d),
-    NET("resnext101_64x4d", "ResNeXt of 101 layers, 64 groups of 4", resnet, &x101_64x4d),
-    NET("wide_resnet50_2", "residual network of 50 layers, twice as wide", resnet, &w50_2),
-    NET("wide_resnet101_2", "residual network of 101 layers, twice as wide", resnet, &w101_2),
-    NET("densenet121", "densely connected network of 121 layers", densenet, &d121),
-    NET("densenet161", "densely connected network of 161 layers", densenet, &d161),
-    NET("densenet169", "densely connected network of 169 layers", densenet, &d169),
-    NET("densenet201", "densely connected network of 201 layers", densenet, &d201),
+    FW_ZOO_NET("resnet18", "residual network of 18 layers", resnet, &r18, keys),
+    FW_ZOO_NET("resnet34", "residual network of 34 layers", resnet, &r34, keys),
+    FW_ZOO_NET("resnet50", "residual network of 50 layers", resnet, &r50, keys),
+    FW_ZOO_NET("resnet101", "residual network of 101 layers", resnet, &r101, keys),
+    FW_ZOO_NET("resnet152", "residual network of 152 layers", resnet, &r152, keys),
+    FW_ZOO_NET("resnext50_32x4d", "ResNeXt of 50 layers, 32 groups of 4", resnet, &x50_32x4d, keys),
+    FW_ZOO_NET("resnext101_32x8d", "ResNeXt of 101 layers, 32 groups of 8", resnet, &x101_32x8d,
+               keys),
+    FW_ZOO_NET("resnext101_64x4d", "ResNeXt of 101 layers, 64 groups of 4", resnet, &x101_64x4d,
+               keys),
+    FW_ZOO_NET("wide_resnet50_2", "residual network of 50 layers, twice as wide", resnet, &w50_2,
+               keys),
+    FW_ZOO_NET("wide_resnet101_2", "residual network of 101 layers, twice as wide", resnet, &w101_2,
+               keys),
+    FW_ZOO_NET("densenet121", "densely connected network of 121 layers", densenet, &d121, keys),
+    FW_ZOO_NET("densenet161", "densely connected network of 161 layers", densenet, &d161, keys),
+    FW_ZOO_NET("densenet169", "densely connected network of 169 layers", densenet, &d169, keys),
+    FW_ZOO_NET("densenet201", "densely connected network of 201 layers", densenet, &d201, keys),
 };
 const struct fw_zoo_family fw_zoo_resnet = {nets, sizeof nets / sizeof *nets};

@@ -209,38 +209,32 @@ static void resnet(struct fw_zoo *z)
 }
 
 FW_ZOO_IMAGE_KEYS(keys, "224");
-static const struct fw_zoo_key keys_width[] = {
-    {"width", "1", "factor of all numbers of channels"},
-    FW_ZOO_BATCH,
-    FW_ZOO_SIZE("224"),
-    FW_ZOO_CLASSES("1000"),
-};
-static const struct fw_zoo_key keys_075[] = {
-    {"width", "0.75", "factor of all numbers of channels"},
-    FW_ZOO_BATCH,
-    FW_ZOO_SIZE("224"),
-    FW_ZOO_CLASSES("1000"),
-};
+FW_ZOO_WIDTH_KEYS(keys_width, "224", "1");
+FW_ZOO_WIDTH_KEYS(keys_075, "224", "0.75");
 
-#define NET(name, what, function, variant)               \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(keys) \
-    }
 static const struct fw_zoo_net nets[] = {
-    {"mobilenet_v1", "depthwise separable convolutions", mobilenet, NULL, FW_ZOO_KEYS(keys_width)},
-    {"mobilenet_v1_075", "MobileNet v1, three quarters as wide", mobilenet, NULL,
-     FW_ZOO_KEYS(keys_075)},
-    NET("alexnet_v2", "AlexNet in TF-Slim's layout", alexnet, NULL),
-    NET("vgg_a", "VGG of 11 layers in TF-Slim's layout", vgg, vgg_a),
-    NET("vgg_16", "VGG of 16 layers in TF-Slim's layout", vgg, vgg_16),
-    NET("vgg_19", "VGG of 19 layers in TF-Slim's layout", vgg, vgg_19),
-    NET("resnet_v1_50", "ResNet v1 of 50 layers, stride in a block's last unit", resnet, &v1_50),
-    NET("resnet_v1_101", "ResNet v1 of 101 layers, stride in a block's last unit", resnet, &v1_101),
-    NET("resnet_v1_152", "ResNet v1 of 152 layers, stride in a block's last unit", resnet, &v1_152),
-    NET("resnet_v1_200", "ResNet v1 of 200 layers, stride in a block's last unit", resnet, &v1_200),
-    NET("resnet_v2_50", "ResNet v2 of 50 layers, stride in a block's last unit", resnet, &v2_50),
-    NET("resnet_v2_101", "ResNet v2 of 101 layers, stride in a block's last unit", resnet, &v2_101),
-    NET("resnet_v2_152", "ResNet v2 of 152 layers, stride in a block's last unit", resnet, &v2_152),
-    NET("resnet_v2_200", "ResNet v2 of 200 layers, stride in a block's last unit", resnet, &v2_200),
+    FW_ZOO_NET("mobilenet_v1", "depthwise separable convolutions", mobilenet, NULL, keys_width),
+    FW_ZOO_NET("mobilenet_v1_075", "MobileNet v1, three quarters as wide", mobilenet, NULL,
+               keys_075),
+    FW_ZOO_NET("alexnet_v2", "AlexNet in TF-Slim's layout", alexnet, NULL, keys),
+    FW_ZOO_NET("vgg_a", "VGG of 11 layers in TF-Slim's layout", vgg, vgg_a, keys),
+    FW_ZOO_NET("vgg_16", "VGG of 16 layers in TF-Slim's layout", vgg, vgg_16, keys),
+    FW_ZOO_NET("vgg_19", "VGG of 19 layers in TF-Slim's layout", vgg, vgg_19, keys),
+    FW_ZOO_NET("resnet_v1_50", "ResNet v1 of 50 layers, stride in a block's last unit", resnet,
+               &v1_50, keys),
+    FW_ZOO_NET("resnet_v1_101", "ResNet v1 of 101 layers, stride in a block's last unit", resnet,
+               &v1_101, keys),
+    FW_ZOO_NET("resnet_v1_152", "ResNet v1 of 152 layers, stride in a block's last unit", resnet,
+               &v1_152, keys),
+    FW_ZOO_NET("resnet_v1_200", "ResNet v1 of 200 layers, stride in a block's last unit", resnet,
+               &v1_200, keys),
+    FW_ZOO_NET("resnet_v2_50", "ResNet v2 of 50 layers, stride in a block's last unit", resnet,
+               &v2_50, keys),
+    FW_ZOO_NET("resnet_v2_101", "ResNet v2 of 101 layers, stride in a block's last unit", resnet,
+               &v2_101, keys),
+    FW_ZOO_NET("resnet_v2_152", "ResNet v2 of 152 layers, stride in a block's last unit", resnet,
+               &v2_152, keys),
+    FW_ZOO_NET("resnet_v2_200", "ResNet v2 of 200 layers, stride in a block's last unit", resnet,
+               &v2_200, keys),
 };
 const struct fw_zoo_family fw_zoo_slim = {nets, sizeof nets / sizeof *nets};

@@ -120,14 +120,14 @@ static void unet(struct fw_zoo *z)
 }
 
 static const struct fw_zoo_net nets[] = {
-    {"rnn", "recurrent classifier of sequences", recurrent, NULL, FW_ZOO_KEYS(rnn_keys)},
-    {"gru", "classifier of sequences with gated recurrent units", recurrent, NULL,
-     FW_ZOO_KEYS(rnn_keys)},
-    {"lstm", "classifier of sequences with long short-term memory", recurrent, NULL,
-     FW_ZOO_KEYS(rnn_keys)},
-    {"cnn_lstm", "convolution over frames, then long short-term memory over time", cnn_lstm, NULL,
-     FW_ZOO_KEYS(cnn_lstm_keys)},
-    {"unet", "U-Net with padded convolutions and batch normalisation", unet, NULL,
-     FW_ZOO_KEYS(unet_keys)},
+    FW_ZOO_NET("rnn", "recurrent classifier of sequences", recurrent, NULL, rnn_keys),
+    FW_ZOO_NET("gru", "classifier of sequences with gated recurrent units", recurrent, NULL,
+               rnn_keys),
+    FW_ZOO_NET("lstm", "classifier of sequences with long short-term memory", recurrent, NULL,
+               rnn_keys),
+    FW_ZOO_NET("cnn_lstm", "convolution over frames, then long short-term memory over time",
+               cnn_lstm, NULL, cnn_lstm_keys),
+    FW_ZOO_NET("unet", "U-Net with padded convolutions and batch normalisation", unet, NULL,
+               unet_keys),
 };
 const struct fw_zoo_family fw_zoo_small = {nets, sizeof nets / sizeof *nets};

@@ -229,22 +229,20 @@ KEYS(base_keys, "12", "768", "12", "30522");
 KEYS(bert_large_keys, "24", "1024", "16", "30522");
 static const struct fw_zoo_key llama_keys[] = {FW_ZOO_BATCH, FW_ZOO_SEQ};
 
-#define NET(name, what, function, variant, keys)         \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(keys) \
-    }
 static const struct fw_zoo_net nets[] = {
-    NET("gpt2", "GPT-2 of 124 M parameters, head tied to the embedding", gpt2, NULL, gpt2_keys),
-    NET("gpt2-medium", "GPT-2 of 355 M parameters", gpt2, NULL, medium_keys),
-    NET("gpt2-large", "GPT-2 of 774 M parameters", gpt2, NULL, large_keys),
-    NET("gpt2-xl", "GPT-2 of 1.56 G parameters", gpt2, NULL, xl_keys),
-    NET("bert-base", "BERT base, uncased vocabulary, with pooler", bert, NULL, base_keys),
-    NET("bert-large", "BERT large, uncased vocabulary, with pooler", bert, NULL, bert_large_keys),
-    NET("llama-2-7b", "LLaMA 2 of 7 G parameters", llama, &l2_7b, llama_keys),
-    NET("llama-2-13b", "LLaMA 2 of 13 G parameters", llama, &l2_13b, llama_keys),
-    NET("llama-2-70b", "LLaMA 2 of 70 G parameters, grouped keys and values", llama, &l2_70b,
-        llama_keys),
-    NET("llama-3-8b", "LLaMA 3 of 8 G parameters", llama, &l3_8b, llama_keys),
-    NET("llama-3-70b", "LLaMA 3 of 70 G parameters", llama, &l3_70b, llama_keys),
+    FW_ZOO_NET("gpt2", "GPT-2 of 124 M parameters, head tied to the embedding", gpt2, NULL,
+               gpt2_keys),
+    FW_ZOO_NET("gpt2-medium", "GPT-2 of 355 M parameters", gpt2, NULL, medium_keys),
+    FW_ZOO_NET("gpt2-large", "GPT-2 of 774 M parameters", gpt2, NULL, large_keys),
+    FW_ZOO_NET("gpt2-xl", "GPT-2 of 1.56 G parameters", gpt2, NULL, xl_keys),
+    FW_ZOO_NET("bert-base", "BERT base, uncased vocabulary, with pooler", bert, NULL, base_keys),
+    FW_ZOO_NET("bert-large", "BERT large, uncased vocabulary, with pooler", bert, NULL,
+               bert_large_keys),
+    FW_ZOO_NET("llama-2-7b", "LLaMA 2 of 7 G parameters", llama, &l2_7b, llama_keys),
+    FW_ZOO_NET("llama-2-13b", "LLaMA 2 of 13 G parameters", llama, &l2_13b, llama_keys),
+    FW_ZOO_NET("llama-2-70b", "LLaMA 2 of 70 G parameters, grouped keys and values", llama, &l2_70b,
+               llama_keys),
+    FW_ZOO_NET("llama-3-8b", "LLaMA 3 of 8 G parameters", llama, &l3_8b, llama_keys),
+    FW_ZOO_NET("llama-3-70b", "LLaMA 3 of 70 G parameters", llama, &l3_70b, llama_keys),
 };
 const struct fw_zoo_family fw_zoo_transformer = {nets, sizeof nets / sizeof *nets};

@@ -13,6 +13,15 @@
         FW_ZOO_CLASSES("1000"),               \
     }
 
+/* The same with a factor of all widths. */
+#define FW_ZOO_WIDTH_KEYS(name, size, factor)                   \
+    static const struct fw_zoo_key name[] = {                   \
+        {"width", factor, "factor of all numbers of channels"}, \
+        FW_ZOO_BATCH,                                           \
+        FW_ZOO_SIZE(size),                                      \
+        FW_ZOO_CLASSES("1000"),                                 \
+    }
+
 int fw_zoo_image(struct fw_zoo *z); // batch x 3 x size x size
 /* A square window without bias that keeps the size at stride 1; groups 1: dense. */
 struct fw_window_spec fw_zoo_window(int64_t kernel, int64_t stride, int64_t groups);

@@ -2,7 +2,7 @@
  * which has their layout without attention. */
 #include "zoo/vision.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 
 /* ---- ViT ---- */
 
@@ -207,8 +207,8 @@ static void swin(struct fw_zoo *z)
     struct fw_builder *b = z->b;
     int64_t side = fw_zoo_number(z, "size", 1);
     int64_t place = 1;
-    if (fw_builder_ok(b) && side % (4 * 8 * WINDOW) != 0)
-        (void)fw_build_fail(b, FW_SHAPE, "size: a multiple of %d is wanted", (int)(4 * 8 * WINDOW));
+    if (fw_builder_ok(b) && side % (32 * WINDOW) != 0)
+        (void)fw_build_fail(b, FW_SHAPE, "size: a multiple of %" PRId64 " is wanted", 32 * WINDOW);
     int x = fw_conv2d(b, fw_zoo_image(z), "features.0.0", v->width, 4, 4, 0);
     x = fw_layer_norm(b, fw_transpose(b, x, to_last), "features.0.2", 1);
     for (int stage = 0; stage < 4; stage++) {
@@ -284,22 +284,18 @@ static void convnext(struct fw_zoo *z)
 }
 
 FW_ZOO_IMAGE_KEYS(keys, "224");
-#define NET(name, what, function, variant)               \
-    {                                                    \
-        name, what, function, variant, FW_ZOO_KEYS(keys) \
-    }
 static const struct fw_zoo_net nets[] = {
-    NET("vit-b-16", "vision transformer, base, patches of 16", vit, &b_16),
-    NET("vit-b-32", "vision transformer, base, patches of 32", vit, &b_32),
-    NET("vit-l-16", "vision transformer, large, patches of 16", vit, &l_16),
-    NET("vit-l-32", "vision transformer, large, patches of 32", vit, &l_32),
-    NET("vit-h-14", "vision transformer, huge, patches of 14", vit, &h_14),
-    NET("swin-t", "Swin transformer, tiny", swin, &swin_t),
-    NET("swin-s", "Swin transformer, small", swin, &swin_s),
-    NET("swin-b", "Swin transformer, base", swin, &swin_b),
-    NET("convnext-tiny", "ConvNeXt, tiny", convnext, &next_t),
-    NET("convnext-small", "ConvNeXt, small", convnext, &next_s),
-    NET("convnext-base", "ConvNeXt, base", convnext, &next_b),
-    NET("convnext-large", "ConvNeXt, large", convnext, &next_l),
+    FW_ZOO_NET("vit-b-16", "vision transformer, base, patches of 16", vit, &b_16, keys),
+    FW_ZOO_NET("vit-b-32", "vision transformer, base, patches of 32", vit, &b_32, keys),
+    FW_ZOO_NET("vit-l-16", "vision transformer, large, patches of 16", vit, &l_16, keys),
+    FW_ZOO_NET("vit-l-32", "vision transformer, large, patches of 32", vit, &l_32, keys),
+    FW_ZOO_NET("vit-h-14", "vision transformer, huge, patches of 14", vit, &h_14, keys),
+    FW_ZOO_NET("swin-t", "Swin transformer, tiny", swin, &swin_t, keys),
+    FW_ZOO_NET("swin-s", "Swin transformer, small", swin, &swin_s, keys),
+    FW_ZOO_NET("swin-b", "Swin transformer, base", swin, &swin_b, keys),
+    FW_ZOO_NET("convnext-tiny", "ConvNeXt, tiny", convnext, &next_t, keys),
+    FW_ZOO_NET("convnext-small", "ConvNeXt, small", convnext, &next_s, keys),
+    FW_ZOO_NET("convnext-base", "ConvNeXt, base", convnext, &next_b, keys),
+    FW_ZOO_NET("convnext-large", "ConvNeXt, large", convnext, &next_l, keys),
 };
 const struct fw_zoo_family fw_zoo_vit = {nets, sizeof nets / sizeof *nets};

@@ -54,6 +54,11 @@ double fw_zoo_scale(struct fw_zoo *z, const char *key);
 const char *fw_zoo_text(struct fw_zoo *z, const char *key);
 
 #define FW_ZOO_KEYS(list) .keys = (list), .n_keys = sizeof(list) / sizeof *(list)
+/* A row; list: its keys. */
+#define FW_ZOO_NET(id, what, function, differs, list)                                             \
+    {                                                                                             \
+        .name = (id), .doc = (what), .build = (function), .variant = (differs), FW_ZOO_KEYS(list) \
+    }
 /* Keys that most networks have. */
 #define FW_ZOO_BATCH                            \
     {                                           \

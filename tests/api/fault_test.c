@@ -108,6 +108,8 @@ void test_fault__built_in_network(void **state)
     check_file("zoo:deeperconvnet,n=2", true, 1);
     check_file("zoo:mlp,depth=L,width=K,bias=1,act=relu", true, 1);
     check_file("zoo:deeperconvnet,n=N,size=64", true, 3);
+    check_file("zoo:lstm,both=1,layers=2", true, 7);
+    check_file("zoo:inception_v3,aux=1", true, 1009);
 }
 
 void test_fault__weights(void **state)
