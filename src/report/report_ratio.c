@@ -10,6 +10,7 @@ enum {
     C_BATCH,
     C_BATCH_NAME,
     C_RATIO,
+    C_RATIO_TEXT,
     C_FIRST,
     C_OTHER,
     C_UPDATE_SHARE,
@@ -38,7 +39,9 @@ static const struct fw_column columns[N_COLUMNS] = {
     [C_RATIO] = {"ratio", "ratio",
                  "matmul FLOP of both backward phases and FLOP of the update over matmul FLOP of "
                  "forward",
-                 FW_UNIT_NONE, FW_VIEW_TABLE},
+                 FW_UNIT_NONE, 0},
+    [C_RATIO_TEXT] = {"ratio_text", "ratio", "backward and update to forward", FW_UNIT_NONE,
+                      FW_VIEW_TABLE | FW_VIEW_PEOPLE},
     [C_FIRST] = {"backward_shares/first", "first",
                  "part of backward in layers whose input needs no gradient", FW_UNIT_SHARE,
                  FW_VIEW_TABLE},
@@ -95,9 +98,20 @@ static struct fw_value part_cell(const struct fw_ratio_parts *p, uint32_t column
     }
 }
 
+/* With four places, one under the other. */
+static struct fw_value ratio_text(struct ratio *m, const struct fw_ratio_parts *p)
+{
+    struct fw_str text;
+    fw_str_init(&text, m->r->alloc);
+    fw_str_add_fixed(&text, fw_ratio_value(p), 4);
+    const char *kept = fw_arena_strndup(&m->r->arena, fw_str_text(&text), text.len);
+    fw_str_free(&text);
+    return fw_value_text(kept);
+}
+
 static struct fw_value point_cell(const struct fw_table *t, uint32_t row, uint32_t column)
 {
-    const struct ratio *m = t->ctx;
+    struct ratio *m = t->ctx;
     const struct fw_ratio_point *p = &m->curve.points[row];
     bool by_batch = strcmp(m->curve.symbol, "batch") == 0;
     bool known = p->batch > 0;
@@ -110,6 +124,8 @@ static struct fw_value point_cell(const struct fw_table *t, uint32_t row, uint32
         return known                        ? fw_value_int(p->batch)
                : p->batch == FW_BATCH_LARGE ? fw_value_text("large")
                                             : fw_value_kind(FW_VALUE_NULL);
+    case C_RATIO_TEXT:
+        return ratio_text(m, &p->parts);
     default:
         return part_cell(&p->parts, column);
     }

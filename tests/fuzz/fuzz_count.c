@@ -58,6 +58,13 @@ static void ask(const char *path, size_t choice)
     } else if (err.message[0] == '\0') {
         abort();
     }
+    const char *sweep = choice % 2 ? "batch=1..8" : NULL;
+    if (fw_ratio_report(&report, net, &options, sweep, &err) == FW_OK) {
+        write_all(report);
+        fw_report_free(report);
+    } else if (err.message[0] == '\0') {
+        abort();
+    }
     if (fw_field_report(&report, net, NULL, NULL, &err) == FW_OK) {
         write_all(report);
         fw_report_free(report);
