@@ -279,6 +279,23 @@ FW_API enum fw_status fw_peak_report(struct fw_report **ret, int fresh, struct f
 FW_API enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
                                           struct fw_error *err);
 
+/* Executes a network (schema flopwise.run/1): the forward pass, or training steps unless
+ * options->inference is set. An open batch is 1; texts may be NULL for the default. */
+struct fw_running {
+    int exact;    /* 1: plain C kernels only, no oneDNN */
+    int winograd; /* 1: convolutions need not take the direct algorithm */
+    const char *threads, *steps, *seed;
+    const char *learning_rate;
+    const char *const *inputs; /* (n_inputs) "FILE" or "NAME=FILE": .npy, .npz, ONNX's .pb */
+    size_t n_inputs;
+    const char *weights; /* .safetensors or .npz read before the first step */
+    const char *save;    /* .safetensors written after the last one */
+    const char *outputs; /* .npz of a forward pass */
+};
+FW_API enum fw_status fw_run_report(struct fw_report **ret, struct fw_net *net,
+                                    const struct fw_options *options,
+                                    const struct fw_running *running, struct fw_error *err);
+
 /* FW_OK, FW_CHECK_FAILED for a budget that was exceeded, FW_UNSUPPORTED for an answer that is only
  * a lower bound because something is missing. */
 FW_API enum fw_status fw_report_status(const struct fw_report *report);

@@ -16,7 +16,7 @@ list() { # FOLDER PATTERN...: names matching any pattern below the folder, if it
 }
 
 case ${1:-all} in
-lib) list src '*.c' | grep -v -e '_test\.c$' -e '_run\.c$' -e '^src/cli/' ;;
+lib) list src '*.c' | grep -v -e '_test\.c$' -e '^src/ops/.*_run\.c$' -e '^src/cli/' ;;
 kernels) list src/ops '*_run.c' ;;
 cli) list src/cli '*.c' | grep -v -e '_test\.c$' -e '^src/cli/main\.c$' || true ;;
 unit) list src '*_test.c' && list tests '*_test.c' ;;

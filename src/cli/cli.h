@@ -39,6 +39,9 @@ struct cli_args {
     int exit_code; // of that program, which becomes this one's
     int *ret_exit_code;
     int fresh;
+    struct fw_running running;
+    struct cli_list inputs; // of running
+    const char *mode;
     struct fw_program stat;
     struct fw_counter *counter; // open when the command is in CLI_COUNTER
     struct fw_options options;
@@ -60,7 +63,9 @@ enum cli_group {
     CLI_PROGRAM = 4096, // the first operand and all behind it are a program to run
     CLI_COUNTER = 8192, // counts in hardware: the counter is opened before anything else
     CLI_PEAK = 16384,
-    CLI_ESTIMATE = 2048 // what a training run consists of
+    CLI_ESTIMATE = 2048, // what a training run consists of
+    CLI_FORWARD = 32768, // a forward pass unless --train is given
+    CLI_RUN = 65536,     // executes the network
 };
 
 enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST, CLI_SETTING };
@@ -119,6 +124,8 @@ typedef enum fw_status cli_question(struct fw_report **ret, struct fw_net *const
                                     const struct cli_args *args, struct fw_error *err);
 enum fw_status cli_answer(struct cli_args *args, size_t n_models, cli_question *ask,
                           struct fw_error *err);
+/* What run and audit have in common. FW_USAGE. */
+enum fw_status cli_read_running(struct cli_args *args, struct fw_error *err);
 /* progress.c: from half a second on the terminal shows that work goes on ("counting x.onnx"); stop
  * wipes that away. Nothing without a terminal on standard error and with --quiet. */
 void cli_progress_start(const struct cli_args *args, const char *what);

@@ -31,8 +31,8 @@ const struct cli_option cli_options[] = {
      CLI_MODEL, AT(set)},
     {"--shape", 0, "INPUT=DIMS", "shape of an input, as in x=1x3x224x224", CLI_LIST, CLI_MODEL,
      AT(shape)},
-    {"--train", 0, NULL, "a whole training step (default)", CLI_CLEAR, CLI_TRAIN,
-     AT(options.inference)},
+    {"--train", 0, NULL, "a whole training step (default; of run and audit the forward pass is)",
+     CLI_CLEAR, CLI_TRAIN, AT(options.inference)},
     {"--infer", 0, NULL, "the forward pass only", CLI_SET, CLI_TRAIN, AT(options.inference)},
     {"--optimizer", 0, "NAME", "rule of the update, sgd (default); names below", CLI_TEXT,
      CLI_TRAIN | CLI_LEARN, AT(options.optimizer)},
@@ -68,6 +68,26 @@ const struct cli_option cli_options[] = {
      CLI_TEXT, CLI_BUDGET, AT(budget.max_memory)},
     {"--year", 0, NULL, "peaks by year of release instead of by device", CLI_SET, CLI_HARDWARE,
      AT(years)},
+    {"--mode", 0, "NAME", "kernels: fast (oneDNN, default) or exact (plain C)", CLI_TEXT, CLI_RUN,
+     AT(mode)},
+    {"--threads", 0, "N", "threads that compute: all cores (default) or fewer", CLI_TEXT, CLI_RUN,
+     AT(running.threads)},
+    {"--winograd", 0, NULL, "convolutions need not take the direct algorithm", CLI_SET, CLI_RUN,
+     AT(running.winograd)},
+    {"--steps", 0, "N", "how often: 1 (default), or as many as the data have batches", CLI_TEXT,
+     CLI_RUN, AT(running.steps)},
+    {"--lr", 0, "X", "learning rate instead of the optimizer's usual one", CLI_TEXT, CLI_RUN,
+     AT(running.learning_rate)},
+    {"--seed", 0, "N", "of what is drawn: weights, inputs, the order of the data; 1 (default)",
+     CLI_TEXT, CLI_RUN, AT(running.seed)},
+    {"--input", 0, "[NAME=]FILE", "data for inputs: .npy, .npz (not compressed), ONNX's .pb",
+     CLI_LIST, CLI_RUN, AT(inputs)},
+    {"--weights", 0, "FILE", "weights to begin with: .safetensors or .npz", CLI_TEXT, CLI_RUN,
+     AT(running.weights)},
+    {"--save", 0, "FILE", "write the weights there at the end, as .safetensors", CLI_TEXT, CLI_RUN,
+     AT(running.save)},
+    {"--outputs", 0, "FILE", "write the outputs of a forward pass there, as .npz", CLI_TEXT,
+     CLI_RUN, AT(running.outputs)},
     {"--model", 0, "MODEL", "a network whose predicted operations stand beside", CLI_TEXT,
      CLI_PROGRAM, AT(model)},
     {"--steps", 0, "N", "how often the program runs it: 1 (default) or more", CLI_TEXT, CLI_PROGRAM,
@@ -262,6 +282,7 @@ enum fw_status cli_parse(const struct cli_command *command, int n, char **argv,
     bool options = true;
     memset(args, 0, sizeof *args);
     args->options = fw_options_default();
+    args->options.inference = (command->groups & CLI_FORWARD) != 0;
     for (int i = 0; i < n; i++) {
         bool ends = options && strcmp(argv[i], "--") == 0;
         if (command->groups & CLI_PROGRAM && (ends || argv[i][0] != '-')) {

@@ -156,19 +156,6 @@ static enum fw_status measure_gemm(struct fw_peak *ret, struct fw_error *err)
     return FW_OK;
 }
 
-static unsigned usable_cores(void)
-{
-    long n = 1;
-#if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = CPU_COUNT(&set);
-#else
-    n = sysconf(_SC_NPROCESSORS_ONLN);
-#endif
-    return n < 1 ? 1 : n > MAX_CORES ? MAX_CORES : (unsigned)n;
-}
-
 static enum fw_status measure_all(const struct fw_machine *m, struct job *jobs, struct fw_peak *ret,
                                   struct fw_error *err)
 {
@@ -190,7 +177,7 @@ enum fw_status fw_peak_get(const struct fw_machine *m, bool fresh, struct fw_pea
                            struct fw_error *err)
 {
     memset(ret, 0, sizeof *ret);
-    ret->cores = usable_cores();
+    ret->cores = fw_usable_cores();
     if (!fresh && fw_peak_load(m, ret))
         return FW_OK;
     size_t bytes = ret->cores * sizeof(struct job);

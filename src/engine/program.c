@@ -1,20 +1,34 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "engine/program.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-
-extern char **environ;
+#include <unistd.h>
 
 double fw_seconds(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+unsigned fw_usable_cores(void)
+{
+    enum { MAX_CORES = 1024 };
+    long n = 1;
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        n = CPU_COUNT(&set);
+#else
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
+    return n < 1 ? 1 : n > MAX_CORES ? MAX_CORES : (unsigned)n;
 }
 
 /* The terminal's interrupt is for the program: who counts lives on and reports. */

@@ -12,6 +12,9 @@ struct fw_ended {
 /* argv: NULL-terminated, argv[0] found along PATH. Errors: FW_IO when it cannot be started. */
 enum fw_status fw_program_run(const char *const *argv, struct fw_ended *ret, struct fw_error *err);
 
+/* Cores this process may use: 1 to 1024. */
+unsigned fw_usable_cores(void);
+
 /* Seconds of a clock that never jumps. */
 double fw_seconds(void);
 

@@ -9,6 +9,7 @@
  *     a = scale*inverse mul q;  b = shift - mean*a   mul q, add q
  *     x*a + b           mul n, add n
  * which is add 4n - m + q, mul 2n + 2q, div 3m, sqrt m. */
+#include "ops/fast.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -347,7 +348,8 @@ static const struct fw_op rows[N_ROWS] = {
          .train_form = &rows[BATCH_TRAIN],
          .cost = cost_batch,
          .grad = grad_batch,
-         FW_RUN(batch_norm)},
+         FW_RUN(batch_norm),
+         .fast = fw_fast_norm_given},
     [BATCH_TRAIN] = {.name = "BatchNormalization",
                      .domain = "flopwise",
                      .formula = TEXT " with m = q = C, and for the running statistics add = 2*C, "
@@ -357,7 +359,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .flags = FW_OP_INTERNAL,
                      .cost = cost_training,
                      .grad = grad_norm,
-                     FW_RUN(batch_norm_train)},
+                     FW_RUN(batch_norm_train),
+                     .fast = fw_fast_norm},
     [INSTANCE_NORM] = {.name = "InstanceNormalization",
                        .domain = "",
                        .formula = TEXT "; n = elements(X), m = q = N*C",
@@ -423,7 +426,8 @@ static const struct fw_op rows[N_ROWS] = {
               .infer = infer_sums,
               .cost = cost_sums,
               .grad = fw_grad_none,
-              FW_RUN(norm_sums)},
+              FW_RUN(norm_sums),
+              .fast = fw_fast_norm_sums},
     [INPUT] = {.name = "NormGradInput",
                .domain = "flopwise",
                .formula = "a*dY - k1*x + k2: add = 2*n + 2*q - m, mul = 2*n + 3*q + 4*m, div = 2*m",
@@ -434,7 +438,8 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = fw_infer_same1,
                .cost = cost_input,
                .grad = fw_grad_none,
-               FW_RUN(norm_grad_input)},
+               FW_RUN(norm_grad_input),
+               .fast = fw_fast_norm_dx},
     [FIXED_INPUT] = {.name = "BatchNormFixedGrad",
                      .domain = "flopwise",
                      .formula = "dY*scale/sqrt(var + epsilon): mul = n, div = C; add = sqrt = C",

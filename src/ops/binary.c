@@ -4,6 +4,7 @@
  * Every element of the output costs the same, so cost = elements(Y) * operations. Comparing is one
  * minmax, choosing (Where) too; logic and bit operations are no arithmetic. Contents are followed
  * through all of them where the result is exact, since shapes are computed with these operators. */
+#include "ops/fast.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -490,15 +491,16 @@ enum { ADD, SUB, MUL, DIV, FIRST_GRAD = 4 };
 static const struct fw_op rows[] = {
     [ADD] = {.name = "Add", ARITHMETIC(fold_add, FW_ADD), PLAIN("add"),
              .doc = "dA, dB = dY summed to their shapes", .flags = FW_OP_LOOSE_SLOTS | FW_OP_SUM,
-             .weight_slots = 3, .cost = cost, .grad = grad_add, FW_RUN(add)},
+             .weight_slots = 3, .cost = cost, .grad = grad_add, FW_RUN(add), FW_POINTWISE},
     [SUB] = {.name = "Sub", ARITHMETIC(fold_sub, FW_ADD), PLAIN("add"),
              .doc = "dA = dY, dB = -dY, summed to their shapes", .cost = cost, .grad = grad_sub,
-             FW_RUN(sub)},
+             FW_RUN(sub), FW_POINTWISE},
     [MUL] = {.name = "Mul", ARITHMETIC(fold_mul, FW_MUL), PLAIN("mul"),
              .doc = "dA = dY*B, dB = dY*A, summed", .flags = FW_OP_LOOSE_SLOTS, .weight_slots = 3,
-             .cost = cost, .grad = grad_mul, FW_RUN(mul)},
+             .cost = cost, .grad = grad_mul, FW_RUN(mul), FW_POINTWISE},
     [DIV] = {.name = "Div", ARITHMETIC(fold_div, FW_DIV), PLAIN("div"),
-             .doc = "dA = dY/B, dB = -dA*Y, summed", .cost = cost, .grad = grad_div, FW_RUN(div)},
+             .doc = "dA = dY/B, dB = -dA*Y, summed", .cost = cost, .grad = grad_div,
+             FW_RUN(div), FW_POINTWISE},
     [FIRST_GRAD + MOD_GRAD] = {.name = "ModGrad", GRAD_ROW,
                                .formula = "-dY*floor(a/b); per element 1 div 1 minmax 1 mul 1 add",
                                .cost = cost_mod, FW_RUN(mod_grad)},

@@ -5,6 +5,7 @@
  * walk the same (output, channel, tap) triples and cost the same. A transposed convolution is the
  * gradient dX of a convolution: fma = elements(X) * (Cout/g) * prod(K). */
 #include "ops/conv.h"
+#include "ops/fast.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
@@ -267,7 +268,8 @@ static const struct fw_op rows[N_ROWS] = {
               FW_ATTRS(conv_attrs),
               .family = &form_first,
               FORWARD,
-              FW_RUN(conv)},
+              FW_RUN(conv),
+              .fast = fw_fast_conv},
     [CONV_LAST] = {.name = "Conv",
                    .domain = "qonnx.custom_op.channels_last",
                    .formula = CONV_FORMULA,
@@ -298,12 +300,14 @@ static const struct fw_op rows[N_ROWS] = {
                     BACKWARD_PRODUCT,
                     .formula = "fma = elements(dY) * (C/group) * prod(K)",
                     .family = &form_dx,
-                    FW_RUN(conv_dx)},
+                    FW_RUN(conv_dx),
+                    .fast = fw_fast_conv_dx},
     [GRAD_WEIGHT] = {.name = "ConvGradWeight", // (dY, X, W)
                      BACKWARD_PRODUCT,
                      .formula = "fma = elements(dY) * (C/group) * prod(K)",
                      .family = &form_dw,
-                     FW_RUN(conv_dw)},
+                     FW_RUN(conv_dw),
+                     .fast = fw_fast_conv_dw},
     [TRANSPOSE_GRAD_INPUT] = {.name = "ConvTransposeGradInput", // (dY, W, X)
                               BACKWARD_PRODUCT,
                               .formula = "fma = elements(X) * (Cout/group) * prod(K)",
@@ -322,6 +326,7 @@ static const struct fw_op rows[N_ROWS] = {
                      .flags = FW_OP_INTERNAL,
                      .infer = infer_sum,
                      .cost = cost_sum,
-                     FW_RUN(channel_sum)},
+                     FW_RUN(channel_sum),
+                     .fast = fw_fast_channel_sum},
 };
 const struct fw_op_table fw_ops_conv = {rows, N_ROWS};

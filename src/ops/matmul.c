@@ -3,6 +3,7 @@
  * Y[..., m, n] = sum_k A[..., m, k] * B[..., k, n]: one fma per (batch, m, n, k), so
  * fma = elements(Y) * K, and the same number for each of dA = dY B^T and dB = A^T dY. */
 #include "ops/matmul.h"
+#include "ops/fast.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
@@ -259,7 +260,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .field = fw_field_matmul,
                 .cost = fw_matmul_cost,
                 .grad = grad,
-                FW_RUN(matmul)},
+                FW_RUN(matmul),
+                .fast = fw_fast_matmul},
     [FUSED_MATMUL] =
         {.name = "FusedMatMul",
          .domain = "com.microsoft",
@@ -274,7 +276,8 @@ static const struct fw_op rows[N_ROWS] = {
          .field = fw_field_matmul,
          .cost = fw_matmul_cost,
          .grad = grad,
-         FW_RUN(matmul)},
+         FW_RUN(matmul),
+         .fast = fw_fast_matmul},
     [TRANSPOSE_MATMUL] =
         {.name = "TransposeMatMul",
          .domain = "com.microsoft",
@@ -289,7 +292,8 @@ static const struct fw_op rows[N_ROWS] = {
          .field = fw_field_matmul,
          .cost = fw_matmul_cost,
          .grad = grad,
-         FW_RUN(matmul)},
+         FW_RUN(matmul),
+         .fast = fw_fast_matmul},
     [GEMM] =
         {.name = "Gemm",
          .domain = "",
@@ -306,7 +310,8 @@ static const struct fw_op rows[N_ROWS] = {
          .field = fw_field_gemm,
          .cost = fw_gemm_cost,
          .grad = grad_gemm,
-         FW_RUN(gemm)},
+         FW_RUN(gemm),
+         .fast = fw_fast_gemm},
     [MATMUL_GRAD] = {.name = "MatMulGrad",
                      .domain = "flopwise",
                      .formula = "fma = elements(dY) * K of the product it belongs to",
@@ -318,7 +323,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .infer = fw_infer_same2,
                      .cost = cost_grad,
                      .grad = fw_grad_none,
-                     FW_RUN(matmul_grad)},
+                     FW_RUN(matmul_grad),
+                     .fast = fw_fast_matmul_grad},
 };
 const struct fw_op_table fw_ops_matmul = {rows, N_ROWS};
 const struct fw_op *const fw_op_matmul = &rows[FUSED_MATMUL];

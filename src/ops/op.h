@@ -65,6 +65,7 @@ struct fw_reach;
 /* Reference kernels, compiled twice; see ops/value.h. */
 enum fw_build { FW_PLAIN, FW_COUNTED, FW_N_BUILDS };
 struct fw_run;
+struct fw_fast;
 typedef enum fw_status fw_kernel(struct fw_run *r);
 /* Elements per sequence of a batch: so many for each token, of at most the last `window` tokens
  * where that is not 0, and a fixed number. */
@@ -130,6 +131,9 @@ struct fw_op {
     /* The reference kernel in both builds, FW_RUN(name). Without one a node of this row cannot be
      * executed, unless it is a view, where there is nothing to do. */
     fw_kernel *run[FW_N_BUILDS];
+    /* What a fast kernel has to know of a node (ops/fast.h); false, or no slot: the reference
+     * kernel is all there is. */
+    bool (*fast)(struct fw_cx *c, struct fw_fast *ret);
     /* Of attention: the cost over the pairs alone that its causal mask, window or chunks leave;
      * NULL: all that it counts is needed. */
     void (*needed)(struct fw_cx *c, struct fw_cost *cost);
@@ -164,6 +168,7 @@ struct fw_op {
                  FW_KERNELS_4, FW_KERNELS_3, FW_KERNELS_2, FW_KERNELS_1, )            \
     (__VA_ARGS__)
 #define FW_RUN(name) .run = {fw_plain_##name, fw_counted_##name}
+#define FW_POINTWISE .fast = fw_fast_pointwise // see ops/fast.h
 // formulas of rows that do no arithmetic
 #define FW_VIEW_FORMULA "no arithmetic, no bytes: the same storage"
 #define FW_MOVE_FORMULA "no arithmetic: bytes only"

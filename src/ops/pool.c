@@ -5,6 +5,7 @@
  * adds and O divisions. Lp norm: T powers, T - O adds, O roots. */
 #include "ops/pool.h"
 #include "ops/conv.h"
+#include "ops/fast.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
@@ -328,13 +329,15 @@ static const struct fw_op rows[N_ROWS] = {
                   MAX_ROW(max_first),
                   FW_PORTS(1, 1, 1, 2),
                   .train_form = &rows[MAX_POOL_TRAIN],
-                  FW_RUN(pool)},
+                  FW_RUN(pool),
+                  .fast = fw_fast_max_pool},
     [MAX_POOL_TRAIN] = {.name = "MaxPool", // MaxPool that gives the indices as well
                         .domain = "flopwise",
                         MAX_ROW(max_first),
                         FW_PORTS(1, 1, 2, 2),
                         .flags = FW_OP_INTERNAL,
-                        FW_RUN(pool)},
+                        FW_RUN(pool),
+                        .fast = fw_fast_max_pool},
     [MAX_POOL_LAST] = {.name = "MaxPool",
                        .domain = "qonnx.custom_op.channels_last",
                        MAX_ROW(max_last),
@@ -353,7 +356,11 @@ static const struct fw_op rows[N_ROWS] = {
                        FW_PORTS(1, 1, 1, 1),
                        .train_form = &rows[MAX_POOL_LAST_TRAIN],
                        FW_RUN(pool)},
-    [AVERAGE_POOL] = {.name = "AveragePool", .domain = "", MEAN_ROW(mean_first), FW_RUN(pool)},
+    [AVERAGE_POOL] = {.name = "AveragePool",
+                      .domain = "",
+                      MEAN_ROW(mean_first),
+                      FW_RUN(pool),
+                      .fast = fw_fast_mean_pool},
     [AVERAGE_POOL_LAST] = {.name = "AveragePool",
                            .domain = "qonnx.custom_op.channels_last",
                            MEAN_ROW(mean_last),
@@ -395,7 +402,8 @@ static const struct fw_op rows[N_ROWS] = {
                         .field = fw_field_pool_global,
                         .cost = fw_pool_cost_global,
                         .grad = grad_window,
-                        FW_RUN(pool)},
+                        FW_RUN(pool),
+                        .fast = fw_fast_mean_pool},
     [GLOBAL_LP] = {.name = "GlobalLpPool",
                    .domain = "",
                    .formula = "as LpPool with T = elements(X)",
@@ -414,7 +422,8 @@ static const struct fw_op rows[N_ROWS] = {
                   FW_PORTS(3, 3, 1, 1),
                   .shape_only = 4,
                   .cost = cost_max_grad,
-                  FW_RUN(max_pool_grad)},
+                  FW_RUN(max_pool_grad),
+                  .fast = fw_fast_max_pool_dx},
     [AVERAGE_GRAD] = {.name = "AveragePoolGrad", // (dY, X)
                       GRAD_ROW(mean_grad),
                       .formula = "div = elements(dY), add = elements(dY) * prod(K)",
@@ -422,7 +431,8 @@ static const struct fw_op rows[N_ROWS] = {
                       FW_PORTS(2, 2, 1, 1),
                       .shape_only = 2,
                       .cost = cost_grad,
-                      FW_RUN(pool_grad)},
+                      FW_RUN(pool_grad),
+                      .fast = fw_fast_mean_pool_dx},
     [LP_GRAD] =
         {.name = "LpPoolGrad", // (dY, X, Y)
          GRAD_ROW(lp_grad),
@@ -440,7 +450,8 @@ static const struct fw_op rows[N_ROWS] = {
                              FW_PORTS(2, 2, 1, 1),
                              .shape_only = 2,
                              .cost = cost_grad_global,
-                             FW_RUN(global_pool_grad)},
+                             FW_RUN(global_pool_grad),
+                             .fast = fw_fast_mean_pool_dx},
     [GLOBAL_LP_GRAD] = {.name = "GlobalLpPoolGrad", // (dY, X, Y)
                         GRAD_ROW(lp_grad),
                         .formula = "as LpPoolGrad with T = elements(X) and no add",

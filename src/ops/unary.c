@@ -5,6 +5,7 @@
  * steers it is one minmax; floor, ceil, round, abs and sign are one minmax; constants made from
  * attributes alone cost nothing. The gradient reads Y instead of X wherever Y determines it, so
  * that X need not be kept and the operator can work in place. */
+#include "ops/fast.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -485,13 +486,14 @@ static const struct fw_op rows[N_ROWS] = {
     [id] = {.name = name_, .domain = "", .formula = f "; per element" COUNTS(a, m, d, q, x, s),    \
             .doc = "dX = " gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs), attrs_,              \
             FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,                        \
-            .family = &family_##id, .infer = infer, SAME, .cost = cost, .grad = grad, FW_RUN(id)}, \
+            .family = &family_##id, .infer = infer, SAME, .cost = cost, .grad = grad,              \
+            FW_RUN(id), FW_POINTWISE},                                                             \
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \
                    .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1,     \
                    .family = &family_##id, .infer = fw_infer_same, .cost = cost_grad,              \
-                   .grad = fw_grad_none, FW_RUN(id##_GRAD)},
+                   .grad = fw_grad_none, FW_RUN(id##_GRAD), FW_POINTWISE},
     SMOOTH(ROWS)
 #undef ROWS
 #define ROWS(id, name_, x, f, fold)                                                                \
@@ -518,19 +520,19 @@ static const struct fw_op rows[N_ROWS] = {
     [NEG] = {.name = "Neg", .domain = "", .formula = "-x; per element 1 add",
              .doc = "dX = -dY; per element 1 add", FW_PORTS(1, 1, 1, 1),
              .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_neg, .infer = infer, SAME,
-             .cost = cost, .grad = grad_neg, FW_RUN(NEG)},
+             .cost = cost, .grad = grad_neg, FW_RUN(NEG), FW_POINTWISE},
     [CLIP] = {.name = "Clip", .domain = "",
               .formula = "per element 1 minmax for each bound given",
               .doc = "dX = min < y < max ? dY : 0; per element 1 minmax for each bound",
               FW_PORTS(1, 3, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
               .family = &family_compare, .infer = infer_clip, SAME, .cost = cost_clip,
               .grad = grad_clip,
-              FW_RUN(CLIP)},
+              FW_RUN(CLIP), FW_POINTWISE},
     [CLIP_GRAD] = {.name = "ClipGrad", .domain = "flopwise",
                    .formula = "per element 1 minmax for each bound given", .doc = FW_INTERNAL_DOC,
                    FW_PORTS(2, 4, 1, 1), .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT,
                    .in_place = 1, .infer = fw_infer_same, .cost = cost_clip, .grad = fw_grad_none,
-                   FW_RUN(CLIP_GRAD)},
+                   FW_RUN(CLIP_GRAD), FW_POINTWISE},
     /* The same function as Swish under another default. */
     [QUICK_GELU] = {.name = "QuickGelu", .domain = "com.microsoft",
                     .formula = "x/(1 + exp(-alpha*x)); per element 1 add 1 mul 1 div 1 special",
@@ -540,7 +542,8 @@ static const struct fw_op rows[N_ROWS] = {
     [GELU] = {.name = "Gelu", .domain = "", .formula = GELU_ERF "; approximate: " GELU_TANH,
               .doc = "dX = " GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD, FW_ATTRS(gelu),
               FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &gelu_erf,
-              .infer = infer_gelu, SAME, .cost = cost_gelu, .grad = grad_gelu, FW_RUN(GELU)},
+              .infer = infer_gelu, SAME, .cost = cost_gelu, .grad = grad_gelu,
+              FW_RUN(GELU), FW_POINTWISE},
     [GELU_GRAD] = {.name = "GeluGrad", .domain = "flopwise",
                    .formula = GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD
                               "; with a bias 1 add more",
@@ -548,11 +551,11 @@ static const struct fw_op rows[N_ROWS] = {
                    .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1,
                    .family = &gelu_erf,
                    .infer = fw_infer_same, .cost = cost_gelu_grad, .grad = fw_grad_none,
-                   FW_RUN(GELU_GRAD)},
+                   FW_RUN(GELU_GRAD), FW_POINTWISE},
     [MS_GELU] = {.name = "Gelu", .domain = "com.microsoft", .formula = GELU_ERF,
                  .doc = "dX = " GELU_ERF_GRAD, FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
                  .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,
-                 .grad = grad_gelu, FW_RUN(GELU)},
+                 .grad = grad_gelu, FW_RUN(GELU), FW_POINTWISE},
     [FAST_GELU] = {.name = "FastGelu", .domain = "com.microsoft",
                    .formula = GELU_TANH "; with a bias 1 add more",
                    .doc = "dX = " GELU_TANH_GRAD "; dbias = its sum", FW_PORTS(1, 2, 1, 1),
@@ -565,7 +568,7 @@ static const struct fw_op rows[N_ROWS] = {
                    .doc = "dX = " GELU_ERF_GRAD ", 1 add more for x + bias; dbias = its sum",
                    FW_PORTS(2, 2, 1, 1), .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2,
                    .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,
-                   .grad = grad_gelu, FW_RUN(GELU)},
+                   .grad = grad_gelu, FW_RUN(GELU), FW_POINTWISE},
     [AFFINE] = {.name = "Affine", .domain = "",
                 .formula = "alpha*x + beta; per element 1 add 1 mul", .doc = LINEAR,
                 FW_ATTRS(affine), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
@@ -579,12 +582,12 @@ static const struct fw_op rows[N_ROWS] = {
     [SCALE] = {.name = "Scale", .domain = "", .formula = "scale*x; per element 1 mul",
                .doc = LINEAR, FW_ATTRS(scale_1), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
                .in_place = 1, .family = &family_scale, .infer = infer, SAME, .cost = cost,
-               .grad = grad_linear, FW_RUN(SCALE)},
+               .grad = grad_linear, FW_RUN(SCALE), FW_POINTWISE},
     [SCALE_BY] = {.name = "Scale", .domain = "flopwise", .formula = "by*x; per element 1 mul",
                   .doc = FW_INTERNAL_DOC, FW_ATTRS(by), FW_PORTS(1, 1, 1, 1),
                   .flags = FW_OP_UNKNOWN_OK | FW_OP_INTERNAL, .in_place = 1,
                   .family = &family_scale, .infer = infer, SAME, .cost = cost, .grad = fw_grad_none,
-                  FW_RUN(SCALE_BY)},
+                  FW_RUN(SCALE_BY), FW_POINTWISE},
 };
 // clang-format on
 const struct fw_op_table fw_ops_unary = {rows, N_ROWS};

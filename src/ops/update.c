@@ -7,6 +7,7 @@
 #include "ops/update.h"
 
 #include "graph/precision.h"
+#include "ops/fast.h"
 #include "ops/value.h"
 
 #include <string.h>
@@ -320,6 +321,16 @@ static void cost_update(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_WRITE, values, master);
 }
 
+/* Rules that look at one place of the parameter at a time. */
+static bool fast_update(struct fw_cx *c, struct fw_fast *ret)
+{
+    const struct fw_optimizer *o = c->node->op->family;
+    bool whole = o->by_side || o->n_terms > 0;
+    for (unsigned k = 0; k < FW_N_CLASSES; k++)
+        whole |= o->once[k] != 0;
+    return !whole && fw_fast_pointwise(c, ret);
+}
+
 #define DECLARE(id, ...) FW_KERNELS(update_##id);
 OPTIMIZERS(DECLARE)
 #undef DECLARE
@@ -337,7 +348,8 @@ static const struct fw_op rows[N_ROWS] = {
             .infer = infer_update,                                                        \
             .cost = cost_update,                                                          \
             .grad = fw_grad_none,                                                         \
-            FW_RUN(update_##id)},
+            FW_RUN(update_##id),                                                          \
+            .fast = fast_update},
     OPTIMIZERS(ROW)
 #undef ROW
 };

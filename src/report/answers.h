@@ -5,6 +5,7 @@
 #include "engine/stat.h"
 #include "passes/field.h"
 #include "report/layers.h"
+#include "study/execute.h"
 #include "study/ratio.h"
 
 /* What the reports of a model say about it. */
@@ -74,6 +75,11 @@ enum fw_status fw_answer_peak(struct fw_report **ret, const struct fw_alloc *all
 /* top/bottom: a number, the formula as text in the arena where letters are left, null for none. */
 struct fw_value fw_quotient(struct fw_symbols *sym, fw_count top, fw_count bottom,
                             struct fw_arena *arena);
+/* The execution must outlive the report. */
+enum fw_status fw_answer_run(struct fw_report **ret, struct fw_execution *x,
+                             const struct fw_asked *asked, const struct fw_execute_options *how,
+                             struct fw_error *err);
+
 /* The table "model": file, format, nodes, inputs, letters. */
 enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,
                                    const struct fw_asked *asked, struct fw_error *err);

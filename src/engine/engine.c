@@ -1,0 +1,193 @@
+/* Memory of an engine and what is in it; see engine.h. */
+#include "engine/engine_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LINE = 64 };
+
+uint64_t fw_engine_elements(const struct fw_engine *e, uint32_t tensor)
+{
+    uint64_t n = 1;
+    const struct fw_tensor *t = &e->g->tensors[tensor];
+    for (unsigned k = 0; k < t->rank; k++)
+        n *= (uint64_t)t->dims[k].word;
+    return n;
+}
+
+size_t fw_engine_bytes(const struct fw_engine *e, uint32_t tensor)
+{
+    size_t each = fw_element_bytes((enum fw_dtype)e->g->tensors[tensor].dtype, sizeof(float));
+    return each * fw_engine_elements(e, tensor);
+}
+
+/* ---- making ---- */
+
+/* Addresses of what the plan has places for; nothing may need more room than it was given. */
+static enum fw_status take_places(struct fw_engine *e, struct fw_error *err)
+{
+    const struct fw_graph *g = e->g;
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        uint32_t root = e->places->at[i].root;
+        struct fw_held *h = &e->held[i];
+        h->later = FW_NONE;
+        if (root == FW_NONE || e->places->at[root].root != root)
+            continue;
+        const struct fw_place *p = &e->places->at[root];
+        h->at = (struct fw_address){p->offset, p->fixed ? FW_BLOCK_FIXED : FW_BLOCK_MOVING};
+        h->there = p->bytes > 0 || fw_engine_elements(e, i) == 0;
+        FW_REQUIRE(!h->there || fw_engine_bytes(e, i) <= p->bytes, err, FW_UNSUPPORTED,
+                   "tensors of type %s are not executed in planned memory",
+                   fw_dtypes[g->tensors[i].dtype].name);
+    }
+    return FW_OK;
+}
+
+static enum fw_status allocate(struct fw_engine *e, struct fw_error *err)
+{
+    e->size[FW_BLOCK_FIXED] = e->places->fixed_bytes;
+    e->size[FW_BLOCK_MOVING] = e->places->moving_bytes;
+    for (unsigned i = 0; i < FW_N_BLOCKS; i++) {
+        e->memory[i] = fw_mem_resize(e->alloc, NULL, 0, e->size[i] + LINE);
+        if (e->memory[i] == NULL)
+            return fw_fail_memory(err);
+        e->base[i] = e->memory[i] + (LINE - (uintptr_t)e->memory[i] % LINE) % LINE;
+    }
+    return FW_OK;
+}
+
+/* Now that blocks have addresses, so have the values of calls. */
+static void settle(struct fw_engine *e)
+{
+    for (uint32_t i = 0; i < e->n_steps; i++) {
+        const struct fw_call *call = e->steps[i].call;
+        if (call == NULL)
+            continue;
+        for (unsigned k = 0; k < call->ports; k++)
+            if (call->in[k] != NULL)
+                call->in[k]->data = fw_engine_at(e, call->at[k]);
+    }
+}
+
+/* What inference knows goes into the constants that no node makes. */
+static void put_constants(struct fw_engine *e)
+{
+    for (uint32_t i = 0; i < e->g->n_tensors; i++) {
+        const struct fw_held *h = &e->held[i];
+        uint32_t n;
+        if (!h->there || h->at.block != FW_BLOCK_OWN)
+            continue;
+        const fw_dim *value = fw_tensor_value(e->g, i, &n);
+        struct fw_value v = fw_engine_value(e, i);
+        v.data = fw_engine_at(e, h->at);
+        for (uint32_t k = 0; k < n; k++) {
+            if (fw_dim_is_const(value[k]))
+                fw_value_put_int(&v, k, value[k].word);
+            else
+                fw_value_put(&v, k, fw_count_to_double(e->g->sym, fw_count_of(value[k])));
+        }
+    }
+}
+
+static enum fw_status start(struct fw_engine *e, struct fw_error *err)
+{
+    struct fw_graph *g = e->g;
+    size_t nodes = g->n_nodes + 1u;
+    e->held = fw_arena_zalloc(&e->arena, (g->n_tensors + 1u) * sizeof *e->held);
+    e->fast = fw_arena_array(&e->arena, nodes, sizeof *e->fast);
+    e->by = fw_arena_array(&e->arena, nodes, sizeof *e->by);
+    e->kernels = fw_arena_zalloc(&e->arena, nodes * sizeof(struct fw_dnn_kernel *));
+    e->use = fw_arena_zalloc(&e->arena, nodes * sizeof *e->use);
+    e->scratch = fw_arena_zalloc(&e->arena, e->o.n_threads * sizeof *e->scratch);
+    if (e->held == NULL || e->fast == NULL || e->by == NULL || e->kernels == NULL ||
+        e->use == NULL || e->scratch == NULL)
+        return fw_fail_memory(err);
+    for (unsigned i = 0; i < e->o.n_threads; i++)
+        fw_arena_init(&e->scratch[i], e->alloc);
+    struct fw_dnn_options how = {e->o.n_threads, g->training, e->o.winograd};
+    if (e->o.fast)
+        FW_TRY(fw_dnn_open(&e->dnn, &how, e->alloc, err));
+    FW_TRY(take_places(e, err));
+    FW_TRY(fw_engine_compile(e, err));
+    FW_TRY(allocate(e, err));
+    settle(e);
+    put_constants(e);
+    return FW_OK;
+}
+
+enum fw_status fw_engine_new(struct fw_engine **ret, struct fw_graph *g,
+                             const struct fw_places *places,
+                             const struct fw_engine_options *options, const struct fw_alloc *alloc,
+                             struct fw_error *err)
+{
+    FW_REQUIRE(places != NULL, err, FW_UNSUPPORTED,
+               "its memory cannot be planned: sizes are open, or it has control flow");
+    FW_REQUIRE(options->n_threads >= 1 && options->n_threads <= FW_MAX_THREADS, err, FW_USAGE,
+               "1 to %d threads are wanted", FW_MAX_THREADS);
+    struct fw_engine *e = fw_mem_resize(alloc, NULL, 0, sizeof *e);
+    if (e == NULL)
+        return fw_fail_memory(err);
+    memset(e, 0, sizeof *e);
+    e->g = g;
+    e->places = places;
+    e->o = *options;
+    e->alloc = alloc;
+    e->random = options->seed;
+    e->step_number = 1;
+    fw_arena_init(&e->arena, alloc);
+    enum fw_status status = start(e, err);
+    if (status != FW_OK) {
+        fw_engine_free(e);
+        return status;
+    }
+    *ret = e;
+    return FW_OK;
+}
+
+void fw_engine_free(struct fw_engine *e)
+{
+    if (e == NULL)
+        return;
+    for (unsigned i = 0; i < FW_N_BLOCKS; i++)
+        if (e->memory[i] != NULL)
+            fw_mem_resize(e->alloc, e->memory[i], e->size[i] + LINE, 0);
+    for (unsigned i = 0; i < e->o.n_threads && e->scratch != NULL; i++)
+        fw_arena_clear(&e->scratch[i]);
+    fw_dnn_close(e->dnn);
+    fw_mem_resize(e->alloc, e->steps, e->cap_steps * sizeof *e->steps, 0);
+    fw_arena_clear(&e->arena);
+    fw_mem_resize(e->alloc, e, sizeof *e, 0);
+}
+
+void fw_engine_reset(struct fw_engine *e)
+{
+    memset(e->use, 0, e->g->n_nodes * sizeof *e->use);
+}
+
+const struct fw_node_use *fw_engine_use(const struct fw_engine *e)
+{
+    return e->use;
+}
+
+void fw_engine_size(const struct fw_engine *e, struct fw_engine_size *ret)
+{
+    *ret = (struct fw_engine_size){.fixed_bytes = e->size[FW_BLOCK_FIXED],
+                                   .moving_bytes = e->size[FW_BLOCK_MOVING],
+                                   .working_bytes = e->size[FW_BLOCK_WORKING],
+                                   .n_fast = e->n_fast,
+                                   .n_reference = e->n_reference,
+                                   .n_moves = e->n_moves};
+    for (unsigned i = 0; i < FW_N_BLOCKS; i++)
+        ret->allocated_bytes += e->memory[i] != NULL ? e->size[i] : 0;
+}
+
+const char *fw_engine_kernel(const struct fw_engine *e, uint32_t node, uint32_t *ret_by)
+{
+    uint32_t by = e->by[node];
+    *ret_by = by;
+    if (e->kernels[by] != NULL)
+        return fw_dnn_kernel_name(e->kernels[by]);
+    const struct fw_node *n = &e->g->nodes[node];
+    bool idle = (n->flags & FW_NODE_SHAPE) || (n->op->flags & FW_OP_VIEW);
+    return idle ? NULL : "plain C";
+}

@@ -1,0 +1,188 @@
+/* Executing the steps of an engine; see engine.h. */
+#include "engine/engine_impl.h"
+
+#include "engine/program.h"
+
+#include <string.h>
+
+static const uint64_t worth_sharing = 16384; // elements from which threads help
+
+/* ---- reference kernels, shared among threads ---- */
+
+struct task {
+    struct fw_engine *e;
+    uint32_t node;
+    const struct fw_call *call;
+    enum fw_status status[FW_MAX_THREADS];
+    struct fw_error error[FW_MAX_THREADS];
+};
+
+static enum fw_status shape_stays(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims)
+{
+    const struct fw_value *v = r->out[i];
+    bool same = v != NULL && v->rank == rank;
+    for (unsigned k = 0; same && k < rank; k++)
+        same = v->dims[k] == dims[k];
+    FW_REQUIRE(same, r->cx.err, FW_UNSUPPORTED, "output %u has another size than was planned", i);
+    return FW_OK;
+}
+
+static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
+{
+    struct fw_engine *e = t->e;
+    return (struct fw_run){
+        .cx = {.g = e->g, .sym = e->g->sym, .node = &e->g->nodes[t->node], .err = &t->error[part]},
+        .in = t->call->in,
+        .out = t->call->out,
+        .scratch = &e->scratch[part],
+        .part = part,
+        .parts = parts,
+        .optimizer = e->o.optimizer,
+        .hyper = e->o.hyper,
+        .step = e->step_number,
+        .clip = 1,
+        .random = &e->random,
+        .shape = shape_stays,
+    };
+}
+
+static void run_split(void *ctx, unsigned part, unsigned parts)
+{
+    struct task *t = ctx;
+    struct fw_run r = run_of(t, part, parts);
+    t->status[part] = r.cx.node->op->run[FW_PLAIN](&r);
+}
+
+enum { MAX_PORTS = 16 };
+
+/* The same node over a piece of every tensor. */
+static void run_piece(void *ctx, unsigned part, unsigned parts)
+{
+    struct task *t = ctx;
+    struct fw_run r = run_of(t, part, parts);
+    const struct fw_node *n = r.cx.node;
+    struct fw_value pieces[MAX_PORTS];
+    struct fw_value *ports[MAX_PORTS];
+    size_t all = n->n_out > 0 ? t->call->out[0]->n : t->call->in[0]->n;
+    size_t chunk = (all / parts + 15) / 16 * 16, from = chunk * part;
+    size_t to = part + 1 == parts ? all : from + chunk;
+    to = to > all ? all : to;
+    if (from >= to)
+        return;
+    for (unsigned i = 0; i < (unsigned)n->n_in + n->n_out; i++) {
+        const struct fw_value *v = t->call->in[i]; // outputs follow
+        ports[i] = v == NULL ? NULL : &pieces[i];
+        if (v == NULL)
+            continue;
+        pieces[i] = *v;
+        if (v->n != all || all == 1)
+            continue;
+        pieces[i].data = (float *)v->data + from;
+        pieces[i].n = to - from;
+        pieces[i].rank = 1;
+        pieces[i].dims[0] = (int64_t)(to - from);
+    }
+    r.in = ports;
+    r.out = ports + n->n_in;
+    r.part = 0;
+    r.parts = 1;
+    t->status[part] = n->op->run[FW_PLAIN](&r);
+}
+
+static enum fw_status run_call(struct fw_engine *e, const struct fw_step *s, struct fw_error *err)
+{
+    struct task t = {.e = e, .node = s->node, .call = s->call};
+    const struct fw_node *n = &e->g->nodes[s->node];
+    unsigned threads = e->o.n_threads;
+    size_t most = 0;
+    for (unsigned i = 0; i < (unsigned)n->n_in + n->n_out; i++)
+        if (s->call->in[i] != NULL && s->call->in[i]->n > most)
+            most = s->call->in[i]->n;
+    bool pieces = s->call->pointwise && (unsigned)n->n_in + n->n_out <= MAX_PORTS;
+    bool shared = threads > 1 && most >= worth_sharing && (pieces || (n->op->flags & FW_OP_SPLIT));
+    if (!shared || !fw_dnn_team(pieces ? run_piece : run_split, &t, threads))
+        run_split(&t, 0, 1);
+    for (unsigned i = 0; i < threads && i < FW_MAX_THREADS; i++) {
+        fw_arena_clear(&e->scratch[i]);
+        if (t.status[i] == FW_OK)
+            continue;
+        if (err != NULL)
+            *err = t.error[i];
+        return t.status[i];
+    }
+    return FW_OK;
+}
+
+/* ---- steps ---- */
+
+static enum fw_status run_step(struct fw_engine *e, const struct fw_step *s, struct fw_error *err)
+{
+    void *data[FW_STEP_PORTS];
+    switch ((enum fw_step_kind)s->kind) {
+    case FW_STEP_FAST:
+    case FW_STEP_MOVE:
+        for (unsigned i = 0; i < s->n; i++)
+            data[i] = fw_engine_at(e, s->at[i]);
+        FW_REQUIRE(fw_dnn_run(e->dnn, s->kernel, data, fw_engine_at(e, s->scratch)), err,
+                   FW_UNSUPPORTED, "oneDNN could not execute it");
+        return FW_OK;
+    case FW_STEP_COPY:
+        memcpy(fw_engine_at(e, s->at[1]), fw_engine_at(e, s->at[0]), s->bytes);
+        return FW_OK;
+    case FW_STEP_GLUE:
+        s->glue->run(e, s->glue);
+        return FW_OK;
+    case FW_STEP_CALL:
+        break;
+    }
+    return run_call(e, s, err);
+}
+
+/* Before a measured step, and behind it. */
+struct watch {
+    struct fw_counter *counter;
+    double seconds;
+    uint64_t retired;
+};
+
+static enum fw_status look(struct watch *w, struct fw_error *err)
+{
+    w->seconds = fw_seconds();
+    return w->counter != NULL ? fw_counter_read(w->counter, &w->retired, err) : FW_OK;
+}
+
+static enum fw_status copy_watched(struct fw_engine *e, uint32_t node, struct fw_error *err)
+{
+    for (const struct fw_watched *w = e->watched; w != NULL; w = w->next)
+        if (w->node == node)
+            FW_TRY(fw_engine_read(e, w->tensor, w->to, fw_engine_bytes(e, w->tensor), err));
+    return FW_OK;
+}
+
+enum fw_status fw_engine_run(struct fw_engine *e, bool timed, struct fw_counter *counter,
+                             struct fw_error *err)
+{
+    struct watch before = {.counter = counter}, after = {.counter = counter};
+    bool watched = timed || counter != NULL;
+    if (watched)
+        FW_TRY(look(&before, err));
+    for (uint32_t i = 0; i < e->n_steps; i++) {
+        const struct fw_step *s = &e->steps[i];
+        enum fw_status status = run_step(e, s, err);
+        if (status != FW_OK) {
+            fw_error_at_node(err, e->g, s->node);
+            return status;
+        }
+        bool last = i + 1 == e->n_steps || e->steps[i + 1].node != s->node;
+        if (last)
+            FW_TRY(copy_watched(e, s->node, err));
+        if (!watched || !last)
+            continue;
+        FW_TRY(look(&after, err));
+        e->use[s->node].seconds += after.seconds - before.seconds;
+        e->use[s->node].retired += after.retired - before.retired;
+        before = after;
+    }
+    e->step_number++;
+    return FW_OK;
+}

@@ -1,0 +1,90 @@
+#!/bin/sh
+# `run` from outside: memory as predicted, a loss that falls, data in and out, errors.
+set -eu
+FLOPWISE=$(realpath "${FLOPWISE:-build/flopwise}")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+export XDG_CACHE_HOME="$scratch/cache"
+python=/usr/bin/python3 # the one that Debian's numpy is for
+[ -x $python ] || python=python3
+passed=0
+failed=0
+skipped=0
+
+check() { # WHAT COMMAND...
+    what=$1
+    shift
+    if "$@" >out 2>&1; then
+        passed=$((passed + 1))
+    else
+        echo "FAILED $what"
+        cat out
+        failed=$((failed + 1))
+    fi
+}
+
+value() { # FILE KEY: a number or a word of the JSON form
+    sed -n "s/.*\"$2\": \"\{0,1\}\([^,\"}]*\).*/\1/p" "$1" | head -1
+}
+
+fails() { # CODE WORDS COMMAND...
+    code=$1 words=$2 found=0
+    shift 2
+    "$@" >/dev/null 2>error || found=$?
+    test $found = "$code" && grep -q "$words" error
+}
+
+less() { # A B: A < B
+    awk "BEGIN { exit !($1 < $2) }"
+}
+
+# exact mode: predicted, planned and allocated are one number
+"$FLOPWISE" run zoo:convnet,size=24 --batch 4 --train --steps 8 --lr 0.05 --mode exact \
+    --format json >exact.json
+check "planned as predicted" test "$(value exact.json planned_bytes)" = \
+    "$(value exact.json predicted_bytes)"
+check "allocated as planned" test "$(value exact.json allocated_bytes)" = \
+    "$(value exact.json planned_bytes)"
+check "the loss falls" less "$(value exact.json last_loss)" "$(value exact.json first_loss)"
+
+# data in and out: the forward pass twice, over 6 rows in batches of 4, with weights saved between
+"$python" - <<'EOF' || { echo "SKIPPED: numpy is missing"; skipped=1; }
+import numpy
+numpy.save("x.npy", numpy.arange(48, dtype=numpy.float32).reshape(6, 8) / 48)
+EOF
+if [ $skipped = 0 ]; then
+    net=zoo:mlp,depth=2,width=8,act=relu
+    "$FLOPWISE" run $net --batch 4 --mode exact --input x.npy --outputs a.npz \
+        --save w.safetensors --seed 5 >/dev/null
+    "$FLOPWISE" run $net --batch 4 --mode exact --input x.npy --outputs b.npz \
+        --weights w.safetensors --seed 6 >/dev/null
+    check "outputs" "$python" -c "
+import numpy
+a, b = (numpy.load(f) for f in ('a.npz', 'b.npz'))
+x, y = a[a.files[0]], b[b.files[0]]
+assert x.shape == (6, 8), x.shape
+assert numpy.isfinite(x).all() and (x == y).all() and x.std() > 0"
+    check "a wrong array" fails 6 "rows of 16 numbers are wanted" \
+        "$FLOPWISE" run zoo:mlp,depth=1,width=16 --batch 4 --mode exact --input x.npy
+    check "an unknown name" fails 2 "is no input of the network" \
+        "$FLOPWISE" run $net --batch 4 --mode exact --input other=x.npy
+fi
+
+# oneDNN, where it is
+if "$FLOPWISE" peak --format json | grep -q '"gemm_by": "none"'; then
+    echo "SKIPPED fast kernels: oneDNN is not installed"
+    skipped=$((skipped + 1))
+else
+    "$FLOPWISE" run zoo:convnet,size=24 --batch 4 --train --steps 8 --lr 0.05 --format json \
+        >fast.json
+    check "planned as predicted" test "$(value fast.json planned_bytes)" = \
+        "$(value fast.json predicted_bytes)"
+    check "the same loss" awk "BEGIN { d = $(value fast.json last_loss) - \
+        $(value exact.json last_loss); exit !(d < 1e-3 && d > -1e-3) }"
+    check "fast kernels" test "$(value fast.json fast_nodes)" -gt 5
+fi
+check "open sizes" fails 5 "sizes are open" "$FLOPWISE" run zoo:mlp,depth=2,width=K --batch 4
+check "a wrong mode" fails 2 "fast or exact" "$FLOPWISE" run zoo:onenet --mode slow
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
