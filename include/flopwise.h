@@ -176,8 +176,11 @@ struct fw_options {
     const char *loss;          /* "auto", "cross-entropy", "squares" */
     const char *const *freeze; /* (n_freeze) patterns over parameter and layer names */
     size_t n_freeze;
-    int input_grad;         /* 1: the network's input wants a gradient */
-    const char *recompute;  /* "none", "full" or a pattern over layer names */
+    int input_grad;        /* 1: the network's input wants a gradient */
+    const char *recompute; /* "none", "full", "layers", "selective" or a pattern over layer names */
+    const char *head;      /* "none": the bare model of a config.json, without its head */
+    const char *attention; /* "plain" keeps probabilities, "flash" computes them again */
+    const char *lora;      /* "r=16,targets=q_proj+v_proj": adapters are trained, all else is not */
     const char *convention; /* "flopwise": whose way of counting */
     enum fw_group by;       /* rows of the layer table */
     size_t top;             /* only the costliest rows; 0: all */

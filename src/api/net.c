@@ -251,6 +251,16 @@ static enum fw_status find_loss(const char *name, enum fw_loss *ret, struct fw_e
     return fw_name_unknown("loss", name, fw_loss_name, err);
 }
 
+/* One of two words; the first is the default. */
+static enum fw_status choose(const char *option, const char *word, const char *first,
+                             const char *second, bool *ret, struct fw_error *err)
+{
+    *ret = word != NULL && strcmp(word, second) == 0;
+    FW_REQUIRE(word == NULL || *ret || strcmp(word, first) == 0, err, FW_USAGE,
+               "--%s: %s or %s is wanted, found '%.60s'", option, first, second, word);
+    return FW_OK;
+}
+
 static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_options *ret,
                               struct fw_error *err)
 {
@@ -272,6 +282,9 @@ static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_opt
     ret->freeze = o->freeze;
     ret->n_freeze = o->n_freeze;
     ret->recompute = o->recompute;
+    ret->lora = o->lora;
+    FW_TRY(choose("head", o->head, "model", "none", &ret->bare, err));
+    FW_TRY(choose("attention", o->attention, "plain", "flash", &ret->flash, err));
     ret->inference = o->inference != 0;
     ret->input_grad = o->input_grad != 0;
     return find_loss(o->loss != NULL ? o->loss : "auto", &ret->loss, err);

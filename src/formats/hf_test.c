@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,4 +93,48 @@ void test_hf__errors_name_the_key(void **state)
           "'layer_types'");
     wrong("{\"model_type\": \"llama\", \"architectures\": [\"LlamaForSpeech\"]}", FW_UNSUPPORTED,
           "'architectures'");
+}
+
+/* ---- memory: the closed forms of Korthikanti et al. 2022 (arXiv 2205.05198) ---- */
+
+enum { WIDTH = 64, HEADS = 4, LENGTH = 32 };
+
+static int64_t activations(int layers, const char *recompute)
+{
+    static const struct fw_binding sizes[] = {{"batch", "1"}, {"seq", "32"}};
+    char text[256];
+    struct fw_analysis a;
+    struct fw_error err;
+    int n = snprintf(text, sizeof text,
+                     "{\"model_type\": \"gpt2\", \"n_embd\": %d, \"n_head\": %d, \"n_layer\": %d, "
+                     "\"vocab_size\": 99}",
+                     WIDTH, HEADS, layers);
+    const struct fw_analysis_options options = {.symbols = sizes,
+                                                .n_symbols = 2,
+                                                .optimizer = fw_optimizer_find("sgd"),
+                                                .precision = fw_precision_find("bf16"),
+                                                .recompute = recompute,
+                                                .memory = true};
+    if (fw_analyse(&a, text, (size_t)n, "t", &fw_alloc_default, &options, &err) != FW_OK)
+        fail_msg("%s", err.message);
+    int64_t bytes = (int64_t)a.training.activation_bytes.word;
+    fw_analysis_clear(&a);
+    return bytes;
+}
+
+static int64_t per_layer(const char *recompute)
+{
+    return (activations(6, recompute) - activations(4, recompute)) / 2;
+}
+
+/* Of a layer, in 16 bits: 34 s b h and 5 a s^2 b; without what attention makes on its way the first
+ * alone; of what it hands on 2 s b h. The paper leaves out mean and deviation of two norms. */
+void test_hf__activations_in_closed_form(void **state)
+{
+    (void)state;
+    const int64_t norms = 2 * 2 * 2 * LENGTH;
+    const int64_t sbh = (int64_t)LENGTH * WIDTH;
+    assert_int_equal(per_layer(NULL), 34 * sbh + 5 * HEADS * LENGTH * LENGTH + norms);
+    assert_int_equal(per_layer("selective"), 34 * sbh + norms);
+    assert_int_equal(per_layer("layers"), 2 * sbh);
 }

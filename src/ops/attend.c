@@ -193,6 +193,7 @@ static void cache(struct fw_cx *c, struct fw_cache *ret)
     fw_dim both = fw_dim_mul(c->sym, a.kv_heads, fw_dim_add(c->sym, a.head, a.v_head));
     ret->per_token =
         attr[FW_ATTEND_CACHE].i >= 0 ? fw_count_int(attr[FW_ATTEND_CACHE].i) : fw_count_of(both);
+    ret->length = fw_count_of(a.total);
     ret->window =
         attr[FW_ATTEND_WINDOW].i != 0 ? attr[FW_ATTEND_WINDOW].i : attr[FW_ATTEND_CHUNK].i;
 }

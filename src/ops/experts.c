@@ -60,6 +60,21 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_bytes(c, cost, FW_WRITE, fw_out(c, 0));
 }
 
+/* The last dimension of the choices counts the experts of one token. */
+static bool met(struct fw_cx *c, unsigned i, struct fw_met *ret)
+{
+    const struct fw_tensor *t = fw_in(c, i);
+    const struct fw_tensor *chosen = fw_in(c, CHOSEN);
+    fw_dim top = chosen->dims[chosen->rank - 1];
+    if ((i != W && i != BIAS) || !fw_dim_is_const(top) || !fw_dim_is_const(t->dims[0]))
+        return false;
+    fw_count one = fw_product(c, t->dims, 1, t->rank);
+    ret->elements = fw_count_mul(c->sym, one, fw_count_of(top));
+    ret->of = t->dims[0].word;
+    ret->chosen = top.word;
+    return true;
+}
+
 /* ---- gradients: (dY, X, chosen, like) ---- */
 
 static enum fw_status infer_weight(struct fw_cx *c)
@@ -104,7 +119,8 @@ static const struct fw_op rows[N_ROWS] = {
                  .infer = infer,
                  .field = fw_field_last,
                  .cost = cost,
-                 .grad = grad},
+                 .grad = grad,
+                 .met = met},
     [WEIGHT] = {.name = "ExpertMatMulGradWeight",
                 .domain = "flopwise",
                 .formula = "fma = pairs of token and chosen expert * K * N",

@@ -238,6 +238,16 @@ static void field_gather(struct fw_cx *c, unsigned in, unsigned out, struct fw_r
         ret[axis] = (struct fw_reach){.kind = FW_REACH_POINT, .begin = v[0]};
 }
 
+/* A table looked up by its rows: a token meets one. */
+static bool met_row(struct fw_cx *c, unsigned i, struct fw_met *ret)
+{
+    const struct fw_tensor *t = fw_in(c, 0);
+    if (i != 0 || t->rank != 2 || c->node->attr[0].i != 0)
+        return false;
+    ret->elements = fw_count_of(t->dims[1]);
+    return true;
+}
+
 static const struct fw_op rows[N_ROWS] = {
     [GATHER] = {.name = "Gather",
                 .domain = "",
@@ -246,7 +256,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .weight_slots = 1,
                 GRAD_OF(GATHER_GRAD),
                 .infer = infer_gather,
-                .field = field_gather},
+                .field = field_gather,
+                .met = met_row},
     [GATHER_GRAD] = {.name = "GatherGrad",
                      GRAD_ROW,
                      .formula = ADD_BACK_FORMULA,

@@ -73,6 +73,14 @@ struct fw_cache {
     fw_count per_token;
     int64_t window;
     fw_count fixed;
+    fw_count length; // tokens of the pass
+};
+
+/* Of a stored input, what one token meets: a row of a table (of = 0), or the weights of `chosen` of
+ * `of` experts. */
+struct fw_met {
+    fw_count elements;
+    int64_t of, chosen;
 };
 
 enum fw_op_flag {
@@ -139,6 +147,8 @@ struct fw_op {
     void (*needed)(struct fw_cx *c, struct fw_cost *cost);
     /* What decoding token by token keeps from one to the next; NULL: nothing. */
     void (*cache)(struct fw_cx *c, struct fw_cache *ret);
+    /* What one token meets of stored input i; false, or NULL: all of it. */
+    bool (*met)(struct fw_cx *c, unsigned i, struct fw_met *ret);
 };
 
 /* ---- writing a row ----

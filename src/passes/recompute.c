@@ -97,6 +97,53 @@ static void drop_all_but_borders(struct rewrite *w)
     }
 }
 
+/* Length of a name up to the first number that is a part of it: "model.layers.7." */
+static size_t layer_of(const char *name)
+{
+    for (const char *p = name; p != NULL && *p != '\0';) {
+        size_t n = strcspn(p, "./");
+        if (n > 0 && strspn(p, "0123456789") == n)
+            return (size_t)(p - name) + n;
+        p += n + (p[n] != '\0');
+    }
+    return 0;
+}
+
+static bool same_layer(const struct fw_node *a, const struct fw_node *b)
+{
+    size_t n = a->name != NULL ? layer_of(a->name) : 0;
+    size_t m = b->name != NULL ? layer_of(b->name) : 0;
+    return n == m && (n == 0 || memcmp(a->name, b->name, n) == 0);
+}
+
+/* Of numbered layers only what each hands on is kept; outside them everything. Random numbers are
+ * drawn again from the same state. */
+static void drop_all_but_layers(struct rewrite *w)
+{
+    find_crossings(w);
+    for (uint32_t id = 0; id + 1 < w->n_forward; id++) {
+        const struct fw_node *n = &w->g->nodes[id];
+        bool border = w->crossing[id] == 1 && !same_layer(n, n + 1);
+        bool plain = !(n->flags & (FW_NODE_SHAPE | FW_NODE_GAP));
+        if (!border && plain && n->name != NULL && layer_of(n->name) > 0)
+            drop_outputs(w, n);
+    }
+}
+
+/* What attention makes on its way, but not what it gives. */
+static uint32_t drop_attention(struct rewrite *w)
+{
+    uint32_t n = 0;
+    for (uint32_t id = 0; id < w->n_forward; id++)
+        if (w->g->nodes[id].op->needed != NULL && droppable(&w->g->nodes[id])) {
+            for (unsigned i = 1; i < w->g->nodes[id].n_out; i++)
+                if (w->g->nodes[id].out[i] != FW_NONE)
+                    w->dropped[w->g->nodes[id].out[i]] = true;
+            n++;
+        }
+    return n;
+}
+
 /* ---- rewriting ---- */
 
 /* The first input of a node whose recomputation is still missing, as the node that makes it. */
@@ -211,6 +258,11 @@ enum fw_status fw_recompute(struct fw_graph *g, const char *what, struct fw_erro
     FW_TRY(init(&w));
     if (strcmp(what, "full") == 0)
         drop_all_but_borders(&w); // nothing where no border is: then all is kept
+    else if (strcmp(what, "layers") == 0)
+        drop_all_but_layers(&w);
+    else if (strcmp(what, "selective") == 0)
+        FW_REQUIRE(drop_attention(&w) > 0, err, FW_USAGE,
+                   "--recompute selective: the model has no attention as an operator");
     else
         FW_REQUIRE(drop_matching(&w, what) > 0, err, FW_USAGE, "--recompute '%s' matches no node",
                    what);

@@ -91,6 +91,14 @@ enum fw_status fw_report_add_weights(struct fw_report *r, struct fw_analysis *a,
 enum fw_status fw_report_add_missing(struct fw_report *r, struct fw_analysis *a, bool complete,
                                      struct fw_error *err);
 
+/* What is asked of language models, where it is one. */
+enum fw_status fw_report_add_language(struct fw_report *r, struct fw_analysis *a,
+                                      struct fw_error *err);
+/* A formula over the whole network beside our count, each difference named. FW_UNSUPPORTED where
+ * it is no language model. */
+struct fw_whole_convention;
+enum fw_status fw_report_add_whole(struct fw_report *r, struct fw_analysis *a,
+                                   const struct fw_whole_convention *w, struct fw_error *err);
 /* Another tool's number beside ours, and the operators that make the difference. */
 struct fw_convention;
 enum fw_status fw_report_add_convention(struct fw_report *r, struct fw_analysis *a,

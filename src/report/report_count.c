@@ -169,7 +169,8 @@ static struct fw_value derived_cell(struct count *c, uint32_t row, uint32_t colu
         return share_of(c, cost);
     if (column == L_BYTES)
         return fw_value_count(fw_count_add(c->sym, cost[0].n[FW_READ], cost[0].n[FW_WRITE]));
-    if (c->convention == NULL || (column == L_CONVENTION_STEP && !c->training))
+    if (c->convention == NULL || c->convention->whole != NULL ||
+        (column == L_CONVENTION_STEP && !c->training))
         return fw_value_kind(FW_VALUE_ABSENT);
     return fw_value_count(convention_of(c, &c->layers.rows[row], column == L_CONVENTION_STEP));
 }
@@ -280,7 +281,7 @@ static void choose_columns(struct count *c)
     struct fw_cost *all = &c->phase_cost[FW_N_PHASES];
     if (!fw_count_is_const(fw_cost_flop(c->sym, all)))
         c->columns[L_SHARE].views = FW_VIEW_PEOPLE;
-    if (c->convention == NULL) {
+    if (c->convention == NULL || c->convention->whole != NULL) {
         c->columns[L_CONVENTION].views = 0;
         return;
     }
@@ -530,7 +531,11 @@ static enum fw_status build(struct count *c, const struct fw_asked *asked)
     FW_TRY(add_phases(c));
     FW_TRY(add_summary(c));
     FW_TRY(fw_report_add_weights(c->r, c->a, c->err));
-    if (c->convention != NULL)
+    if (c->a->model.no_network == NULL)
+        FW_TRY(fw_report_add_language(c->r, c->a, c->err));
+    if (c->convention != NULL && c->convention->whole != NULL)
+        FW_TRY(fw_report_add_whole(c->r, c->a, c->convention->whole, c->err));
+    else if (c->convention != NULL)
         FW_TRY(fw_report_add_convention(c->r, c->a, c->convention, c->err));
     FW_TRY(add_formulas(c));
     return fw_report_add_missing(c->r, c->a, c->a->totals.n_missing == 0, c->err);

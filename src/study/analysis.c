@@ -5,6 +5,7 @@
 #include "formats/formats.h"
 #include "passes/classify.h"
 #include "passes/infer.h"
+#include "passes/lora.h"
 #include "passes/recompute.h"
 #include "passes/unroll.h"
 #include "study/bind.h"
@@ -41,6 +42,7 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
     struct fw_graph *g = &a->model.graph;
     a->model.folder = o->folder;
     a->model.whole_folder = o->whole_folder;
+    a->model.bare = o->bare;
     if (o->built != NULL)
         FW_TRY(fw_model_copy(&a->model, o->built, err));
     else
@@ -49,6 +51,10 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
     FW_TRY(fw_infer(g, err));
     FW_TRY(fw_unroll(g, err));
     FW_TRY(fw_classify(g, err));
+    if (o->lora != NULL)
+        FW_TRY(fw_lora(g, o->lora, err));
+    FW_REQUIRE(!o->flash || fw_attention_flash(g) > 0, err, FW_USAGE,
+               "--attention flash: the model has no attention that can do so (config.json has)");
     FW_TRY(freeze(a, o, err));
     a->precision = o->precision;
     a->n_forward = g->n_nodes;

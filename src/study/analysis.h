@@ -27,6 +27,9 @@ struct fw_analysis_options {
     const char *folder;    // where the model's other files may be opened, or NULL: nowhere
     bool whole_folder;     // the model was given as this folder
     const char *recompute; // "none", "full" or a pattern
+    bool bare;             // a description's model without its head
+    bool flash;            // attention that can computes its probabilities again
+    const char *lora;      // adapters (passes/lora.h), or NULL
     bool inference;        // no backward, no update
     bool input_grad;
     bool memory;   // fill the two memory answers

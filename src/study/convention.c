@@ -23,9 +23,24 @@ struct fw_convention_rule {
     int weight;
 };
 
-const char *const fw_conventions_known[] = {"flopwise", "torch",     "torchvision", "fvcore",
-                                            "thop",     "thop-2019", "ptflops",     "deepspeed",
-                                            "pycls",    "onnx-tool", "xla",         NULL};
+const char *const fw_conventions_known[] = {
+    "flopwise", "torch",     "torchvision", "fvcore",     "thop", "thop-2019",
+    "ptflops",  "deepspeed", "pycls",       "onnx-tool",  "xla",  "6nd",
+    "kaplan",   "palm",      "megatron",    "chinchilla", NULL};
+
+/* Kaplan et al. 2020 (arXiv 2001.08361); Brown et al. 2020 App. D; Chowdhery et al. 2022 (arXiv
+ * 2204.02311) App. B; Hoffmann et al. 2022 (arXiv 2203.15556) App. F; Megatron-LM's own count. A
+ * training step is three forward passes in all of them. */
+static const struct fw_whole_convention wholes[] = {
+    {"6nd", "6*N", FW_WHOLE_PARAMS, FW_WHOLE_NONE, false, false, false},
+    {"kaplan", "6*(N - tables)", FW_WHOLE_NO_TABLES, FW_WHOLE_NONE, false, false, false},
+    {"palm", "6*N + 12*layers*heads*width*seq", FW_WHOLE_PARAMS, FW_WHOLE_FULL, false, false,
+     false},
+    {"megatron", "3*(products but the router's + causal attention)", FW_WHOLE_EXACT,
+     FW_WHOLE_CAUSAL, false, false, true},
+    {"chinchilla", "3*(products + full attention + 2*tables + 3*scores)", FW_WHOLE_EXACT,
+     FW_WHOLE_FULL, true, true, false},
+};
 
 /* ---- bases ---- */
 
@@ -200,6 +215,11 @@ enum fw_status fw_convention_load(struct fw_arena *arena, const char *name,
 {
     size_t len = strlen(name);
     unsigned n = 0;
+    for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++)
+        if (strcmp(wholes[i].name, name) == 0) {
+            *ret = (struct fw_convention){.whole = &wholes[i], .name = name, .unit = "FLOP"};
+            return FW_OK;
+        }
     for (const char *at = fw_data_conventions; *at != '\0'; at = strchr(at, '\n') + 1)
         n += strncmp(at, name, len) == 0 && at[len] == '\t';
     if (n == 0)

@@ -1,0 +1,183 @@
+/* Language models; see language.h. Rows say what a token meets (slot met), what their masks leave
+ * (needed) and what decoding keeps (cache); this adds it up. */
+#include "passes/language.h"
+
+#include "ops/infer.h"
+#include "ops/op.h"
+#include "passes/cost.h"
+#include "passes/infer.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { USED_WHOLE = 1, LOOKED_UP = 2, ROUTED = 4, MAX_STEPS = 8 };
+
+struct walk {
+    struct fw_graph *g;
+    const struct fw_precision *precision;
+    struct fw_language *l;
+    uint8_t *use;  // (n_tensors)
+    fw_count *met; // (n_tensors) elements of experts that one token meets
+};
+
+static fw_count add(struct walk *w, fw_count a, fw_count b)
+{
+    return fw_count_add(w->g->sym, a, b);
+}
+
+/* The product behind a choice of experts: the first one that its first inputs lead back to. */
+static void look_at_router(struct walk *w, uint32_t chosen)
+{
+    const struct fw_graph *g = w->g;
+    for (unsigned step = 0; step < MAX_STEPS && chosen != FW_NONE; step++) {
+        uint32_t id = g->tensors[chosen].producer;
+        if (id == FW_NONE || w->use[chosen] & ROUTED)
+            return;
+        const struct fw_node *n = &g->nodes[id];
+        if (n->op->flags & FW_OP_CONTRACTION) {
+            struct fw_cost cost;
+            (void)fw_node_cost(w->g, id, w->precision, &cost);
+            w->l->router = add(w, w->l->router, fw_cost_matmul_flop(g->sym, &cost));
+            w->use[chosen] |= ROUTED;
+            return;
+        }
+        chosen = n->n_in > 0 ? n->in[0] : FW_NONE;
+    }
+}
+
+static void look_at_weights(struct walk *w, struct fw_cx *c)
+{
+    const struct fw_node *n = c->node;
+    for (unsigned i = 0; i < n->n_in; i++) {
+        const struct fw_tensor *t = fw_in(c, i);
+        struct fw_met met = {0};
+        if (t == NULL || t->kind != FW_KIND_PARAM)
+            continue;
+        if (n->op->met == NULL || !n->op->met(c, i, &met)) {
+            w->use[n->in[i]] |= USED_WHOLE;
+            continue;
+        }
+        if (met.of == 0) {
+            w->use[n->in[i]] |= LOOKED_UP;
+            continue;
+        }
+        w->met[n->in[i]] = met.elements;
+        for (unsigned k = 0; k < n->n_in; k++)
+            if (n->in[k] != FW_NONE && fw_dtypes[w->g->tensors[n->in[k]].dtype].class == 'i')
+                look_at_router(w, n->in[k]);
+        if (met.of > w->l->experts) {
+            w->l->experts = met.of;
+            w->l->chosen = met.chosen;
+        }
+    }
+}
+
+/* Words: the first input of whole numbers. */
+static void find_tokens(struct walk *w)
+{
+    for (uint32_t i = 0; i < w->g->n_inputs; i++) {
+        const struct fw_tensor *t = &w->g->tensors[w->g->inputs[i]];
+        if (t->rank == 2 && fw_dtypes[t->dtype].class == 'i') {
+            w->l->tokens = fw_dims_product(w->g->sym, t->dims, 2);
+            return;
+        }
+    }
+}
+
+static void look_at_cache(struct walk *w, struct fw_cx *c)
+{
+    struct fw_symbols *s = w->g->sym;
+    struct fw_cache cache = {.per_token = fw_count_int(0), .fixed = fw_count_int(0)};
+    cache.length = fw_count_int(0);
+    c->node->op->cache(c, &cache);
+    fw_count length =
+        cache.window > 0 ? fw_count_min(s, cache.length, fw_count_int(cache.window)) : cache.length;
+    w->l->cache_per_token = add(w, w->l->cache_per_token, cache.per_token);
+    w->l->cache = add(w, w->l->cache, fw_count_mul(s, cache.per_token, length));
+    w->l->state = add(w, w->l->state, cache.fixed);
+    w->l->cache_bits = fw_tensor_bits(w->precision, &w->g->tensors[c->node->out[0]]);
+}
+
+static void look_at_attention(struct walk *w, struct fw_cx *c, fw_count full)
+{
+    struct fw_language *l = w->l;
+    struct fw_cost needed = {0};
+    c->node->op->needed(c, &needed);
+    fw_count left = fw_cost_matmul_flop(w->g->sym, &needed);
+    bool forward = c->node->phase == FW_PHASE_FORWARD;
+    fw_count *sum = forward ? &l->attention : &l->attention_back;
+    fw_count *sum_needed = forward ? &l->attention_needed : &l->attention_back_needed;
+    *sum = add(w, *sum, full);
+    *sum_needed = add(w, *sum_needed, left);
+}
+
+static void look(struct walk *w, uint32_t id)
+{
+    struct fw_node *n = &w->g->nodes[id];
+    struct fw_cx c = fw_cx_make(w->g, n, w->precision, NULL);
+    struct fw_cost cost;
+    if (n->flags & (FW_NODE_GAP | FW_NODE_SHAPE) || n->phase > FW_PHASE_BACKWARD_WEIGHT)
+        return;
+    (void)fw_node_cost(w->g, id, w->precision, &cost);
+    fw_count flop = fw_cost_matmul_flop(w->g->sym, &cost);
+    bool forward = n->phase == FW_PHASE_FORWARD;
+    fw_count *sum = forward ? &w->l->forward : &w->l->backward;
+    *sum = add(w, *sum, flop);
+    if (n->op->needed != NULL)
+        look_at_attention(w, &c, flop);
+    if (!forward)
+        return;
+    if (n->op->needed != NULL)
+        w->l->scores = add(w, w->l->scores, cost.n[FW_DIV]);
+    look_at_weights(w, &c);
+    if (n->op->cache != NULL)
+        look_at_cache(w, &c);
+}
+
+static void add_params(struct walk *w)
+{
+    struct fw_language *l = w->l;
+    for (uint32_t id = 0; id < w->g->n_tensors; id++) {
+        const struct fw_tensor *t = &w->g->tensors[id];
+        if (t->kind != FW_KIND_PARAM)
+            continue;
+        fw_count all = fw_tensor_elements(w->g, t);
+        bool few = !fw_count_is(w->met[id], 0) && !(w->use[id] & USED_WHOLE);
+        l->params = add(w, l->params, all);
+        l->active = add(w, l->active, few ? w->met[id] : all);
+        if (w->use[id] & LOOKED_UP)
+            l->tables = add(w, l->tables, all);
+        if (w->use[id] == LOOKED_UP)
+            l->tables_only = add(w, l->tables_only, all);
+    }
+}
+
+enum fw_status fw_language_of(struct fw_graph *g, const struct fw_precision *precision,
+                              struct fw_language *ret, struct fw_error *err)
+{
+    size_t n = g->n_tensors + (size_t)1;
+    *ret = (struct fw_language){.distinct = NAN};
+    struct walk w = {.g = g, .precision = precision, .l = ret};
+    w.use = fw_mem_resize(g->alloc, NULL, 0, n);
+    w.met = fw_mem_resize(g->alloc, NULL, 0, n * sizeof *w.met);
+    enum fw_status status = FW_OK;
+    if (w.use == NULL || w.met == NULL) {
+        status = fw_fail_memory(err);
+    } else {
+        memset(w.use, 0, n);
+        memset(w.met, 0, n * sizeof *w.met);
+        find_tokens(&w);
+        for (uint32_t id = 0; id < g->n_nodes; id++)
+            look(&w, id);
+        add_params(&w);
+    }
+    fw_mem_resize(g->alloc, w.use, w.use == NULL ? 0 : n, 0);
+    fw_mem_resize(g->alloc, w.met, w.met == NULL ? 0 : n * sizeof *w.met, 0);
+    bool keeps = !fw_count_is(ret->cache_per_token, 0) || !fw_count_is(ret->state, 0);
+    ret->found = keeps && !fw_count_is(ret->tables, 0) && !fw_count_is(ret->tokens, 0);
+    if (ret->experts > 0 && fw_count_is_const(ret->tokens)) {
+        double missed = 1 - (double)ret->chosen / (double)ret->experts;
+        ret->distinct = (double)ret->experts * (1 - pow(missed, (double)ret->tokens.word));
+    }
+    return status;
+}
