@@ -18,12 +18,18 @@ static fw_count params_of(const char *text, size_t n)
 {
     struct fw_analysis a;
     struct fw_error err;
-    const struct fw_analysis_options options = {.symbols = small,
-                                                .n_symbols = 2,
-                                                .loss = FW_LOSS_AUTO,
-                                                .optimizer = fw_optimizer_find("sgd"),
-                                                .precision = fw_precision_find("fp32")};
-    if (fw_analyse(&a, text, n, "config.json", &fw_alloc_default, &options, &err) != FW_OK)
+    struct fw_analysis_options options = {.symbols = small,
+                                          .n_symbols = 2,
+                                          .loss = FW_LOSS_AUTO,
+                                          .optimizer = fw_optimizer_find("sgd"),
+                                          .precision = fw_precision_find("fp32")};
+    enum fw_status status =
+        fw_analyse(&a, text, n, "config.json", &fw_alloc_default, &options, &err);
+    if (status == FW_USAGE) { // pictures have no length
+        options.n_symbols = 1;
+        status = fw_analyse(&a, text, n, "config.json", &fw_alloc_default, &options, &err);
+    }
+    if (status != FW_OK)
         fail_msg("%s: %.*s", err.message, (int)n, text);
     if (a.totals.n_missing > 0)
         fail_msg("%s is missing: %.*s", a.totals.missing[0].op, (int)n, text);

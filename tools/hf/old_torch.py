@@ -204,7 +204,7 @@ class NoStorage(TorchFunctionMode):
     """Tensors made inside have shapes and nothing else."""
 
     makers = {getattr(torch, name) for name in (
-        "empty", "zeros", "ones", "full", "rand", "randn", "randint", "arange", "linspace", "eye",
+        "empty", "zeros", "ones", "full", "rand", "randn", "randint", "arange", "eye",
         "empty_strided", "zeros_like")}
 
     def __torch_function__(self, function, kinds, args=(), kwargs=None):
