@@ -277,6 +277,18 @@ FW_API enum fw_status fw_stat_report(struct fw_report **ret, struct fw_counter *
  * earlier call left in the user's cache. */
 FW_API enum fw_status fw_peak_report(struct fw_report **ret, int fresh, struct fw_error *err);
 
+/* Initialisation: variances of activations and gradients, predicted and measured (schema
+ * flopwise.init/1). Texts may be NULL for the default. */
+struct fw_init_options {
+    const char *scheme; /* "he" */
+    int simulate;       /* 1: run the reference kernels and measure */
+    const char *draws;  /* "4": how often */
+    const char *seed;   /* "1" */
+};
+FW_API enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
+                                     const struct fw_options *options,
+                                     const struct fw_init_options *init, struct fw_error *err);
+
 /* The table of optimizers, or the page of one: its rule, its state, its cost per parameter (schema
  * flopwise.optimizer/1). */
 FW_API enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
@@ -354,6 +366,7 @@ FW_API const char *fw_optimizer_name(size_t i);
 FW_API const char *fw_precision_name(size_t i);
 FW_API const char *fw_convention_name(size_t i);
 FW_API const char *fw_loss_name(size_t i);
+FW_API const char *fw_init_scheme_name(size_t i);
 FW_API const char *fw_format_name(size_t i);
 
 #ifdef __cplusplus

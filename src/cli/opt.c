@@ -135,6 +135,13 @@ const struct cli_option cli_options[] = {
      CLI_ESTIMATE, AT(check)},
     {"--report", 0, "FORM", "md or html: a text to attach, with method, inputs and sources",
      CLI_TEXT, CLI_ESTIMATE, AT(report)},
+    {"--scheme", 0, "NAME", "how weights are drawn, he (default); names below", CLI_TEXT, CLI_INIT,
+     AT(init.scheme)},
+    {"--simulate", 0, NULL, "draw weights, run the reference kernels and measure", CLI_SET,
+     CLI_INIT, AT(init.simulate)},
+    {"--draws", 0, "N", "how often weights are drawn, 4 (default)", CLI_TEXT, CLI_INIT,
+     AT(init.draws)},
+    {"--seed", 0, "N", "of the random numbers, 1 (default)", CLI_TEXT, CLI_INIT, AT(init.seed)},
     {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
 };
 const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;
@@ -380,6 +387,8 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         list_names("Precisions", fw_precision_name);
     if (command->groups & CLI_ROWS)
         list_names("Conventions", fw_convention_name);
+    if (command->groups & CLI_INIT)
+        list_names("Schemes", fw_init_scheme_name);
     printf("%s\nExample:\n  %s\n", command->groups & (CLI_TRAIN | CLI_LEARN) ? "\n" : "",
            command->example);
     return flush(stdout, err);

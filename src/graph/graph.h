@@ -151,6 +151,8 @@ struct fw_graph {
     struct fw_turns turns;
     fw_dim trips;  // of a body: how often one execution of its node runs it (its infer sets it)
     bool training; // the training form is built (passes/grad)
+    const uint32_t *gradients; // (n_gradients) of the tensors there were before, or FW_NONE
+    uint32_t n_gradients;
     struct fw_graph *outer;  // the graph this is a body of, or NULL
     struct fw_graph *bodies; // every body made from this graph, in a chain through next_body
     struct fw_graph *next_body;

@@ -13,6 +13,7 @@
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
+#include "ops/moments.h"
 
 enum norm_kind { BATCH, INSTANCE, GROUP };
 
@@ -319,7 +320,7 @@ static enum fw_status grad_batch(struct fw_grad *gr)
     "= 2*n + 3*q + 4*m, div = 2*m"
 #define BATCH_ROW                                                                               \
     .doc = DOC, FW_ATTRS(batch_attrs), .weight_slots = 6, .buffer_slots = 24, .family = &batch, \
-    .infer = infer_batch, .field = fw_field_first
+    .infer = infer_batch, .field = fw_field_first, .moments = &fw_moments_batch
 
 /* Statistics over space: of each channel, or of a group of them. */
 static void field_channels(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)

@@ -8,6 +8,7 @@
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
+#include "ops/moments.h"
 
 typedef fw_dim fold_fn(struct fw_cx *c, fw_dim a, fw_dim b);
 
@@ -491,16 +492,18 @@ enum { ADD, SUB, MUL, DIV, FIRST_GRAD = 4 };
 static const struct fw_op rows[] = {
     [ADD] = {.name = "Add", ARITHMETIC(fold_add, FW_ADD), PLAIN("add"),
              .doc = "dA, dB = dY summed to their shapes", .flags = FW_OP_LOOSE_SLOTS | FW_OP_SUM,
-             .weight_slots = 3, .cost = cost, .grad = grad_add, FW_RUN(add), FW_POINTWISE},
+             .weight_slots = 3, .cost = cost, .grad = grad_add,
+             .moments = &fw_moments_sum, FW_RUN(add), FW_POINTWISE},
     [SUB] = {.name = "Sub", ARITHMETIC(fold_sub, FW_ADD), PLAIN("add"),
              .doc = "dA = dY, dB = -dY, summed to their shapes", .cost = cost, .grad = grad_sub,
-             FW_RUN(sub), FW_POINTWISE},
+             .moments = &fw_moments_sum, FW_RUN(sub), FW_POINTWISE},
     [MUL] = {.name = "Mul", ARITHMETIC(fold_mul, FW_MUL), PLAIN("mul"),
              .doc = "dA = dY*B, dB = dY*A, summed", .flags = FW_OP_LOOSE_SLOTS, .weight_slots = 3,
-             .cost = cost, .grad = grad_mul, FW_RUN(mul), FW_POINTWISE},
+             .cost = cost, .grad = grad_mul,
+             .moments = &fw_moments_product, FW_RUN(mul), FW_POINTWISE},
     [DIV] = {.name = "Div", ARITHMETIC(fold_div, FW_DIV), PLAIN("div"),
              .doc = "dA = dY/B, dB = -dA*Y, summed", .cost = cost, .grad = grad_div,
-             FW_RUN(div), FW_POINTWISE},
+             .moments = &fw_moments_pointwise, FW_RUN(div), FW_POINTWISE},
     [FIRST_GRAD + MOD_GRAD] = {.name = "ModGrad", GRAD_ROW,
                                .formula = "-dY*floor(a/b); per element 1 div 1 minmax 1 mul 1 add",
                                .cost = cost_mod, FW_RUN(mod_grad)},
@@ -525,11 +528,12 @@ static const struct fw_op rows[] = {
      .grad = grad_mod, FW_RUN(mod)},
     {.name = "Pow", ARITHMETIC(fold_pow, FW_SPECIAL), PLAIN("special"),
      .doc = "dA = dY*b*pow(a, b - 1), dB = dY*y*log(a), summed", .cost = cost, .grad = grad_pow,
-     FW_RUN(power)},
+     .moments = &fw_moments_pointwise, FW_RUN(power)},
     {.name = "PRelu", .domain = "", .formula = "x > 0 ? x : slope*x; per element 1 mul 1 minmax",
      .doc = "dX = x > 0 ? dY : slope*dY, dslope = x > 0 ? 0 : x*dY summed; 1 mul 1 minmax each",
      FW_PORTS(2, 2, 1, 1), .weight_slots = 2, .in_place = 1, FAMILY(NULL, FW_MUL, 1, false, 0, 0),
-     .infer = infer_prelu, SAME, .cost = cost_prelu, .grad = grad_prelu, FW_RUN(prelu)},
+     .infer = infer_prelu, SAME, .cost = cost_prelu, .grad = grad_prelu,
+     .moments = &fw_moments_pointwise, FW_RUN(prelu)},
     {.name = "BitShift", BIT(fold_shift, false), FW_ATTRS(shift_attrs), FW_RUN(bit_shift)},
     {.name = "And", BIT(fold_and, true), FW_RUN(bit_and)},
     {.name = "Or", BIT(fold_or, true), FW_RUN(bit_or)},
@@ -545,23 +549,27 @@ static const struct fw_op rows[] = {
     {.name = "Where", .domain = "", PLAIN("minmax"),
      .doc = "dX = condition ? dY : 0, dY = condition ? 0 : dY, summed; 1 minmax each",
      FW_PORTS(3, 3, 1, 1), .in_place = 6, FAMILY(NULL, FW_MINMAX, 1, false, 0, 0),
-     .infer = infer_where, SAME, .cost = cost_one, .grad = grad_where, FW_RUN(where)},
+     .infer = infer_where, SAME, .cost = cost_one, .grad = grad_where,
+     .moments = &fw_moments_pointwise, FW_RUN(where)},
     {.name = "Min", VARIADIC(fold_min, FW_MINMAX),
      .formula = "minmax = elements(Y) * (inputs - 1)",
      .doc = "each input: x == y ? dY : 0, 1 minmax, summed", .infer = infer, SAME, .cost = cost,
-     .grad = grad_minmax, FW_RUN(min_of)},
+     .grad = grad_minmax,
+     .moments = &fw_moments_pointwise, FW_RUN(min_of)},
     {.name = "Max", VARIADIC(fold_max, FW_MINMAX),
      .formula = "minmax = elements(Y) * (inputs - 1)",
      .doc = "each input: x == y ? dY : 0, 1 minmax, summed", .infer = infer, SAME, .cost = cost,
-     .grad = grad_minmax, FW_RUN(max_of)},
+     .grad = grad_minmax,
+     .moments = &fw_moments_pointwise, FW_RUN(max_of)},
     {.name = "Sum", VARIADIC(fold_add, FW_ADD), .formula = "add = elements(Y) * (inputs - 1)",
      .doc = "each input: dY summed to its shape", .flags = FW_OP_LOOSE_SLOTS | FW_OP_SUM,
      .weight_slots = UINT32_MAX, .infer = infer, SAME, .cost = cost, .grad = grad_add,
-     FW_RUN(sum_of)},
+     .moments = &fw_moments_sum, FW_RUN(sum_of)},
     {.name = "Mean", VARIADIC(NULL, FW_ADD),
      .formula = "add = elements(Y) * (inputs - 1), div = elements(Y)",
      .doc = "each input: dY/inputs, 1 mul, summed to its shape", .infer = infer_mean, SAME,
-     .cost = cost_mean, .grad = grad_mean, FW_RUN(mean_of)},
+     .cost = cost_mean, .grad = grad_mean,
+     .moments = &fw_moments_pointwise, FW_RUN(mean_of)},
 };
 // clang-format on
 const struct fw_op_table fw_ops_binary = {rows, sizeof rows / sizeof *rows};

@@ -3,6 +3,7 @@
  * The gradient of a Concat takes each input's part out of dY; the gradient of a Split puts the
  * parts that have a gradient beside each other, with zeros where there is none. Where a part
  * starts may hold letters, so starts and sizes travel as stored integer tensors. */
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -259,7 +260,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .infer = infer_concat,
                 .field = fw_field_joined,
                 .cost = fw_cost_free,
-                .grad = grad_concat},
+                .grad = grad_concat,
+                .moments = &fw_moments_concat},
     [CONCAT_GRAD] = {.name = "ConcatGrad",
                      .domain = "flopwise",
                      .formula = FW_COPY_FORMULA,

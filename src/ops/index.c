@@ -4,6 +4,7 @@
  * A gather reads what it takes and its indices, not its whole table. Its gradient starts from zeros
  * and adds each element of dY where it came from: one add per element of dY, because indices may
  * repeat; with a single index nothing can repeat and it is a move. */
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -254,6 +255,7 @@ static const struct fw_op rows[N_ROWS] = {
                 GATHER_ROW,
                 FW_ATTRS(axis_attrs),
                 .weight_slots = 1,
+                .moments = &fw_moments_table,
                 GRAD_OF(GATHER_GRAD),
                 .infer = infer_gather,
                 .field = field_gather,

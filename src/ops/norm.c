@@ -4,6 +4,7 @@
  * normalisation are outputs in the training form, so that the gradient reads them instead of
  * computing them again. */
 #include "ops/norm.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
@@ -472,10 +473,11 @@ static enum fw_status grad_mvn(struct fw_grad *gr)
     .infer = infer_layer, .field = field_layer, .cost = cost_layer, .grad = grad_layer
 #define LAYER_TEXT                                                                            \
     .formula = "add = 3*n - m (n more for the shift), mul = 3*n, div = 3*m, sqrt = m; " ROWS, \
-    LAYER_DOC, FW_ATTRS(layer_attrs), .weight_slots = 6, .family = &layer_norm
+    LAYER_DOC, FW_ATTRS(layer_attrs), .moments = &fw_moments_layer, .weight_slots = 6,        \
+    .family = &layer_norm
 #define RMS_TEXT                                                                                 \
     .formula = "add = n, mul = 3*n, div = 2*m, sqrt = m; " ROWS, RMS_DOC, FW_ATTRS(layer_attrs), \
-    .weight_slots = 2, .family = &rms_norm
+    .moments = &fw_moments_rms, .weight_slots = 2, .family = &rms_norm
 #define SKIP_TEXT                                                                               \
     .formula =                                                                                  \
         "add = 4*n - m (n more for shift and for bias), mul = 3*n, div = 3*m, sqrt = m; " ROWS, \
@@ -519,7 +521,8 @@ static void field_mvn(struct fw_cx *c, unsigned in, unsigned out, struct fw_reac
 
 static const struct fw_op rows[N_ROWS] = {
     [SOFTMAX] = {.name = "Softmax", .domain = "", SOFT_TEXT, FW_ATTRS(softmax_attrs),
-                 LINE(SOFT, &rows[SOFTMAX_GRAD]), FW_RUN(softmax)},
+                 LINE(SOFT, &rows[SOFTMAX_GRAD]), .moments = &fw_moments_softmax,
+                 FW_RUN(softmax)},
     [LOG_SOFTMAX] = {.name = "LogSoftmax", .domain = "", LOG_TEXT, FW_ATTRS(softmax_attrs),
                      LINE(LOG, &rows[LOG_SOFTMAX_GRAD]), FW_RUN(log_softmax)},
     [HARDMAX] = {.name = "Hardmax", .domain = "", HARD_TEXT, FW_ATTRS(softmax_attrs),

@@ -61,6 +61,7 @@ struct fw_cx {
 
 struct fw_grad;
 struct fw_reach;
+struct fw_moment_rule;
 
 /* Reference kernels, compiled twice; see ops/value.h. */
 enum fw_build { FW_PLAIN, FW_COUNTED, FW_N_BUILDS };
@@ -145,6 +146,9 @@ struct fw_op {
     /* Of attention: the cost over the pairs alone that its causal mask, window or chunks leave;
      * NULL: all that it counts is needed. */
     void (*needed)(struct fw_cx *c, struct fw_cost *cost);
+    /* Means and squares at initialisation, see ops/moments.h. NULL: as input 0 where the row is a
+     * view or a move, else not known. */
+    const struct fw_moment_rule *moments;
     /* What decoding token by token keeps from one to the next; NULL: nothing. */
     void (*cache)(struct fw_cx *c, struct fw_cache *ret);
     /* What one token meets of stored input i; false, or NULL: all of it. */

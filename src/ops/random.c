@@ -3,6 +3,7 @@
  * Drawing a uniform number is integer work and counts nothing; what is done with it counts: a
  * uniform number of a range 1 mul 1 add; a normal one sqrt(-2*log(u))*cos(2*pi*v)*scale + mean:
  * 4 mul, 1 add, 1 sqrt, 2 special. Dropout multiplies by its mask: 1 mul. */
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -199,7 +200,8 @@ static const struct fw_op rows[N_ROWS] = {
                        .infer = infer_dropout,
                        .field = fw_field_first,
                        .cost = cost_mask,
-                       .grad = grad_dropout},
+                       .grad = grad_dropout,
+                       .moments = &fw_moments_dropout},
     [DROPOUT_GRAD] = {.name = "DropoutGrad",
                       .domain = "flopwise",
                       .formula = "dY*mask: mul = n",

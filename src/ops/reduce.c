@@ -3,6 +3,7 @@
  * n = elements(X), m = elements(Y): joining the elements behind each output takes n - m operations.
  * A gradient row repeats dY over the reduced axes (a move) and does the arithmetic of its table
  * line; whatever depends on the output only is done m times. */
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -387,6 +388,7 @@ static const struct fw_op rows[N_ROWS] = {
             .field = field_reduce,                                                               \
             .cost = cost,                                                                        \
             .grad = grad,                                                                        \
+            .moments = (mean) ? &fw_moments_mean : NULL,                                         \
             FW_RUN(reduce_##id)},                                                                \
     [id##_GRAD] = {.name = name_ "Grad",                                                         \
                    .domain = "flopwise",                                                         \

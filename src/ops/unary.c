@@ -9,6 +9,7 @@
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
+#include "ops/moments.h"
 
 enum from {
     FROM_X,
@@ -470,6 +471,7 @@ static enum fw_status grad_clip(struct fw_grad *gr)
     WORD_##a("add") WORD_##m("mul") WORD_##d("div") WORD_##q("sqrt") WORD_##x("minmax") \
         WORD_##s("special")
 
+#define KERNEL_OF(kernel) .moments = &fw_moments_pointwise, FW_RUN(kernel)
 #define LINEAR "dX = dY*factor; per element 1 mul"
 #define GELU_ERF "x/2*(1 + erf(x/sqrt(2))); per element 1 add 3 mul 1 special"
 #define GELU_TANH "h + h*tanh(x*(c + d*x*x)), h = x/2; per element 2 add 5 mul 1 special"
@@ -487,7 +489,7 @@ static const struct fw_op rows[N_ROWS] = {
             .doc = "dX = " gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs), attrs_,              \
             FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,                        \
             .family = &family_##id, .infer = infer, SAME, .cost = cost, .grad = grad,              \
-            FW_RUN(id), FW_POINTWISE},                                                             \
+            KERNEL_OF(id), FW_POINTWISE},                                                             \
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \
@@ -500,7 +502,7 @@ static const struct fw_op rows[N_ROWS] = {
     [id] = {.name = name_, .domain = "", .formula = f "; per element" WORD_##x("minmax"),          \
             .doc = "none: zero almost everywhere, or not of floats", FW_PORTS(1, 1, 1, 1),         \
             .flags = FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1, .family = &family_##id,        \
-            .infer = infer, SAME, .cost = cost, .grad = fw_grad_none, FW_RUN(id)},
+            .infer = infer, SAME, .cost = cost, .grad = fw_grad_none, KERNEL_OF(id)},
     FLAT(ROWS)
 #undef ROWS
     [IDENTITY] = {.name = "Identity", .domain = "", .formula = FW_VIEW_FORMULA,
@@ -520,14 +522,14 @@ static const struct fw_op rows[N_ROWS] = {
     [NEG] = {.name = "Neg", .domain = "", .formula = "-x; per element 1 add",
              .doc = "dX = -dY; per element 1 add", FW_PORTS(1, 1, 1, 1),
              .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_neg, .infer = infer, SAME,
-             .cost = cost, .grad = grad_neg, FW_RUN(NEG), FW_POINTWISE},
+             .cost = cost, .grad = grad_neg, KERNEL_OF(NEG), FW_POINTWISE},
     [CLIP] = {.name = "Clip", .domain = "",
               .formula = "per element 1 minmax for each bound given",
               .doc = "dX = min < y < max ? dY : 0; per element 1 minmax for each bound",
               FW_PORTS(1, 3, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
               .family = &family_compare, .infer = infer_clip, SAME, .cost = cost_clip,
               .grad = grad_clip,
-              FW_RUN(CLIP), FW_POINTWISE},
+              KERNEL_OF(CLIP), FW_POINTWISE},
     [CLIP_GRAD] = {.name = "ClipGrad", .domain = "flopwise",
                    .formula = "per element 1 minmax for each bound given", .doc = FW_INTERNAL_DOC,
                    FW_PORTS(2, 4, 1, 1), .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT,
@@ -538,12 +540,12 @@ static const struct fw_op rows[N_ROWS] = {
                     .formula = "x/(1 + exp(-alpha*x)); per element 1 add 1 mul 1 div 1 special",
                     .doc = "as Swish", FW_ATTRS(quick_gelu), FW_PORTS(1, 1, 1, 1),
                     .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_SWISH,
-                    .infer = infer, SAME, .cost = cost, .grad = grad, FW_RUN(SWISH)},
+                    .infer = infer, SAME, .cost = cost, .grad = grad, KERNEL_OF(SWISH)},
     [GELU] = {.name = "Gelu", .domain = "", .formula = GELU_ERF "; approximate: " GELU_TANH,
               .doc = "dX = " GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD, FW_ATTRS(gelu),
               FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &gelu_erf,
               .infer = infer_gelu, SAME, .cost = cost_gelu, .grad = grad_gelu,
-              FW_RUN(GELU), FW_POINTWISE},
+              KERNEL_OF(GELU), FW_POINTWISE},
     [GELU_GRAD] = {.name = "GeluGrad", .domain = "flopwise",
                    .formula = GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD
                               "; with a bias 1 add more",
@@ -555,7 +557,7 @@ static const struct fw_op rows[N_ROWS] = {
     [MS_GELU] = {.name = "Gelu", .domain = "com.microsoft", .formula = GELU_ERF,
                  .doc = "dX = " GELU_ERF_GRAD, FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
                  .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,
-                 .grad = grad_gelu, FW_RUN(GELU), FW_POINTWISE},
+                 .grad = grad_gelu, KERNEL_OF(GELU), FW_POINTWISE},
     [FAST_GELU] = {.name = "FastGelu", .domain = "com.microsoft",
                    .formula = GELU_TANH "; with a bias 1 add more",
                    .doc = "dX = " GELU_TANH_GRAD "; dbias = its sum", FW_PORTS(1, 2, 1, 1),
@@ -568,12 +570,12 @@ static const struct fw_op rows[N_ROWS] = {
                    .doc = "dX = " GELU_ERF_GRAD ", 1 add more for x + bias; dbias = its sum",
                    FW_PORTS(2, 2, 1, 1), .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2,
                    .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,
-                   .grad = grad_gelu, FW_RUN(GELU), FW_POINTWISE},
+                   .grad = grad_gelu, KERNEL_OF(GELU), FW_POINTWISE},
     [AFFINE] = {.name = "Affine", .domain = "",
                 .formula = "alpha*x + beta; per element 1 add 1 mul", .doc = LINEAR,
                 FW_ATTRS(affine), FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,
                 .family = &family_affine, .infer = infer, SAME, .cost = cost, .grad = grad_linear,
-                FW_RUN(AFFINE)},
+                KERNEL_OF(AFFINE)},
     [IMAGE_SCALER] = {.name = "ImageScaler", .domain = "",
                       .formula = "scale*x + bias of the channel; per element 1 add 1 mul",
                       .doc = LINEAR, FW_ATTRS(image_scaler), FW_PORTS(1, 1, 1, 1), .in_place = 1,

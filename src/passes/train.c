@@ -287,6 +287,31 @@ static void seed_losses(struct walk *w, uint32_t first_loss)
     }
 }
 
+/* Without a loss the gradient of every output comes from outside. */
+static enum fw_status seed_outputs(struct walk *w)
+{
+    struct fw_graph *g = w->g;
+    for (uint32_t i = 0; i < g->n_outputs; i++) {
+        uint32_t out = g->outputs[i], seed;
+        struct fw_tensor t = g->tensors[out];
+        if (!(t.flags & FW_TENSOR_NEEDS_GRAD) || t.rank == FW_RANK_UNKNOWN)
+            continue;
+        FW_TRY(fw_graph_tensor(g, NULL, FW_KIND_INPUT, (enum fw_dtype)t.dtype, t.rank, t.dims,
+                               &seed, w->err));
+        g->tensors[seed].of = out;
+        FW_TRY(take(w, out, seed, 0));
+    }
+    return FW_OK;
+}
+
+/* What the walk found out, for those who look at gradients. */
+static enum fw_status keep_gradients(struct walk *w)
+{
+    w->g->gradients = fw_arena_copy(w->g->arena, w->grad, w->n_tensors * sizeof *w->grad);
+    w->g->n_gradients = w->n_tensors;
+    return w->g->gradients == NULL ? fw_fail_memory(w->err) : FW_OK;
+}
+
 enum fw_status fw_train(struct fw_graph *g, const struct fw_train_options *options,
                         struct fw_error *err)
 {
@@ -298,8 +323,12 @@ enum fw_status fw_train(struct fw_graph *g, const struct fw_train_options *optio
     FW_TRY(walk_init(&w, g, err));
     seed_losses(&w, first_loss);
     enum fw_status status = fw_graph_reserve(g, 2 * g->n_tensors, 3 * g->n_nodes, err);
+    if (status == FW_OK && options->loss == FW_LOSS_NONE)
+        status = seed_outputs(&w);
     if (status == FW_OK)
         status = build(&w, options, NULL);
+    if (status == FW_OK)
+        status = keep_gradients(&w);
     walk_free(&w);
     return status;
 }

@@ -57,6 +57,16 @@ enum fw_status fw_answer_formats(struct fw_report **ret, const struct fw_alloc *
                                  struct fw_error *err);
 enum fw_status fw_answer_zoo(struct fw_report **ret, const char *pattern,
                              const struct fw_alloc *alloc, struct fw_error *err);
+/* What is asked about initialisation. */
+struct fw_init_scheme;
+struct fw_init_asked {
+    const struct fw_init_scheme *scheme;
+    uint32_t draws; // 0: nothing is executed
+    uint64_t seed;
+};
+enum fw_status fw_answer_init(struct fw_report **ret, struct fw_analysis *a,
+                              const struct fw_asked *asked, const struct fw_init_asked *init,
+                              struct fw_error *err);
 /* o NULL: the list of all. */
 enum fw_status fw_answer_optimizer(struct fw_report **ret, const struct fw_optimizer *o,
                                    const struct fw_alloc *alloc, struct fw_error *err);

@@ -1,0 +1,356 @@
+/* See variance.h. */
+#include "passes/variance.h"
+
+#include "ops/value.h"
+
+#include <math.h>
+#include <string.h>
+
+struct walk {
+    struct fw_moment_cx m;
+    struct fw_normal normal;
+    struct fw_arena *arena;
+    struct fw_arena scratch;
+    uint8_t *gap;
+    struct fw_variance_layer *layers;
+    uint32_t n_layers;
+    bool no_memory;
+    struct fw_error err; // of rules, which is of no interest: they say false
+};
+
+enum { MAX_INPUTS = 16 };
+enum { NO_RULE = 1, AFTER_GAP = 2 };
+
+/* ---- functions of one tensor's values ---- */
+
+/* The values of x that stand for its distribution. */
+static const double *curve_of(struct walk *w, const struct fw_moments *x)
+{
+    if (x->curve != NULL)
+        return x->curve;
+    double *v = fw_arena_array(&w->scratch, FW_CURVE_VALUES, sizeof *v);
+    double spread = sqrt(fmax(x->second - x->mean * x->mean, 0));
+    for (int i = 0; v != NULL && i < FW_NORMAL_POINTS; i++) {
+        double z = w->normal.z[i];
+        v[FW_CURVE_AT * FW_NORMAL_POINTS + i] = x->mean + spread * z;
+        v[FW_CURVE_UP * FW_NORMAL_POINTS + i] = x->mean + spread * (z + FW_CURVE_STEP);
+        v[FW_CURVE_DOWN * FW_NORMAL_POINTS + i] = x->mean + spread * (z - FW_CURVE_STEP);
+        v[FW_CURVE_UNIT * FW_NORMAL_POINTS + i] = z;
+    }
+    w->no_memory |= v == NULL;
+    return v;
+}
+
+/* Runs the node's kernel on n values of each input; inputs that are one number have n 1. */
+static bool run_kernel(struct walk *w, struct fw_value *in, unsigned n_in, double *out, size_t n)
+{
+    struct fw_value result = {
+        .data = out, .n = n, .dims = {(int64_t)n}, .rank = 1, .dtype = FW_F32, .real = sizeof *out};
+    struct fw_value *ins[MAX_INPUTS], *outs[1] = {&result};
+    for (unsigned i = 0; i < n_in; i++)
+        ins[i] = in[i].data != NULL ? &in[i] : NULL;
+    struct fw_run r = {.cx = w->m.cx, .in = ins, .out = outs, .scratch = &w->scratch, .parts = 1};
+    return r.cx.node->op->run[FW_COUNTED](&r) == FW_OK;
+}
+
+static const char *join_names(struct walk *w, const char *before, const char *op)
+{
+    const char *name = before == NULL ? op : fw_arena_printf(w->arena, "%s+%s", before, op);
+    w->no_memory |= name == NULL;
+    return name != NULL ? name : op;
+}
+
+static double pair(struct walk *w, const double *curve, uint32_t base, double of_base)
+{
+    return fw_normal_pair(&w->normal, curve, fw_moments_correlation(&w->m.all[base], of_base));
+}
+
+static void set_curve(struct walk *w, uint32_t out, uint32_t base, const double *curve,
+                      const char *function)
+{
+    struct fw_moments *y = &w->m.all[out];
+    const double *unit = curve + FW_CURVE_UNIT * FW_NORMAL_POINTS;
+    *y = (struct fw_moments){.known = true,
+                             .mean = fw_normal_mean(&w->normal, curve),
+                             .second = fw_normal_square(&w->normal, curve),
+                             .shared = pair(w, curve, base, w->m.all[base].shared),
+                             .near = pair(w, curve, base, w->m.all[base].near),
+                             .far = pair(w, curve, base, w->m.all[base].far),
+                             .curve = curve,
+                             .base = base,
+                             .unit_mean = fw_normal_mean(&w->normal, unit),
+                             .unit_second = fw_normal_square(&w->normal, unit),
+                             .function = function};
+    memcpy(y->profile, w->m.all[base].profile, sizeof y->profile);
+}
+
+/* One input on its way to the kernel: values of a known tensor, or one number. */
+static bool bring_input(struct walk *w, unsigned i, double neutral, struct fw_value *v)
+{
+    const struct fw_moments *x = fw_moments_in(&w->m, i);
+    double *number;
+    uint32_t n;
+    *v = (struct fw_value){.dtype = FW_F32, .real = sizeof *number};
+    if (x == NULL)
+        return true;
+    if (x->known) {
+        v->data = (void *)(uintptr_t)curve_of(w, x);
+        v->n = FW_CURVE_VALUES;
+        v->dims[0] = FW_CURVE_VALUES;
+        v->rank = 1;
+        return v->data != NULL;
+    }
+    const struct fw_tensor *t = fw_in(&w->m.cx, i);
+    const fw_dim *value = fw_in_value(&w->m.cx, i, &n);
+    v->data = number = fw_arena_alloc(&w->scratch, sizeof *number);
+    v->n = 1;
+    if (number == NULL)
+        return false;
+    if (value != NULL && n == 1 && t->kind != FW_KIND_PARAM)
+        *number = fw_count_to_double(w->m.cx.sym, fw_count_of(value[0]));
+    else
+        *number = neutral; // a parameter, as it starts
+    return *number == *number && (t->kind == FW_KIND_PARAM || (value != NULL && n == 1));
+}
+
+/* The node's output as a function of the one tensor that all its inputs are made from. */
+static bool function_of(struct walk *w, uint32_t base)
+{
+    const struct fw_node *node = w->m.cx.node;
+    const struct fw_moment_rule *rule = node->op->moments;
+    double neutral = rule == &fw_moments_sum ? 0 : rule == &fw_moments_product ? 1 : (double)NAN;
+    struct fw_value in[MAX_INPUTS];
+    const char *function = NULL;
+    if (node->n_in > MAX_INPUTS || node->op->run[FW_COUNTED] == NULL)
+        return false;
+    double *curve = fw_arena_array(w->arena, FW_CURVE_VALUES, sizeof *curve);
+    w->no_memory |= curve == NULL;
+    for (unsigned i = 0; i < node->n_in; i++) {
+        if (curve == NULL || !bring_input(w, i, neutral, &in[i]))
+            return false;
+        const struct fw_moments *x = fw_moments_in(&w->m, i);
+        if (x != NULL && x->known && x->function != NULL)
+            function = x->function;
+    }
+    if (!run_kernel(w, in, node->n_in, curve, FW_CURVE_VALUES))
+        return false;
+    set_curve(w, node->out[0], base, curve, join_names(w, function, node->op->name));
+    return true;
+}
+
+/* ---- forward ---- */
+
+/* Whether values come from an input of the network, and are no shapes or indices. */
+static bool is_activation(const struct fw_tensor *t)
+{
+    return t != NULL && !(t->flags & FW_TENSOR_WEIGHT_SIDE) && t->kind <= FW_KIND_INPUT &&
+           fw_dtypes[t->dtype].class == 'f';
+}
+
+struct inputs {
+    unsigned n;       // activations
+    unsigned unknown; // of these
+    unsigned stored;  // that are not one number
+    uint32_t base;    // of all of them, or FW_NONE
+};
+
+static struct inputs look_at_inputs(struct walk *w)
+{
+    struct inputs s = {0, 0, 0, FW_NONE};
+    for (unsigned i = 0; i < w->m.cx.node->n_in; i++) {
+        const struct fw_moments *x = fw_moments_in(&w->m, i);
+        const struct fw_tensor *t = fw_in(&w->m.cx, i);
+        bool constant = is_activation(t) && !x->known && t->producer != FW_NONE &&
+                        w->gap[t->producer] == 0; // made from shapes and constants
+        if (!is_activation(t) || constant) {
+            s.stored += t != NULL && t->kind == FW_KIND_PARAM;
+            continue;
+        }
+        s.unknown += !x->known;
+        s.base = s.n == 0 || s.base == x->base ? x->base : FW_NONE;
+        s.n++;
+    }
+    return s;
+}
+
+static bool predict(struct walk *w, const struct inputs *s)
+{
+    const struct fw_op *op = w->m.cx.node->op;
+    const struct fw_moment_rule *rule = op->moments;
+    if (rule == NULL)
+        return (op->flags & (FW_OP_VIEW | FW_OP_MOVE)) && fw_moments_in(&w->m, 0) != NULL &&
+               fw_moments_in(&w->m, 0)->known && fw_moments_same.forward(&w->m);
+    bool neutral = rule == &fw_moments_sum || rule == &fw_moments_product;
+    if (rule->pointwise && s->n == 1 && s->stored > 0 && neutral) { // a bias of 0, a scale of 1
+        unsigned k = 0;
+        while (!is_activation(fw_in(&w->m.cx, k)))
+            k++;
+        struct fw_moments *y = fw_moments_out(&w->m, 0);
+        *y = *fw_moments_in(&w->m, k);
+        return true;
+    }
+    if (rule->pointwise && s->base != FW_NONE)
+        return function_of(w, s->base);
+    return rule->forward(&w->m);
+}
+
+static void add_layer(struct walk *w, uint32_t node)
+{
+    const struct fw_node *n = w->m.cx.node;
+    const struct fw_moments *x = NULL;
+    for (unsigned i = 0; i < n->n_in && x == NULL; i++)
+        if (is_activation(fw_in(&w->m.cx, i)))
+            x = fw_moments_in(&w->m, i);
+    if (w->m.weight == 0 || x == NULL)
+        return; // a product of two activations
+    w->layers[w->n_layers++] =
+        (struct fw_variance_layer){.node = node,
+                                   .fans = w->m.fans,
+                                   .weight = w->m.weight,
+                                   .gain = x->unit_second > 0 ? 1 / sqrt(x->unit_second) : 1,
+                                   .mean = x->unit_mean,
+                                   .function = x->function};
+}
+
+static void forward(struct walk *w, uint32_t node)
+{
+    struct fw_graph *g = w->m.cx.g;
+    struct fw_node copy = g->nodes[node];
+    w->m.cx.node = &copy;
+    struct inputs s = look_at_inputs(w);
+    bool makes = false,
+         table = copy.op->moments == &fw_moments_table && fw_in(&w->m.cx, 0)->kind == FW_KIND_PARAM;
+    for (unsigned i = 0; i < copy.n_out; i++)
+        makes |= is_activation(fw_out(&w->m.cx, i));
+    if ((s.n == 0 && !table) || !makes)
+        return;
+    if (s.unknown > 0) {
+        w->gap[node] = AFTER_GAP;
+        return;
+    }
+    w->m.weight = 0;
+    if (!predict(w, &s))
+        w->gap[node] = NO_RULE;
+    else if (copy.op->moments != NULL && copy.op->moments->layer)
+        add_layer(w, node);
+    fw_arena_clear(&w->scratch);
+}
+
+/* ---- backward ---- */
+
+/* Square of E d(z) z, z what the base's variable has of its own: how far the gradient that the
+ * function passes on goes along with the value itself. */
+static double cross_of(const struct walk *w, const struct fw_moments *y,
+                       const struct fw_moments *base)
+{
+    double spread = sqrt(fmax(base->second - base->mean * base->mean, 0)), sum = 0;
+    if (y->curve == NULL || spread == 0)
+        return 0;
+    for (int i = 0; i < FW_NORMAL_POINTS; i++)
+        sum += w->normal.w[i] * w->normal.z[i] *
+               (y->curve[FW_CURVE_UP * FW_NORMAL_POINTS + i] -
+                y->curve[FW_CURVE_DOWN * FW_NORMAL_POINTS + i]) /
+               (2 * FW_CURVE_STEP * spread);
+    return sum * sum * (1 - fw_moments_correlation(base, base->far));
+}
+
+static void backward(struct walk *w, uint32_t node)
+{
+    struct fw_node copy = w->m.cx.g->nodes[node];
+    w->m.cx.node = &copy;
+    struct fw_moments *y = fw_moments_out(&w->m, 0);
+    bool reached = false;
+    for (unsigned i = 0; i < copy.n_out; i++)
+        reached |= copy.out[i] != FW_NONE && w->m.all[copy.out[i]].grad > 0;
+    if (!reached || w->gap[node] != 0)
+        return;
+    const struct fw_moment_rule *rule = copy.op->moments;
+    if (rule != NULL && rule->pointwise && y->base != copy.out[0]) {
+        struct fw_moments *base = &w->m.all[y->base];
+        double square, pair;
+        fw_moments_slope(&w->m, y, &square, &pair);
+        memcpy(base->grad_profile, y->grad_profile, sizeof base->grad_profile);
+        base->grad += square * y->grad;
+        base->grad_shared += pair * y->grad_shared;
+        base->grad_cross += cross_of(w, y, base) * y->grad_shared;
+        return;
+    }
+    (rule != NULL ? rule : &fw_moments_same)->backward(&w->m);
+    fw_arena_clear(&w->scratch);
+}
+
+/* ---- the whole walk ---- */
+
+static void start(struct walk *w)
+{
+    struct fw_graph *g = w->m.cx.g;
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        if (is_activation(&g->tensors[g->inputs[i]]))
+            w->m.all[g->inputs[i]] = (struct fw_moments){
+                .known = true, .second = 1, .base = g->inputs[i], .unit_second = 1};
+}
+
+static void give_gradient(struct walk *w)
+{
+    struct fw_graph *g = w->m.cx.g;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        if (is_activation(&g->tensors[g->outputs[i]]))
+            w->m.all[g->outputs[i]].grad = 1;
+}
+
+enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
+                                   double (*variance)(const struct fw_moment_cx *m,
+                                                      const struct fw_fans *fans, double gain),
+                                   const void *scheme, struct fw_arena *arena,
+                                   struct fw_variance *ret, struct fw_error *err)
+{
+    struct walk w = {.arena = arena};
+    fw_arena_init(&w.scratch, arena->alloc);
+    fw_normal_init(&w.normal);
+    w.m = (struct fw_moment_cx){.cx = {.g = g, .sym = g->sym, .err = &w.err},
+                                .normal = &w.normal,
+                                .arena = arena,
+                                .variance = variance,
+                                .scheme = scheme};
+    w.m.all = fw_arena_zalloc(arena, ((size_t)g->n_tensors + 1) * sizeof *w.m.all);
+    w.gap = fw_arena_zalloc(arena, (size_t)n_nodes + 1);
+    w.layers = fw_arena_array(arena, (size_t)n_nodes + 1, sizeof *w.layers);
+    if (w.m.all == NULL || w.gap == NULL || w.layers == NULL)
+        return fw_fail_memory(err);
+    start(&w);
+    for (uint32_t i = 0; i < n_nodes; i++)
+        forward(&w, i);
+    give_gradient(&w);
+    for (uint32_t i = n_nodes; i-- > 0;)
+        backward(&w, i);
+    fw_arena_clear(&w.scratch);
+    if (w.no_memory)
+        return fw_fail_memory(err);
+    *ret = (struct fw_variance){w.m.all, w.layers, w.n_layers, w.gap, n_nodes, 1};
+    return FW_OK;
+}
+
+bool fw_function_moments(const char *domain, const char *op, const struct fw_attr *attr,
+                         double *ret_mean, double *ret_second)
+{
+    struct walk w = {.n_layers = 0};
+    const struct fw_op *row = fw_op_find(domain, op);
+    struct fw_node node = {.op = row, .attr = attr, .n_in = 1, .n_out = 1};
+    double out[FW_NORMAL_POINTS];
+    if (row == NULL || row->moments == NULL || !row->moments->pointwise || row->min_in > 1 ||
+        row->run[FW_COUNTED] == NULL)
+        return false;
+    fw_normal_init(&w.normal);
+    w.m.cx.node = &node;
+    struct fw_value in = {.data = w.normal.z,
+                          .n = FW_NORMAL_POINTS,
+                          .dims = {FW_NORMAL_POINTS},
+                          .rank = 1,
+                          .dtype = FW_F32,
+                          .real = sizeof(double)};
+    if (!run_kernel(&w, &in, 1, out, FW_NORMAL_POINTS))
+        return false;
+    *ret_mean = fw_normal_mean(&w.normal, out);
+    *ret_second = fw_normal_square(&w.normal, out);
+    return true;
+}

@@ -1,0 +1,48 @@
+/* Initialisation: what a scheme makes of the variances of a network, predicted and measured. */
+#ifndef FW_STUDY_INIT_H
+#define FW_STUDY_INIT_H
+
+#include "passes/variance.h"
+#include "study/analysis.h"
+
+enum fw_draw {
+    FW_DRAW_NORMAL,
+    FW_DRAW_UNIFORM,
+    FW_DRAW_TRUNCATED, // normal, drawn again beyond two deviations
+    FW_DRAW_ORTHOGONAL
+};
+/* Deviation of a standard normal variable that is cut at two. */
+#define FW_TRUNCATED_DEVIATION 0.87962566103423978
+
+/* variance = scale * gain^2 / (in * fan_in + out * fan_out), or with `side` / max(rows, columns) */
+struct fw_init_scheme {
+    const char *name;
+    const char *rule; // as a formula
+    const char *doc;
+    uint8_t draw; // enum fw_draw
+    bool gain;    // that of the function before the layer
+    bool side;
+    double scale, in, out, fixed; // fixed: the variance itself where it is not 0
+};
+extern const struct fw_init_scheme fw_init_schemes[];
+extern const unsigned fw_n_init_schemes;
+const struct fw_init_scheme *fw_init_scheme_find(const char *name); // NULL when unknown
+
+/* Measured over all draws: mean of the squares, and its standard error. */
+struct fw_init_measure {
+    double forward, forward_error;
+    double backward, backward_error;
+};
+
+/* a: trained, without a loss. Arrays live in the arena. Errors: FW_MEMORY. */
+enum fw_status fw_init_predict(struct fw_analysis *a, const struct fw_init_scheme *scheme,
+                               struct fw_arena *arena, struct fw_variance *ret,
+                               struct fw_error *err);
+/* Draws weights, inputs and the outputs' gradients `draws` times and runs the reference kernels.
+ * ret: (v->n_layers), of the layers' outputs. Errors: those of the executor; FW_LIMIT where an
+ * orthogonal matrix is too large. */
+enum fw_status fw_init_simulate(struct fw_analysis *a, const struct fw_init_scheme *scheme,
+                                const struct fw_variance *v, uint32_t draws, uint64_t seed,
+                                struct fw_init_measure *ret, struct fw_error *err);
+
+#endif
