@@ -289,9 +289,25 @@ FW_API enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
                                      const struct fw_options *options,
                                      const struct fw_init_options *init, struct fw_error *err);
 
-/* The table of optimizers, or the page of one: its rule, its state, its cost per parameter (schema
- * flopwise.optimizer/1). */
+/* A worked derivation with the model's own numbers, as text, Markdown or HTML (schema
+ * flopwise.explain/1). topic: NULL for "layer", names by fw_topic_name; layer: a pattern over layer
+ * names, or NULL. */
+FW_API enum fw_status fw_explain_report(struct fw_report **ret, struct fw_net *net,
+                                        const char *topic, const char *layer,
+                                        const struct fw_options *options, struct fw_error *err);
+
+/* A run of an optimizer's kernel on one parameter that starts at 0. Texts may be NULL for the
+ * default: the optimizer's usual values. */
+struct fw_trial_options {
+    int simulate;
+    const char *gradient; /* "1": a number, a list "1,-2,3" (the last one stays), "@FILE" */
+    const char *steps;    /* "100" */
+    const char *lr, *beta1, *beta2, *eps, *decay;
+};
+/* The table of optimizers (name NULL), or the page of one: its rule, its state, its cost per
+ * parameter, and its trajectory (schema flopwise.optimizer/1). */
 FW_API enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
+                                          const struct fw_trial_options *trial,
                                           struct fw_error *err);
 
 /* Executes a network (schema flopwise.run/1): the forward pass, or training steps unless
@@ -367,6 +383,7 @@ FW_API const char *fw_precision_name(size_t i);
 FW_API const char *fw_convention_name(size_t i);
 FW_API const char *fw_loss_name(size_t i);
 FW_API const char *fw_init_scheme_name(size_t i);
+FW_API const char *fw_topic_name(size_t i);
 FW_API const char *fw_format_name(size_t i);
 
 #ifdef __cplusplus

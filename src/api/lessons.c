@@ -1,28 +1,21 @@
 /* Questions that teach: optimizers, initialisation, derivations. */
 #include "api/net.h"
+#include "base/file.h"
+#include "base/glob.h"
+#include "base/real.h"
+#include "report/explain.h"
 #include "study/init.h"
+#include "study/trial.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void release_study(void *owned)
 {
     fw_study_free(owned);
 }
 
-enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name, struct fw_error *err)
-{
-    const struct fw_optimizer *o = name != NULL ? fw_optimizer_find(name) : NULL;
-    if (name != NULL && o == NULL)
-        return fw_name_unknown("optimizer", name, fw_optimizer_name, err);
-    return fw_answer_optimizer(ret, o, &fw_alloc_default, err);
-}
-
-/* ---- initialisation ---- */
-
-const char *fw_init_scheme_name(size_t i)
-{
-    return i < fw_n_init_schemes ? fw_init_schemes[i].name : NULL;
-}
+/* ---- numbers from texts ---- */
 
 /* A whole number from `least` to `most`; text NULL: otherwise. */
 static enum fw_status read_number(const char *what, const char *text, uint64_t least, uint64_t most,
@@ -38,6 +31,112 @@ static enum fw_status read_number(const char *what, const char *text, uint64_t l
                (unsigned long long)least, (unsigned long long)most);
     *ret = v;
     return FW_OK;
+}
+
+/* A finite number; text NULL: what *ret holds stays. */
+static enum fw_status read_real(const char *what, const char *text, double *ret,
+                                struct fw_error *err)
+{
+    size_t n;
+    if (text == NULL)
+        return FW_OK;
+    *ret = fw_real_parse(text, &n);
+    FW_REQUIRE(n > 0 && text[n] == '\0', err, FW_USAGE, "%s '%s': a number is wanted", what, text);
+    return FW_OK;
+}
+
+/* ---- optimizers ---- */
+
+enum { MAX_STEPS = 1000000 };
+
+/* Numbers with commas, blanks or line breaks between them. */
+static enum fw_status read_gradients(const char *text, size_t len, struct fw_arena *arena,
+                                     struct fw_trial *trial, struct fw_error *err)
+{
+    double *list = fw_arena_array(arena, len / 2 + 1, sizeof *list);
+    if (list == NULL)
+        return fw_fail_memory(err);
+    trial->gradients = list;
+    for (size_t i = 0; i < len;) {
+        size_t n = 0;
+        if (strchr(", \t\r\n", text[i]) != NULL) {
+            i++;
+            continue;
+        }
+        list[trial->n_gradients] = fw_real_parse(text + i, &n);
+        FW_REQUIRE(n > 0, err, FW_USAGE, "--gradient: a number is wanted at '%.20s'", text + i);
+        trial->n_gradients++;
+        i += n;
+    }
+    FW_REQUIRE(trial->n_gradients > 0, err, FW_USAGE, "--gradient: a number is wanted");
+    return FW_OK;
+}
+
+static enum fw_status read_gradient_option(const char *text, struct fw_arena *arena,
+                                           struct fw_trial *trial, struct fw_error *err)
+{
+    struct fw_file file;
+    if (text == NULL)
+        text = "1";
+    if (text[0] != '@')
+        return read_gradients(text, strlen(text), arena, trial, err);
+    FW_TRY(fw_file_open(&file, text + 1, 1 << 24, arena->alloc, err));
+    const char *copy = fw_arena_strndup(arena, (const char *)file.data, file.size);
+    enum fw_status status =
+        copy == NULL ? fw_fail_memory(err) : read_gradients(copy, file.size, arena, trial, err);
+    fw_file_close(&file);
+    return status;
+}
+
+static enum fw_status read_trial(const struct fw_trial_options *q, struct fw_arena *arena,
+                                 struct fw_trial *trial, struct fw_error *err)
+{
+    uint64_t steps;
+    FW_TRY(read_number("--steps", q->steps, 1, MAX_STEPS, 100, &steps, err));
+    trial->steps = (uint32_t)steps;
+    FW_TRY(read_real("--lr", q->lr, &trial->hyper.lr, err));
+    FW_TRY(read_real("--beta1", q->beta1, &trial->hyper.beta1, err));
+    FW_TRY(read_real("--beta2", q->beta2, &trial->hyper.beta2, err));
+    FW_TRY(read_real("--eps", q->eps, &trial->hyper.eps, err));
+    FW_TRY(read_real("--decay", q->decay, &trial->hyper.decay, err));
+    return read_gradient_option(q->gradient, arena, trial, err);
+}
+
+static bool asks_for_run(const struct fw_trial_options *q)
+{
+    return q->gradient != NULL || q->steps != NULL || q->lr != NULL || q->beta1 != NULL ||
+           q->beta2 != NULL || q->eps != NULL || q->decay != NULL;
+}
+
+enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
+                                   const struct fw_trial_options *options, struct fw_error *err)
+{
+    static const struct fw_trial_options nothing;
+    const struct fw_trial_options *q = options != NULL ? options : &nothing;
+    const struct fw_optimizer *o = name != NULL ? fw_optimizer_find(name) : NULL;
+    struct fw_arena arena;
+    if (name != NULL && o == NULL)
+        return fw_name_unknown("optimizer", name, fw_optimizer_name, err);
+    FW_REQUIRE(o != NULL || !q->simulate, err, FW_USAGE,
+               "--simulate wants the name of an optimizer");
+    FW_REQUIRE(q->simulate || !asks_for_run(q), err, FW_USAGE,
+               "--gradient, --steps and the rates go with --simulate");
+    if (!q->simulate)
+        return fw_answer_optimizer(ret, o, NULL, &fw_alloc_default, err);
+    struct fw_trial trial = {.optimizer = o, .hyper = o->hyper, .dims = {1}, .rank = 1};
+    fw_arena_init(&arena, &fw_alloc_default);
+    enum fw_status status = read_trial(q, &arena, &trial, err);
+    if (status == FW_OK)
+        status = fw_answer_optimizer(ret, o, &trial, &fw_alloc_default, err);
+    fw_arena_clear(&arena);
+    return status;
+}
+
+/* ---- initialisation ---- */
+
+const char *fw_init_scheme_name(size_t i)
+{
+    return i < fw_n_init_schemes ? fw_init_schemes[i].name : NULL;
 }
 
 /* The first size of an input that is left open, or NULL. */
@@ -56,17 +155,17 @@ static const char *open_size(struct fw_study *s, bool *ret_batch)
     return NULL;
 }
 
-/* A study in which all sizes are numbers: a batch that is left open is 1. */
-static enum fw_status study_of_numbers(struct fw_study **ret, struct fw_net *net,
-                                       const struct fw_options *options, struct fw_error *err)
+enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
+                                   const struct fw_options *options, bool memory,
+                                   struct fw_error *err)
 {
     bool batch;
-    FW_TRY(fw_study_new(ret, net, options, false, err));
+    FW_TRY(fw_study_new(ret, net, options, memory, err));
     const char *name = open_size(*ret, &batch);
     if (name != NULL && batch) {
         struct fw_study *open = *ret;
         struct fw_binding one = {name, "1"};
-        enum fw_status status = fw_study_new_with(ret, net, options, &one, err);
+        enum fw_status status = fw_study_new_with(ret, net, options, memory, &one, err);
         fw_study_free(open);
         if (status != FW_OK)
             return status;
@@ -100,9 +199,89 @@ enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
                "--draws and --seed go with --simulate");
     how.draws = q->simulate ? (uint32_t)draws : 0;
     o.loss = "none";
-    FW_TRY(study_of_numbers(&study, net, &o, err));
+    FW_TRY(fw_study_of_numbers(&study, net, &o, false, err));
     struct fw_asked asked = {&o, net->symbols, net->n_symbols};
     enum fw_status status = fw_answer_init(ret, &study->analysis, &asked, &how, err);
+    if (status != FW_OK) {
+        fw_study_free(study);
+        return status;
+    }
+    (*ret)->owned = study;
+    (*ret)->release = release_study;
+    return FW_OK;
+}
+
+/* ---- derivations ---- */
+
+const char *fw_topic_name(size_t i)
+{
+    return i < fw_n_topics ? fw_topics[i].name : NULL;
+}
+
+static const struct fw_topic *find_topic(const char *name)
+{
+    for (unsigned i = 0; i < fw_n_topics; i++)
+        if (strcmp(fw_topics[i].name, name) == 0)
+            return &fw_topics[i];
+    return NULL;
+}
+
+static bool matches(const struct fw_node *n, const char *pattern)
+{
+    return pattern == NULL || (n->name != NULL && fw_glob(pattern, n->name));
+}
+
+/* The layer to look at: of those that fit, a linear one with a gradient of its input before any
+ * other, then the one with the most operations. */
+static uint32_t choose_layer(struct fw_analysis *a, const char *pattern)
+{
+    struct fw_graph *g = &a->model.graph;
+    uint32_t best = FW_NONE;
+    double most = -1;
+    for (uint32_t i = 0; i < a->n_forward; i++) {
+        const struct fw_node *n = &g->nodes[i];
+        const struct fw_tensor *w = n->n_in > 1 ? fw_tensor_at(g, n->in[1]) : NULL;
+        struct fw_cost cost = {0};
+        if (!(n->op->flags & FW_OP_CONTRACTION) || w == NULL || w->kind != FW_KIND_PARAM ||
+            !matches(n, pattern))
+            continue;
+        (void)fw_node_cost(g, i, a->precision, &cost);
+        double rank = (double)cost.n[FW_FMA].word;
+        bool inner = (g->tensors[n->in[0]].flags & FW_TENSOR_NEEDS_GRAD) != 0;
+        rank += w->rank == 2 && inner ? 1e30 : 0;
+        if (rank > most) {
+            most = rank;
+            best = i;
+        }
+    }
+    return best;
+}
+
+enum fw_status fw_explain_report(struct fw_report **ret, struct fw_net *net, const char *topic,
+                                 const char *layer, const struct fw_options *options,
+                                 struct fw_error *err)
+{
+    struct fw_options o = options != NULL ? *options : fw_options_default();
+    const struct fw_topic *t = find_topic(topic != NULL ? topic : "layer");
+    struct fw_study *study;
+    if (t == NULL)
+        return fw_name_unknown("topic", topic, fw_topic_name, err);
+    FW_REQUIRE(layer == NULL || t->layer, err, FW_USAGE,
+               "--layer goes with the topics layer and 6nt");
+    if (strcmp(t->name, "init") == 0)
+        o.loss = "none";
+    o.inference = strcmp(t->name, "field") == 0;
+    FW_TRY(fw_study_of_numbers(&study, net, &o, true, err));
+    struct fw_explain_asked asked = {
+        .topic = t,
+        .optimizer = fw_optimizer_find(o.optimizer != NULL ? o.optimizer : "sgd"),
+        .layer = t->layer ? choose_layer(&study->analysis, layer) : FW_NONE};
+    enum fw_status status = FW_OK;
+    if (layer != NULL && asked.layer == FW_NONE)
+        status = fw_fail(err, FW_USAGE, -1, "%s: no layer with weights fits --layer '%s'",
+                         net->path, layer);
+    if (status == FW_OK)
+        status = fw_answer_explain(ret, &study->analysis, &asked, err);
     if (status != FW_OK) {
         fw_study_free(study);
         return status;

@@ -326,8 +326,8 @@ enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
 }
 
 enum fw_status fw_study_new_with(struct fw_study **ret, struct fw_net *net,
-                                 const struct fw_options *options, const struct fw_binding *instead,
-                                 struct fw_error *err)
+                                 const struct fw_options *options, bool memory,
+                                 const struct fw_binding *instead, struct fw_error *err)
 {
     size_t bytes = (net->n_symbols + 1) * sizeof(struct fw_binding);
     struct fw_binding *symbols = fw_mem_resize(net->alloc, NULL, 0, bytes);
@@ -338,7 +338,8 @@ enum fw_status fw_study_new_with(struct fw_study **ret, struct fw_net *net,
     for (size_t i = 0; i < net->n_symbols; i++)
         if (strcmp(net->symbols[i].name, instead->name) != 0)
             symbols[n++] = net->symbols[i];
-    struct fw_analysis_options how = {.symbols = symbols, .n_symbols = n};
+    struct fw_analysis_options how = {
+        .symbols = symbols, .n_symbols = n, .memory = memory, .timeline = memory};
     enum fw_status status = study(ret, net, options, &how, err);
     fw_mem_resize(net->alloc, symbols, bytes, 0);
     return status;

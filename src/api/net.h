@@ -33,10 +33,15 @@ struct fw_study {
 /* memory: fill the memory answers. Errors name the file. */
 enum fw_status fw_study_new(struct fw_study **ret, struct fw_net *net,
                             const struct fw_options *options, bool memory, struct fw_error *err);
-/* Without memory; one symbol is bound otherwise than the net has it (to itself: it stays open). */
+/* One symbol is bound otherwise than the net has it (to itself: it stays open). */
 enum fw_status fw_study_new_with(struct fw_study **ret, struct fw_net *net,
-                                 const struct fw_options *options, const struct fw_binding *instead,
-                                 struct fw_error *err);
+                                 const struct fw_options *options, bool memory,
+                                 const struct fw_binding *instead, struct fw_error *err);
+/* A study in which all sizes of the inputs are numbers: a batch that is left open is 1. FW_USAGE
+ * names another one that is open. */
+enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
+                                   const struct fw_options *options, bool memory,
+                                   struct fw_error *err);
 void fw_study_free(struct fw_study *study); // NULL-safe
 struct fw_asked fw_asked_of(const struct fw_net *net, const struct fw_options *options);
 /* Gives the study to the report it stands on, or frees it after an error. */

@@ -70,7 +70,8 @@ static enum fw_status analyse(struct asker *k, const char *name)
     } else {
         struct fw_binding letter = {name, name};
         struct fw_error why;
-        enum fw_status status = fw_study_new_with(&k->open, k->net, k->options, &letter, &why);
+        enum fw_status status =
+            fw_study_new_with(&k->open, k->net, k->options, false, &letter, &why);
         if (status == FW_MEMORY || (status != FW_OK && k->sweep.n > 0)) {
             *k->err = why;
             return status;

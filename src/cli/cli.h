@@ -46,6 +46,8 @@ struct cli_args {
     struct fw_counter *counter; // open when the command is in CLI_COUNTER
     struct fw_options options;
     struct fw_init_options init;
+    struct fw_trial_options trial;
+    const char *topic, *layer;
     struct fw_budget budget;
 };
 
@@ -67,7 +69,9 @@ enum cli_group {
     CLI_ESTIMATE = 2048, // what a training run consists of
     CLI_FORWARD = 32768, // a forward pass unless --train is given
     CLI_RUN = 65536,     // executes the network
-    CLI_INIT = 131072
+    CLI_INIT = 131072,
+    CLI_TRIAL = 262144,
+    CLI_EXPLAIN = 524288
 };
 
 enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST, CLI_SETTING };

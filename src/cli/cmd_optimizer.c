@@ -5,7 +5,7 @@ static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
                           const struct cli_args *args, struct fw_error *err)
 {
     (void)nets;
-    return fw_optimizer_report(ret, args->positional[0], err);
+    return fw_optimizer_report(ret, args->positional[0], &args->trial, err);
 }
 
 enum fw_status cmd_optimizer(const struct cli_command *self, struct cli_args *args,

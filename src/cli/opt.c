@@ -142,6 +142,20 @@ const struct cli_option cli_options[] = {
     {"--draws", 0, "N", "how often weights are drawn, 4 (default)", CLI_TEXT, CLI_INIT,
      AT(init.draws)},
     {"--seed", 0, "N", "of the random numbers, 1 (default)", CLI_TEXT, CLI_INIT, AT(init.seed)},
+    {"--simulate", 0, NULL, "run the kernel on a parameter that starts at 0", CLI_SET, CLI_TRIAL,
+     AT(trial.simulate)},
+    {"--gradient", 0, "LIST", "1 (default), a list whose last number stays, or @FILE", CLI_TEXT,
+     CLI_TRIAL, AT(trial.gradient)},
+    {"--steps", 0, "N", "how many steps, 100 (default)", CLI_TEXT, CLI_TRIAL, AT(trial.steps)},
+    {"--lr", 0, "X", "step size; the usual values of the optimizer where not given", CLI_TEXT,
+     CLI_TRIAL, AT(trial.lr)},
+    {"--beta1", 0, "X", "momentum, or decay of the first moment", CLI_TEXT, CLI_TRIAL,
+     AT(trial.beta1)},
+    {"--beta2", 0, "X", "decay of the second moment", CLI_TEXT, CLI_TRIAL, AT(trial.beta2)},
+    {"--eps", 0, "X", "what keeps a division finite", CLI_TEXT, CLI_TRIAL, AT(trial.eps)},
+    {"--decay", 0, "X", "decay of the weights", CLI_TEXT, CLI_TRIAL, AT(trial.decay)},
+    {"--layer", 0, "PATTERN", "the layer that is looked at; else the largest linear one", CLI_TEXT,
+     CLI_EXPLAIN, AT(layer)},
     {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
 };
 const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;
@@ -387,6 +401,8 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         list_names("Precisions", fw_precision_name);
     if (command->groups & CLI_ROWS)
         list_names("Conventions", fw_convention_name);
+    if (command->groups & CLI_EXPLAIN)
+        list_names("Topics", fw_topic_name);
     if (command->groups & CLI_INIT)
         list_names("Schemes", fw_init_scheme_name);
     printf("%s\nExample:\n  %s\n", command->groups & (CLI_TRAIN | CLI_LEARN) ? "\n" : "",

@@ -10,10 +10,10 @@
  *     x*a + b           mul n, add n
  * which is add 4n - m + q, mul 2n + 2q, div 3m, sqrt m. */
 #include "ops/fast.h"
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
-#include "ops/moments.h"
 
 enum norm_kind { BATCH, INSTANCE, GROUP };
 

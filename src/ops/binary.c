@@ -5,10 +5,10 @@
  * minmax, choosing (Where) too; logic and bit operations are no arithmetic. Contents are followed
  * through all of them where the result is exact, since shapes are computed with these operators. */
 #include "ops/fast.h"
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
-#include "ops/moments.h"
 
 typedef fw_dim fold_fn(struct fw_cx *c, fw_dim a, fw_dim b);
 

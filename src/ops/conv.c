@@ -6,9 +6,9 @@
  * gradient dX of a convolution: fma = elements(X) * (Cout/g) * prod(K). */
 #include "ops/conv.h"
 #include "ops/fast.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
-#include "ops/moments.h"
 
 enum { EXTRA = FW_N_CONV_ATTRS, OUTPUT_SHAPE, GRAD_LAST, N_GRAD };
 static const struct fw_attr_spec conv_attrs[] = {
@@ -246,7 +246,8 @@ static const struct fw_conv_form form_transpose_dw = {
 
 #define FORWARD                                                                                  \
     FW_PORTS(2, 3, 1, 1), .flags = FW_OP_CONTRACTION, .weight_slots = 6, .infer = fw_conv_infer, \
-                          .field = fw_field_conv, .cost = fw_conv_cost, .grad = grad, .moments = &fw_moments_conv
+                          .field = fw_field_conv, .cost = fw_conv_cost, .grad = grad,            \
+                          .moments = &fw_moments_conv
 #define BACKWARD .domain = "flopwise", .doc = FW_INTERNAL_DOC, .grad = fw_grad_none
 #define BACKWARD_PRODUCT                                                                       \
     BACKWARD, FW_ATTRS(grad_attrs), FW_PORTS(3, 3, 1, 1),                                      \

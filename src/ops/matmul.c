@@ -4,9 +4,9 @@
  * fma = elements(Y) * K, and the same number for each of dA = dY B^T and dB = A^T dY. */
 #include "ops/matmul.h"
 #include "ops/fast.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
-#include "ops/moments.h"
 
 static const struct fw_attr_spec fused_attrs[] = {FW_MATMUL_ATTRS};
 static const struct fw_attr_spec gemm_attrs[] = {FW_GEMM_ATTRS};
@@ -261,7 +261,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .field = fw_field_matmul,
                 .cost = fw_matmul_cost,
                 .grad = grad,
-                .moments = &fw_moments_matmul, FW_RUN(matmul),
+                .moments = &fw_moments_matmul,
+                FW_RUN(matmul),
                 .fast = fw_fast_matmul},
     [FUSED_MATMUL] =
         {.name = "FusedMatMul",
@@ -277,7 +278,8 @@ static const struct fw_op rows[N_ROWS] = {
          .field = fw_field_matmul,
          .cost = fw_matmul_cost,
          .grad = grad,
-         .moments = &fw_moments_matmul, FW_RUN(matmul),
+         .moments = &fw_moments_matmul,
+         FW_RUN(matmul),
          .fast = fw_fast_matmul},
     [TRANSPOSE_MATMUL] =
         {.name = "TransposeMatMul",
@@ -293,7 +295,8 @@ static const struct fw_op rows[N_ROWS] = {
          .field = fw_field_matmul,
          .cost = fw_matmul_cost,
          .grad = grad,
-         .moments = &fw_moments_matmul, FW_RUN(matmul),
+         .moments = &fw_moments_matmul,
+         FW_RUN(matmul),
          .fast = fw_fast_matmul},
     [GEMM] =
         {.name = "Gemm",
@@ -311,7 +314,8 @@ static const struct fw_op rows[N_ROWS] = {
          .field = fw_field_gemm,
          .cost = fw_gemm_cost,
          .grad = grad_gemm,
-         .moments = &fw_moments_gemm, FW_RUN(gemm),
+         .moments = &fw_moments_gemm,
+         FW_RUN(gemm),
          .fast = fw_fast_gemm},
     [MATMUL_GRAD] = {.name = "MatMulGrad",
                      .domain = "flopwise",

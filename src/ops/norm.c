@@ -24,10 +24,8 @@ static const struct fw_attr_spec lrn_attrs[] = {
     {"size", FW_ATTR_INT, true, {.i = 1}},
 };
 enum { LP_P = 1 };
-static const struct fw_attr_spec lp_attrs[] = {
-    {"axis", FW_ATTR_INT, false, {.i = -1}},
-    {"p", FW_ATTR_INT, false, {.i = 2}},
-};
+static const struct fw_attr_spec lp_attrs[] = {{"axis", FW_ATTR_INT, false, {.i = -1}},
+                                               {"p", FW_ATTR_INT, false, {.i = 2}}};
 static const int64_t mvn_axes[] = {0, 2, 3};
 static const struct fw_attr_spec mvn_attrs[] = {
     {"axes", FW_ATTR_INTS, false, {.ints = mvn_axes, .n = 3}},
@@ -521,8 +519,7 @@ static void field_mvn(struct fw_cx *c, unsigned in, unsigned out, struct fw_reac
 
 static const struct fw_op rows[N_ROWS] = {
     [SOFTMAX] = {.name = "Softmax", .domain = "", SOFT_TEXT, FW_ATTRS(softmax_attrs),
-                 LINE(SOFT, &rows[SOFTMAX_GRAD]), .moments = &fw_moments_softmax,
-                 FW_RUN(softmax)},
+                 LINE(SOFT, &rows[SOFTMAX_GRAD]), .moments = &fw_moments_softmax, FW_RUN(softmax)},
     [LOG_SOFTMAX] = {.name = "LogSoftmax", .domain = "", LOG_TEXT, FW_ATTRS(softmax_attrs),
                      LINE(LOG, &rows[LOG_SOFTMAX_GRAD]), FW_RUN(log_softmax)},
     [HARDMAX] = {.name = "Hardmax", .domain = "", HARD_TEXT, FW_ATTRS(softmax_attrs),

@@ -6,9 +6,9 @@
 #include "ops/pool.h"
 #include "ops/conv.h"
 #include "ops/fast.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
-#include "ops/moments.h"
 
 enum { CEIL = FW_N_WINDOW_ATTRS, LAST_ATTR };
 static const struct fw_attr_spec max_attrs[] = {
@@ -304,20 +304,18 @@ static const struct fw_pool_form lp_grad = {
     .kind = FW_POOL_LP, .x = 1, .last = GRAD_LAST, .p = GRAD_P};
 
 #define MAX_ROW(form)                                                                        \
-    .moments = &fw_moments_pool, \
-    .formula = "minmax = elements(Y) * (prod(K) - 1)",                                       \
+    .moments = &fw_moments_pool, .formula = "minmax = elements(Y) * (prod(K) - 1)",          \
     .doc = "dX: each dY added at the index of its maximum", FW_ATTRS(max_attrs),             \
     .family = &(form), .infer = fw_pool_infer, .field = fw_field_pool, .cost = fw_pool_cost, \
     .grad = grad_max
 #define MEAN_ROW(form)                                                                       \
-    .moments = &fw_moments_pool, \
+    .moments = &fw_moments_pool,                                                             \
     .formula = "add = elements(Y) * (prod(K) - 1), div = elements(Y)",                       \
     .doc = "dX: each dY divided, then added at every tap", FW_ATTRS(average_attrs),          \
     FW_PORTS(1, 1, 1, 1), .family = &(form), .infer = fw_pool_infer, .field = fw_field_pool, \
     .cost = fw_pool_cost, .grad = grad_window
 #define GLOBAL_MAX_ROW                                                                         \
-    .moments = &fw_moments_pool, \
-    .formula = "minmax = elements(X) - elements(Y)",                                           \
+    .moments = &fw_moments_pool, .formula = "minmax = elements(X) - elements(Y)",              \
     .doc = "dX: each dY added at the index of its maximum", .family = &max_global,             \
     .infer = fw_pool_infer_global, .field = fw_field_pool_global, .cost = fw_pool_cost_global, \
     .grad = grad_max

@@ -6,10 +6,10 @@
  * attributes alone cost nothing. The gradient reads Y instead of X wherever Y determines it, so
  * that X need not be kept and the operator can work in place. */
 #include "ops/fast.h"
+#include "ops/moments.h"
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
-#include "ops/moments.h"
 
 enum from {
     FROM_X,
@@ -489,7 +489,7 @@ static const struct fw_op rows[N_ROWS] = {
             .doc = "dX = " gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs), attrs_,              \
             FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,                        \
             .family = &family_##id, .infer = infer, SAME, .cost = cost, .grad = grad,              \
-            KERNEL_OF(id), FW_POINTWISE},                                                             \
+            KERNEL_OF(id), FW_POINTWISE},                                                          \
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \

@@ -67,9 +67,24 @@ struct fw_init_asked {
 enum fw_status fw_answer_init(struct fw_report **ret, struct fw_analysis *a,
                               const struct fw_asked *asked, const struct fw_init_asked *init,
                               struct fw_error *err);
-/* o NULL: the list of all. */
+/* A derivation with the model's numbers. */
+struct fw_topic;
+struct fw_explain_asked {
+    const struct fw_topic *topic;
+    const struct fw_optimizer *optimizer;
+    uint32_t layer; // node that is looked at, or FW_NONE
+};
+enum fw_status fw_answer_explain(struct fw_report **ret, struct fw_analysis *a,
+                                 const struct fw_explain_asked *asked, struct fw_error *err);
+/* o NULL: the list of all. trial: what is run, or NULL. */
+struct fw_trial;
 enum fw_status fw_answer_optimizer(struct fw_report **ret, const struct fw_optimizer *o,
-                                   const struct fw_alloc *alloc, struct fw_error *err);
+                                   const struct fw_trial *trial, const struct fw_alloc *alloc,
+                                   struct fw_error *err);
+/* Text and tables of a run. */
+struct fw_document;
+enum fw_status fw_report_add_trial(struct fw_report *r, struct fw_document *d,
+                                   const struct fw_trial *trial, struct fw_error *err);
 enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
                                const struct fw_alloc *alloc, struct fw_error *err);
 

@@ -261,11 +261,19 @@ static struct fw_math *parse_postfix(struct parser *s)
     return m;
 }
 
+static bool is_partial(const struct fw_math *m)
+{
+    return m != NULL && m->kind == FW_MATH_CALL && fw_math_is(m, "partial");
+}
+
+/* A derivative is one factor: a*partial(L)/partial(x) is a times it. */
 static struct fw_math *parse_factor(struct parser *s)
 {
     if (take(s, '-'))
         return wrap(s, FW_MATH_NEGATIVE, parse_factor(s));
     struct fw_math *m = parse_postfix(s);
+    if (is_partial(m) && take(s, '/'))
+        return join(s, FW_MATH_FRACTION, "/", 1, m, parse_postfix(s));
     return peek(s, 0) == '^' && s->p++ ? join(s, FW_MATH_POWER, "^", 1, m, parse_script(s)) : m;
 }
 

@@ -66,6 +66,8 @@ void test_math__latex(void **state)
                         "m_{t} = \\frac{c\\,(1 - b^{t})}{1 - b}");
     assert_string_equal(show("partial(L)/partial(W_ij)", LATEX),
                         "\\frac{\\partial L}{\\partial W_{ij}}");
+    assert_string_equal(show("W*partial(L)/partial(z)*x", LATEX),
+                        "W\\,\\frac{\\partial L}{\\partial z}\\,x");
     assert_string_equal(show("2*1,024*768*batch", LATEX),
                         "2 \\cdot 1{,}024 \\cdot 768\\,\\mathrm{batch}");
     assert_string_equal(show("w -= lr*g/(sqrt(s) + eps)", LATEX),

@@ -91,8 +91,8 @@ static const struct fence group = {"",
 static const struct fence tall_group = {
     "", {"(", "(", "\\left(", "<mrow><mo>(</mo>"}, {")", ")", "\\right)", "<mo>)</mo></mrow>"}};
 static const struct fence norm = {"",
-                                  {"|", "|", "\\lVert ", "<mrow><mo>&#8214;</mo>"},
-                                  {"|", "|", " \\rVert", "<mo>&#8214;</mo></mrow>"}};
+                                  {"|", "|", "\\lvert ", "<mrow><mo stretchy=\"false\">|</mo>"},
+                                  {"|", "|", " \\rvert", "<mo stretchy=\"false\">|</mo></mrow>"}};
 
 static const struct name *find_name(const struct fw_math *m)
 {

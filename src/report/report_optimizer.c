@@ -281,7 +281,7 @@ static void write_rule(struct page *p)
 }
 
 static enum fw_status write_page(struct fw_report *r, const struct fw_optimizer *o,
-                                 struct fw_error *err)
+                                 const struct fw_trial *trial, struct fw_error *err)
 {
     static const struct fw_table head = {.key = "optimizer", .flags = FW_TABLE_JSON_ONLY};
     struct fw_value v[N_COLUMNS];
@@ -304,18 +304,21 @@ static enum fw_status write_page(struct fw_report *r, const struct fw_optimizer 
     else
         fw_doc_text(p.d, "It keeps no state.");
     FW_TRY(add_bytes(&p, err));
+    if (trial != NULL)
+        FW_TRY(fw_report_add_trial(r, p.d, trial, err));
     return fw_document_end(p.d, r, err);
 }
 
 enum fw_status fw_answer_optimizer(struct fw_report **ret, const struct fw_optimizer *o,
-                                   const struct fw_alloc *alloc, struct fw_error *err)
+                                   const struct fw_trial *trial, const struct fw_alloc *alloc,
+                                   struct fw_error *err)
 {
     struct fw_report *r = fw_report_new(alloc, "flopwise.optimizer/1");
     if (r == NULL)
         return fw_fail_memory(err);
     r->title =
         o != NULL ? fw_arena_printf(&r->arena, "Optimizer %s", o->name) : "flopwise optimizer";
-    enum fw_status status = o != NULL ? write_page(r, o, err) : write_list(r, err);
+    enum fw_status status = o != NULL ? write_page(r, o, trial, err) : write_list(r, err);
     if (status != FW_OK) {
         fw_report_free(r);
         return status;

@@ -7,11 +7,11 @@ passed=0
 failed=0
 
 options_of_page() { # FILE: what stands at the beginning of a line as *--name*
-    sed -n '/^# OPTIONS/,/^# EXIT/s/^\(\*-[a-z]\*, \)\{0,1\}\*\(--[a-z-]*\)\*.*/\2/p' "$1" | sort
+    sed -n '/^# OPTIONS/,/^# EXIT/s/^\(\*-[a-z]\*, \)\{0,1\}\*\(--[a-z0-9-]*\)\*.*/\2/p' "$1" | sort
 }
 
 options_of_help() { # COMMAND
-    "$FLOPWISE" "$1" --help | sed -n 's/^  \(-[a-z], \)\{0,1\}\(--[a-z-]*\).*/\2/p' | sort
+    "$FLOPWISE" "$1" --help | sed -n 's/^  \(-[a-z], \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p' | sort
 }
 
 check() { # WHAT EXPECTED FOUND

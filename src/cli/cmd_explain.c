@@ -1,0 +1,40 @@
+/* flopwise explain: derivations with a model's own numbers. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+/* The network where none is given. */
+static const char small[] = "zoo:mlp,depth=3,width=64,in=48,out=10,act=relu";
+static const char windows[] = "zoo:alexnet";
+
+static bool is_topic(const char *word)
+{
+    for (size_t i = 0; fw_topic_name(i) != NULL; i++)
+        if (strcmp(fw_topic_name(i), word) == 0)
+            return true;
+    return false;
+}
+
+static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
+                          const struct cli_args *args, struct fw_error *err)
+{
+    return fw_explain_report(ret, nets[0], args->topic, args->layer, &args->options, err);
+}
+
+enum fw_status cmd_explain(const struct cli_command *self, struct cli_args *args,
+                           struct fw_error *err)
+{
+    (void)self;
+    if (is_topic(args->positional[0])) {
+        args->topic = args->positional[0];
+        args->positional[0] = args->positional[1];
+    } else if (args->n_positional > 1) {
+        args->topic = args->positional[1];
+    }
+    if (args->positional[0] == NULL) {
+        args->positional[0] = strcmp(args->topic, "field") == 0 ? windows : small;
+        args->batch = args->batch != NULL ? args->batch : "8";
+    }
+    args->n_positional = 1;
+    return cli_answer(args, 1, ask, err);
+}
