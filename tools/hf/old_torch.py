@@ -177,6 +177,20 @@ nn.LayerNorm = _LayerNorm
 nn.Buffer = lambda tensor=None, persistent=True: tensor
 
 
+def _weight_norm(module, name="weight", dim=0):
+    weight = getattr(module, name)
+    delattr(module, name)
+    lengths = [n if k == dim else 1 for k, n in enumerate(weight.shape)]
+    module.register_parameter(name + "_v", weight)
+    module.register_parameter(name + "_g", nn.Parameter(torch.empty(lengths)))
+    object.__setattr__(module, name, weight.detach())  # what initialisation looks at
+    return module
+
+
+nn.utils.weight_norm = _weight_norm
+nn.utils.parametrizations.weight_norm = _weight_norm
+
+
 def _with_duplicates(original, attribute):
     def named(self, prefix="", recurse=True, remove_duplicate=True):
         if remove_duplicate:
