@@ -47,8 +47,10 @@ static int residual(struct unet *u, int x, const char *name, int64_t out)
     fw_enter(b, name);
     int y = conv(u, normed(u, x, "norm1"), "conv1", out, 3, 1);
     int64_t dims[4] = {u->a.batch, out, 1, 1};
-    int t = hf_linear(&u->a, fw_activation(b, u->time, "silu"), "time_emb_proj", out, true);
-    y = fw_add(b, y, fw_reshape(b, t, 4, dims));
+    if (u->time >= 0) {
+        int t = hf_linear(&u->a, fw_activation(b, u->time, "silu"), "time_emb_proj", out, true);
+        y = fw_add(b, y, fw_reshape(b, t, 4, dims));
+    }
     y = conv(u, normed(u, y, "norm2"), "conv2", out, 3, 1);
     if (fw_size_of(b, x, 1) != out)
         x = conv(u, x, "conv_shortcut", out, 1, 1);
@@ -280,7 +282,113 @@ static void build_unet(const struct hf_job *job)
     fw_output(b, x);
 }
 
+/* ---- AutoencoderKL: a picture to a smaller one of more channels, and back ---- */
+
+/* One head over all places. */
+static int place_attention(struct unet *u, int x, const char *name)
+{
+    struct fw_builder *b = u->b;
+    static const int64_t last[4] = {0, 2, 3, 1};
+    static const int64_t back[3] = {0, 2, 1};
+    int64_t c = fw_size_of(b, x, 1);
+    int64_t square[4] = {u->a.batch, c, fw_size_of(b, x, 2), fw_size_of(b, x, 3)};
+    int64_t flat[3] = {u->a.batch, square[2] * square[3], c};
+    fw_enter(b, name);
+    int h = fw_group_norm(b, x, "group_norm", u->groups);
+    h = fw_reshape(b, fw_transpose(b, h, last), 3, flat);
+    int q = hf_linear(&u->a, h, "to_q", c, true);
+    int k = hf_linear(&u->a, h, "to_k", c, true);
+    int v = hf_linear(&u->a, h, "to_v", c, true);
+    struct hf_scores s = {.heads = 1, .kv_heads = 1, .cache = -1, .bias = -1, .sinks = -1};
+    h = hf_linear(&u->a, hf_attend(&u->a, q, k, v, &s), "to_out.0", c, true);
+    h = fw_reshape(b, fw_transpose(b, h, back), 4, square);
+    fw_leave(b);
+    return fw_add(b, x, h);
+}
+
+static int coder_middle(struct unet *u, int x)
+{
+    int64_t out = at(u, "block_out_channels", u->levels - 1, 1);
+    fw_enter(u->b, "mid_block");
+    x = residual(u, x, "resnets.0", out);
+    if (hf_flag(u->c, "mid_block_add_attention", true))
+        x = place_attention(u, x, "attentions.0");
+    x = residual(u, x, "resnets.1", out);
+    fw_leave(u->b);
+    return x;
+}
+
+static int encode(struct unet *u, int x, int64_t latent)
+{
+    struct fw_builder *b = u->b;
+    fw_enter(b, "encoder");
+    x = conv(u, x, "conv_in", at(u, "block_out_channels", 0, 1), 3, 1);
+    for (uint32_t l = 0; l < u->levels && fw_build_ok(b); l++) {
+        int64_t out = at(u, "block_out_channels", l, 1);
+        fw_enter_number(b, "down_blocks.", l);
+        for (uint32_t i = 0; i < u->per_block && fw_build_ok(b); i++)
+            x = block(u, x, l, out, i, false);
+        if (l + 1 < u->levels) { // one row and column are added behind
+            struct fw_window_spec w = fw_window_of(2, 3, 2, 0);
+            w.pad_end[0] = w.pad_end[1] = 1;
+            x = fw_conv(b, x, "downsamplers.0.conv", out, &w);
+        }
+        fw_leave(b);
+    }
+    x = coder_middle(u, x);
+    x = conv(u, normed(u, x, "conv_norm_out"), "conv_out", 2 * latent, 3, 1);
+    fw_leave(b);
+    if (hf_flag(u->c, "use_quant_conv", true))
+        x = conv(u, x, "quant_conv", 2 * latent, 1, 1);
+    return x;
+}
+
+static int decode(struct unet *u, int x, int64_t latent)
+{
+    struct fw_builder *b = u->b;
+    if (hf_flag(u->c, "use_post_quant_conv", true))
+        x = conv(u, x, "post_quant_conv", latent, 1, 1);
+    fw_enter(b, "decoder");
+    x = conv(u, x, "conv_in", at(u, "block_out_channels", u->levels - 1, 1), 3, 1);
+    x = coder_middle(u, x);
+    for (uint32_t l = 0; l < u->levels && fw_build_ok(b); l++) {
+        uint32_t from = u->levels - 1 - l;
+        int64_t out = at(u, "block_out_channels", from, 1);
+        fw_enter_number(b, "up_blocks.", l);
+        for (uint32_t i = 0; i <= u->per_block && fw_build_ok(b); i++)
+            x = block(u, x, from, out, i, false);
+        if (from > 0)
+            x = upsample(u, x, out);
+        fw_leave(b);
+    }
+    x = conv(u, normed(u, x, "conv_norm_out"), "conv_out", hf_int(u->c, "out_channels", 3), 3, 1);
+    fw_leave(b);
+    return x;
+}
+
+static void build_coder(const struct hf_job *job)
+{
+    struct unet u = {.c = job->c, .b = job->b, .time = -1};
+    struct fw_builder *b = job->b;
+    u.a = (struct hf_arch){.c = job->c, .b = b, .cos = -1, .sin = -1, .slopes = -1};
+    u.a.batch = fw_size(b, "batch");
+    u.groups = hf_int(job->c, "norm_num_groups", 32);
+    u.levels = hf_length(job->c, "block_out_channels");
+    u.per_block = (uint32_t)hf_int(job->c, "layers_per_block", 1);
+    if (u.levels < 1 || u.levels > MAX_LEVELS || u.per_block > MAX_LEVELS) {
+        hf_complain(job->c, "block_out_channels", "1 to %d levels are wanted", MAX_LEVELS);
+        return;
+    }
+    int64_t latent = hf_int(job->c, "latent_channels", 4);
+    int64_t size = hf_int(job->c, "sample_size", 32);
+    int64_t picture[4] = {u.a.batch, hf_int(job->c, "in_channels", 3), size, size};
+    int x = encode(&u, fw_input(b, "sample", "float32", 4, picture), latent);
+    x = fw_slice(b, x, 1, 0, latent); // the mean; what is drawn around it is as large
+    fw_output(b, decode(&u, x, latent));
+}
+
 const struct hf_family hf_diffusions[] = {
+    {"AutoencoderKL", NULL, "AutoencoderKL", NULL, NULL, build_coder, NULL},
     {"UNet2DConditionModel", NULL, "UNet2DConditionModel", NULL, NULL, build_unet, NULL},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
