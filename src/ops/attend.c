@@ -164,6 +164,10 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost, const struct atte
     fw_cost_add(c, cost, FW_ADD, rows, sunk ? 1 : -1);
     fw_cost_add(c, cost, FW_MINMAX, rows, sunk ? 0 : -1);
     fw_cost_add(c, cost, FW_SPECIAL, rows, sunk ? 1 : 0);
+    if (fw_has_out(c, STATS) && attr[FW_ATTEND_FLASH].i != 0) { // max + log(sum), kept
+        fw_cost_add(c, cost, FW_ADD, rows, 1);
+        fw_cost_add(c, cost, FW_SPECIAL, rows, 1);
+    }
     if (!c->g->training || attr[FW_ATTEND_DROPOUT].f <= 0)
         return;
     fw_cost_add(c, cost, FW_MUL, s, 1);
@@ -242,14 +246,20 @@ static void cost_grad_of(struct fw_cx *c, struct fw_cost *cost, const struct att
     fw_cost_add(c, cost, FW_SPECIAL, s, again ? 1 : 0);
     fw_cost_add(c, cost, FW_ADD, rows_of(c, a), -1);
     if (capped) {
-        fw_cost_add(c, cost, FW_MUL, s, 3);
+        fw_cost_add(c, cost, FW_MUL, s, again ? 4 : 3);
         fw_cost_add(c, cost, FW_SPECIAL, s, 1);
         fw_cost_add(c, cost, FW_ADD, s, 1);
     }
-    if (fw_has_in(c, G_SINKS)) {
-        fw_cost_add(c, cost, FW_MUL, rows_of(c, a), 1);
-        fw_cost_add(c, cost, FW_ADD, rows_of(c, a), 1);
-    }
+    if (again && fw_has_in(c, G_BIAS))
+        fw_cost_add(c, cost, FW_ADD, s, 1);
+    if (!fw_has_in(c, G_SINKS))
+        return;
+    /* what the sink took: exp(sink - statistic), or 1 less all probabilities; times the row's sum
+     */
+    fw_cost_add(c, cost, FW_MUL, rows_of(c, a), 1);
+    fw_cost_add(c, cost, FW_ADD, rows_of(c, a), again ? 2 : 1);
+    fw_cost_add(c, cost, FW_ADD, s, again ? 0 : 1);
+    fw_cost_add(c, cost, FW_SPECIAL, rows_of(c, a), again ? 1 : 0);
 }
 
 static void cost_grad(struct fw_cx *c, struct fw_cost *cost)
@@ -317,6 +327,8 @@ static enum fw_status grad(struct fw_grad *gr)
     "S = B*H*L*keys, keys = all, or those of a window or chunk; fma = S*(D+Dv); per score scale " \
     "1 mul, bias 1 add, softcap 2 mul 1 special, softmax minmax, 2 add, special, div"
 
+FW_KERNELS(attend, attend_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [ATTEND] = {.name = "Attend",
                 .domain = "flopwise",
@@ -332,7 +344,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .cost = cost,
                 .grad = grad,
                 .needed = needed,
-                .cache = cache},
+                .cache = cache,
+                FW_RUN(attend)},
     [TRAINING] = {.name = "AttendTraining",
                   .domain = "flopwise",
                   .formula = WORDS "; dropout 1 mul, 1 minmax",
@@ -346,7 +359,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .cost = cost,
                   .grad = grad,
                   .needed = needed,
-                  .cache = cache},
+                  .cache = cache,
+                  FW_RUN(attend)},
     [GRADIENT] =
         {.name = "AttendGrad",
          .domain = "flopwise",
@@ -359,7 +373,8 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer_grad,
          .cost = cost_grad,
          .grad = fw_grad_none,
-         .needed = needed_grad},
+         .needed = needed_grad,
+         FW_RUN(attend_grad)},
 };
 const struct fw_op_table fw_ops_attend = {rows, N_ROWS};
 const struct fw_op *const fw_op_attend = &rows[ATTEND];

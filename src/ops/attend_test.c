@@ -68,6 +68,7 @@ void test_attend__gradient(void **state)
          .in = {"*f32[2,6,32]", "*f32[2,6,16]", "*f32[2,6,16]"},
          .out = {"f32[2,6,32]", "f32[2,4,6,6]", "bool[0]", "f32[0]", "f32[0]"},
          .train = true,
+         .no_dy = 0x1e,
          .backward_input = "fma=9216 mul=864 add=528",
          .backward_weight = ""},
         /* dropout: its mask and what it left are kept, 1 mul and 1 minmax forward, 1 mul back */
@@ -77,6 +78,7 @@ void test_attend__gradient(void **state)
          .in = {"*f32[2,6,32]", "*f32[2,6,16]", "*f32[2,6,16]"},
          .out = {"f32[2,6,32]", "f32[2,4,6,6]", "bool[2,4,6,6]", "f32[2,4,6,6]", "f32[0]"},
          .train = true,
+         .no_dy = 0x1e,
          .backward_input = "fma=9216 mul=1152 add=528",
          .backward_weight = ""},
         /* computed again: S*8 fma, the scale, 1 add, 1 special more */
@@ -86,10 +88,39 @@ void test_attend__gradient(void **state)
          .in = {"*f32[2,6,32]", "*f32[2,6,16]", "*f32[2,6,16]"},
          .out = {"f32[2,6,32]", "f32[0]", "bool[0]", "f32[0]", "f32[2,4,6]"},
          .train = true,
+         .no_dy = 0x1e,
          .backward_input = "fma=11520 mul=1152 add=816 special=288",
          .backward_weight = ""},
     };
     OP_CASES_RUN(cases);
+}
+
+/* Everything at once, executed: windows, chunks, caps, biases, sinks; kept and computed again. */
+void test_attend__executed(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+#define ATTEND(attrs_, ...)                                                                      \
+    {                                                                                            \
+        .domain = FW, .name = "Attend", .train = true, .no_dy = 0x1e, .gradient = true,          \
+        .out = {"y", "p", "m", "d", "s"}, .attrs = "num_heads=4 kv_num_heads=2 " attrs_, .in = { \
+            "*f32[2,5,12]",                                                                      \
+            "*f32[2,5,6]",                                                                       \
+            "*f32[2,5,8]",                                                                       \
+            __VA_ARGS__                                                                          \
+        }                                                                                        \
+    }
+        ATTEND("", NULL),
+        ATTEND("is_causal=0 scaled=0", NULL),
+        ATTEND("window=2", NULL),
+        ATTEND("chunk=2 flash=1", NULL),
+        ATTEND("softcap=3", "*f32[4,5,5]"),
+        ATTEND("softcap=3 flash=1", "f32[4,5,5]"),
+        ATTEND("dropout=0.3", NULL),
+        ATTEND("", "-", "-", "-", "param f32[4]"),
+        ATTEND("flash=1 window=3", "-", "-", "-", "param f32[4]"),
+    };
+    OP_CASES_EXECUTE(cases);
 }
 
 /* fma of the pairs that are needed, of one head of width 1 + 1. */

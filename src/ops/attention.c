@@ -540,20 +540,22 @@ static const struct fw_attention_ports group_ports = {1,    2, NONE, 10, NONE, 3
     {                                                                                             \
         ROW(title, "flopwise", list, spec, words, least, most, outs, slots, FW_OP_INTERNAL, slot, \
             fw_grad_attention),                                                                   \
-            .reserve_out = kept                                                                   \
+            .reserve_out = kept, FW_RUN(attention)                                                \
     }
+
+FW_KERNELS(attention);
 
 enum { ONNX, PACKED, MULTI, GROUP, MASKED, TRAINING, N_ROWS = TRAINING + MASKED };
 static const struct fw_op rows[N_ROWS] = {
     [ONNX] = {ROW("Attention", "", onnx_ports, onnx_attrs, WORDS, 3, 7, 4, 0, 0, infer_onnx,
                   fw_grad_attention),
-              .train_form = &rows[TRAINING + ONNX]},
+              .train_form = &rows[TRAINING + ONNX], FW_RUN(attention)},
     [PACKED] = {ROW("Attention", "com.microsoft", packed_ports, packed_attrs, PACKED_WORDS, 2, 7, 2,
                     6, 0, infer_packed, fw_grad_attention),
                 .train_form = &rows[TRAINING + PACKED]},
     [MULTI] = {ROW("MultiHeadAttention", "com.microsoft", multi_ports, multi_attrs, WORDS, 1, 10, 4,
                    8, 0, infer_multi, fw_grad_attention),
-               .train_form = &rows[TRAINING + MULTI]},
+               .train_form = &rows[TRAINING + MULTI], FW_RUN(attention)},
     [GROUP] = {ROW("GroupQueryAttention", "com.microsoft", group_ports, group_attrs, GROUP_WORDS, 1,
                    14, 4, 0, 0, infer_group, fw_grad_attention),
                .train_form = &rows[TRAINING + GROUP]},

@@ -28,6 +28,12 @@ struct fw_attention_ports {
     enum fw_status (*read)(struct fw_cx *c, struct fw_attention *ret);
 };
 
+/* Where a rotary embedding has its inputs, and the row of its gradient; embed.c. */
+struct fw_rotary_form {
+    uint8_t positions, cos, sin;
+    const struct fw_op *grad;
+};
+
 /* attention.c */
 fw_count fw_attention_rows(struct fw_cx *c, const struct fw_attention *a); // batch*heads*q_len
 /* Elements turned by a rotary embedding: n elements of heads of width `head`, of which the cache

@@ -13,15 +13,19 @@
 
 #include "ops/ops.h"
 
+#include <math.h>
+#include <string.h>
+
 enum { SCORES, OPERAND, PACKED, BIAS, WEIGHT, N_ROWS };
 static const struct fw_op rows[N_ROWS];
 
 /* ---- dS ---- */
 
-enum { S_SCALED, S_SOFTCAP, S_N };
+enum { S_SCALED, S_SOFTCAP, S_SCALE, S_N };
 static const struct fw_attr_spec scores_attrs[S_N] = {
     {"scaled", FW_ATTR_INT, true, {.i = 0}},
     {"softcap", FW_ATTR_FLOAT, true, {.f = 0}},
+    {"scale", FW_ATTR_FLOAT, true, {.f = 1}},
 };
 enum { S_DY, S_V, S_P, S_Q, S_K, S_N_IN };
 
@@ -62,6 +66,7 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost)
 enum { O_SCORES, O_OTHER, O_LIKE, O_SIZED, O_COS, O_SIN, O_N_IN };
 static const struct fw_attr_spec operand_attrs[] = {
     {"turn_again", FW_ATTR_INT, true, {.i = 0}}, // the other factor is turned here as well
+    {"of", FW_ATTR_INT, true, {.i = 0}},         // 0 query, 1 key, 2 value
 };
 
 static enum fw_status infer_operand(struct fw_cx *c)
@@ -153,6 +158,16 @@ static bool needs_mask(const struct fw_grad *gr, unsigned i)
            fw_dtype_is_float((enum fw_dtype)fw_in(&gr->cx, i)->dtype);
 }
 
+/* What scores are multiplied by: given, or 1/sqrt(D); 1 where D has letters. */
+static double scale_of(const struct fw_grad *gr, const struct fw_attention *a)
+{
+    const struct fw_op *op = gr->cx.node->op;
+    for (unsigned i = 0; i < op->n_attrs; i++)
+        if (strcmp(op->attrs[i].name, "scale") == 0 && fw_attr_at(&gr->cx, i)->f != 0)
+            return fw_attr_at(&gr->cx, i)->f;
+    return fw_dim_is_const(a->head) ? 1 / sqrt((double)a->head.word) : 1;
+}
+
 /* dS; hands the masks their gradients. */
 static enum fw_status emit_scores(struct fw_grad *gr, const struct fw_attention *a, uint32_t q,
                                   uint32_t k, uint32_t v, uint32_t *ret)
@@ -164,7 +179,8 @@ static enum fw_status emit_scores(struct fw_grad *gr, const struct fw_attention 
                            [S_Q] = a->softcap != 0 ? q : FW_NONE,
                            [S_K] = a->softcap != 0 ? k : FW_NONE};
     struct fw_attr attr[S_N] = {[S_SCALED] = {.i = a->scaled, .given = true},
-                                [S_SOFTCAP] = {.f = a->softcap, .given = true}};
+                                [S_SOFTCAP] = {.f = a->softcap, .given = true},
+                                [S_SCALE] = {.f = scale_of(gr, a), .given = true}};
     bool masks = needs_mask(gr, p->mask) || needs_mask(gr, p->more_mask);
     FW_TRY(fw_emit_n(gr, -1, &rows[SCORES], in, S_N_IN, attr, masks ? 2 : 1, ret));
     const unsigned mask[2] = {p->mask, p->more_mask};
@@ -226,7 +242,7 @@ static enum fw_status emit_operand(struct fw_grad *gr, unsigned i, uint32_t scor
                            [O_SIZED] = sized,
                            [O_COS] = turned ? in_at(gr, p->cos) : FW_NONE,
                            [O_SIN] = turned ? in_at(gr, p->sin) : FW_NONE};
-    struct fw_attr attr[1] = {{.i = i == 1, .given = true}};
+    struct fw_attr attr[2] = {{.i = i == 1, .given = true}, {.i = i, .given = true}};
     return fw_emit(gr, (int)i, &rows[OPERAND], in, O_N_IN, attr, ret);
 }
 
@@ -291,28 +307,31 @@ enum fw_status fw_grad_attention(struct fw_grad *gr)
     return fw_emit(gr, (int)p->bias, &rows[BIAS], in, B_N_IN, NULL, &gr->dx[p->bias]);
 }
 
-#define ROW(title, words, attrs_, n, outs, fl, unread, slot, count)                            \
+FW_KERNELS(attention_scores, attention_operand);
+
+#define ROW(title, words, attrs_, n, outs, fl, unread, slot, count, ...)                       \
     {                                                                                          \
         .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC, attrs_, \
         FW_PORTS(n, n, 1, outs), .flags = FW_OP_INTERNAL | (fl), .shape_only = unread,         \
-        .infer = slot, .cost = count, .grad = fw_grad_none                                     \
+        .infer = slot, .cost = count, .grad = fw_grad_none, __VA_ARGS__                        \
     }
 
 static const struct fw_op rows[N_ROWS] = {
-    [SCORES] =
-        ROW("AttentionGradScores",
-            "fma = S*Dv for dP; per score 2 mul, 2 add (softmax), scale 1 mul; softcap "
-            "computes the score again",
-            FW_ATTRS(scores_attrs), S_N_IN, 2, FW_OP_CONTRACTION, 0, infer_scores, cost_scores),
-    [OPERAND] = ROW("AttentionGradOperand", "fma = S*D (dQ, dK) or S*Dv (dV)",
-                    FW_ATTRS(operand_attrs), O_N_IN, 1, FW_OP_CONTRACTION,
-                    1u << O_LIKE | 1u << O_SIZED, infer_operand, cost_operand),
-    [PACKED] =
-        ROW("AttentionGradPacked", "fma = S*(2*D+Dv), or S*(D+Dv) without dQ",
-            FW_ATTRS(packed_attrs), P_N_IN, 1, FW_OP_CONTRACTION, 0, infer_operand, cost_packed),
+    [SCORES] = ROW("AttentionGradScores",
+                   "fma = S*Dv for dP; per score 2 mul, 2 add (softmax), scale 1 mul; softcap "
+                   "computes the score again",
+                   FW_ATTRS(scores_attrs), S_N_IN, 2, FW_OP_CONTRACTION, 0, infer_scores,
+                   cost_scores, FW_RUN(attention_scores)),
+    [OPERAND] =
+        ROW("AttentionGradOperand", "fma = S*D (dQ, dK) or S*Dv (dV)", FW_ATTRS(operand_attrs),
+            O_N_IN, 1, FW_OP_CONTRACTION, 1u << O_LIKE | 1u << O_SIZED, infer_operand, cost_operand,
+            FW_RUN(attention_operand)),
+    [PACKED] = ROW("AttentionGradPacked", "fma = S*(2*D+Dv), or S*(D+Dv) without dQ",
+                   FW_ATTRS(packed_attrs), P_N_IN, 1, FW_OP_CONTRACTION, 0, infer_operand,
+                   cost_packed, .run = {NULL}),
     [BIAS] = ROW("AttentionGradBias", "add = elements(dQ, dK, dV) - elements(bias)", FW_NO_ATTRS,
-                 B_N_IN, 1, 0, 1u << B_LIKE, infer_operand, cost_bias),
+                 B_N_IN, 1, 0, 1u << B_LIKE, infer_operand, cost_bias, .run = {NULL}),
     [WEIGHT] = ROW("AttentionGradWeight", "fma = elements(X) * (Dq+Dk+Dv)", FW_NO_ATTRS, 3, 1,
-                   FW_OP_CONTRACTION, 4, infer_operand, cost_weight),
+                   FW_OP_CONTRACTION, 4, infer_operand, cost_weight, .run = {NULL}),
 };
 const struct fw_op_table fw_ops_attention_grad = {rows, N_ROWS};

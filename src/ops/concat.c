@@ -249,6 +249,8 @@ static void field_split(struct fw_cx *c, unsigned in, unsigned out, struct fw_re
     ret[at].same = true;
 }
 
+FW_KERNELS(concat, concat_grad, split, split_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [CONCAT] = {.name = "Concat",
                 .domain = "",
@@ -261,7 +263,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .field = fw_field_joined,
                 .cost = fw_cost_free,
                 .grad = grad_concat,
-                .moments = &fw_moments_concat},
+                .moments = &fw_moments_concat,
+                FW_RUN(concat)},
     [CONCAT_GRAD] = {.name = "ConcatGrad",
                      .domain = "flopwise",
                      .formula = FW_COPY_FORMULA,
@@ -272,7 +275,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .shape_only = 2,
                      .infer = fw_infer_like1,
                      .cost = fw_cost_copied,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(concat_grad)},
     [SPLIT] = {.name = "Split",
                .domain = "",
                .formula = FW_COPY_FORMULA,
@@ -284,7 +288,8 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_split,
                .field = field_split,
                .cost = cost_split,
-               .grad = grad_split},
+               .grad = grad_split,
+               FW_RUN(split)},
     [SPLIT_GRAD] = {.name = "SplitGrad",
                     .domain = "flopwise",
                     .formula = FW_MOVE_FORMULA,
@@ -295,6 +300,7 @@ static const struct fw_op rows[N_ROWS] = {
                     .shape_only = 1,
                     .infer = fw_infer_same,
                     .cost = fw_cost_free,
-                    .grad = fw_grad_none},
+                    .grad = fw_grad_none,
+                    FW_RUN(split_grad)},
 };
 const struct fw_op_table fw_ops_concat = {rows, N_ROWS};

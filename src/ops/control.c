@@ -342,6 +342,8 @@ static enum fw_status grad_if(struct fw_grad *gr)
 
 /* ---- rows ---- */
 
+FW_KERNELS(if_);
+
 static const struct fw_op rows[2] = {
     {.name = "If",
      .domain = "",
@@ -353,7 +355,8 @@ static const struct fw_op rows[2] = {
      .infer = infer_if,
      .field = fw_field_whole,
      .cost = cost_if,
-     .grad = grad_if},
+     .grad = grad_if,
+     FW_RUN(if_)},
     {.name = "SequenceMap",
      .domain = "",
      .formula = "length of the sequence * body",

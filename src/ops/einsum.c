@@ -7,26 +7,11 @@
  * elementwise products) one mul each. A label that occurs twice in an operand takes the diagonal,
  * which is no arithmetic.
  * One operand is a sum and a move. */
-#include "ops/op.h"
+#include "ops/einsum.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
 #include <string.h>
-
-/* Labels are numbered: A-Z, a-z, then the axes of the ellipsis counted from its right end. */
-enum { N_LETTERS = 52, N_LABELS = N_LETTERS + FW_MAX_RANK, MAX_OPERANDS = 32 };
-
-struct term {
-    uint8_t n;
-    uint8_t label[FW_MAX_RANK];
-};
-struct equation {
-    unsigned n;
-    struct term in[MAX_OPERANDS];
-    struct term out;
-    fw_dim dim[N_LABELS];    // size of each label; bad where it does not occur
-    unsigned last[N_LABELS]; // last operand that has it; n when the output has it
-};
 
 static const struct fw_attr_spec attrs[] = {
     {"equation", FW_ATTR_STRING, true, {.s = ""}},
@@ -50,7 +35,8 @@ static void skip_spaces(const char **s)
 }
 
 /* Reads one term; dots: where among the labels its ellipsis stands, or -1. */
-static enum fw_status read_term(struct fw_cx *c, const char **s, struct term *ret, int *ret_dots)
+static enum fw_status read_term(struct fw_cx *c, const char **s, struct fw_einsum_term *ret,
+                                int *ret_dots)
 {
     ret->n = 0;
     *ret_dots = -1;
@@ -72,7 +58,7 @@ static enum fw_status read_term(struct fw_cx *c, const char **s, struct term *re
 }
 
 /* Puts the labels of n axes where the ellipsis stands. */
-static enum fw_status open_dots(struct fw_cx *c, struct term *t, int dots, unsigned n)
+static enum fw_status open_dots(struct fw_cx *c, struct fw_einsum_term *t, int dots, unsigned n)
 {
     if (dots < 0)
         return FW_OK;
@@ -81,15 +67,15 @@ static enum fw_status open_dots(struct fw_cx *c, struct term *t, int dots, unsig
     unsigned at = (unsigned)dots;
     memmove(&t->label[at + n], &t->label[at], t->n - at);
     for (unsigned k = 0; k < n; k++)
-        t->label[at + k] = (uint8_t)(N_LETTERS + n - 1 - k);
+        t->label[at + k] = (uint8_t)(FW_EINSUM_LETTERS + n - 1 - k);
     t->n = (uint8_t)(t->n + n);
     return FW_OK;
 }
 
 /* Sizes of an operand's labels; 1 gives way to any other size. */
-static enum fw_status take_dims(struct fw_cx *c, struct equation *e, unsigned i)
+static enum fw_status take_dims(struct fw_cx *c, struct fw_einsum *e, unsigned i)
 {
-    const struct term *t = &e->in[i];
+    const struct fw_einsum_term *t = &e->in[i];
     for (unsigned k = 0; k < t->n; k++) {
         fw_dim *dim = &e->dim[t->label[k]];
         fw_dim have = fw_in(c, i)->dims[k];
@@ -102,7 +88,7 @@ static enum fw_status take_dims(struct fw_cx *c, struct equation *e, unsigned i)
     return FW_OK;
 }
 
-static enum fw_status read_operand(struct fw_cx *c, const char **s, struct equation *e, unsigned i,
+static enum fw_status read_operand(struct fw_cx *c, const char **s, struct fw_einsum *e, unsigned i,
                                    unsigned *most_dots)
 {
     int dots;
@@ -119,15 +105,15 @@ static enum fw_status read_operand(struct fw_cx *c, const char **s, struct equat
 }
 
 /* Without "->": the ellipsis, then every label that occurs once, in order of the alphabet. */
-static enum fw_status implicit_out(struct fw_cx *c, struct equation *e, unsigned dots)
+static enum fw_status implicit_out(struct fw_cx *c, struct fw_einsum *e, unsigned dots)
 {
-    unsigned count[N_LABELS] = {0};
+    unsigned count[FW_EINSUM_LABELS] = {0};
     for (unsigned i = 0; i < e->n; i++)
         for (unsigned k = 0; k < e->in[i].n; k++)
             count[e->in[i].label[k]]++;
     e->out.n = 0;
     FW_TRY(open_dots(c, &e->out, 0, dots));
-    for (unsigned l = 0; l < N_LETTERS; l++) {
+    for (unsigned l = 0; l < FW_EINSUM_LETTERS; l++) {
         if (count[l] != 1)
             continue;
         FW_REQUIRE(e->out.n < FW_MAX_RANK, c->err, FW_LIMIT,
@@ -137,7 +123,7 @@ static enum fw_status implicit_out(struct fw_cx *c, struct equation *e, unsigned
     return FW_OK;
 }
 
-static enum fw_status read_out(struct fw_cx *c, const char **s, struct equation *e, unsigned dots)
+static enum fw_status read_out(struct fw_cx *c, const char **s, struct fw_einsum *e, unsigned dots)
 {
     skip_spaces(s);
     if (**s == '\0')
@@ -152,13 +138,13 @@ static enum fw_status read_out(struct fw_cx *c, const char **s, struct equation 
     return FW_OK;
 }
 
-static enum fw_status read_equation(struct fw_cx *c, struct equation *e)
+enum fw_status fw_einsum_read(struct fw_cx *c, struct fw_einsum *e)
 {
     const char *s = c->node->attr != NULL && c->node->attr[0].s != NULL ? c->node->attr[0].s : "";
     e->n = c->node->n_in;
-    FW_REQUIRE(e->n <= MAX_OPERANDS, c->err, FW_LIMIT, "at most %d operands, found %u",
-               MAX_OPERANDS, e->n);
-    for (unsigned l = 0; l < N_LABELS; l++) {
+    FW_REQUIRE(e->n <= FW_EINSUM_OPERANDS, c->err, FW_LIMIT, "at most %d operands, found %u",
+               FW_EINSUM_OPERANDS, e->n);
+    for (unsigned l = 0; l < FW_EINSUM_LABELS; l++) {
         e->dim[l] = fw_dim_bad();
         e->last[l] = 0;
     }
@@ -172,7 +158,7 @@ static enum fw_status read_equation(struct fw_cx *c, struct equation *e)
         FW_TRY(read_operand(c, &s, e, i, &dots));
     }
     FW_TRY(read_out(c, &s, e, dots));
-    bool seen[N_LABELS] = {false};
+    bool seen[FW_EINSUM_LABELS] = {false};
     for (unsigned k = 0; k < e->out.n; k++) {
         unsigned l = e->out.label[k];
         FW_REQUIRE(!fw_dim_is_bad(e->dim[l]) && !seen[l], c->err, FW_FORMAT,
@@ -185,18 +171,18 @@ static enum fw_status read_equation(struct fw_cx *c, struct equation *e)
 
 static enum fw_status infer(struct fw_cx *c)
 {
-    struct equation e;
-    FW_TRY(read_equation(c, &e));
+    struct fw_einsum e;
+    FW_TRY(fw_einsum_read(c, &e));
     fw_dim y[FW_MAX_RANK];
     for (unsigned k = 0; k < e.out.n; k++)
         y[k] = e.dim[e.out.label[k]];
     return fw_set_out(c, 0, (enum fw_dtype)fw_in(c, 0)->dtype, e.out.n, y);
 }
 
-static fw_count labels_product(struct fw_cx *c, const struct equation *e, const bool *has)
+static fw_count labels_product(struct fw_cx *c, const struct fw_einsum *e, const bool *has)
 {
     fw_count n = fw_count_int(1);
-    for (unsigned l = 0; l < N_LABELS; l++)
+    for (unsigned l = 0; l < FW_EINSUM_LABELS; l++)
         if (has[l])
             n = fw_count_mul(c->sym, n, fw_count_of(e->dim[l]));
     return n;
@@ -204,14 +190,14 @@ static fw_count labels_product(struct fw_cx *c, const struct equation *e, const 
 
 /* The labels of operand i after those only it needs have been summed out. acc: the labels of what
  * has been joined before, or NULL for the first operand, which may keep only what is needed. */
-static void sum_out(struct fw_cx *c, struct fw_cost *cost, const struct equation *e, unsigned i,
+static void sum_out(struct fw_cx *c, struct fw_cost *cost, const struct fw_einsum *e, unsigned i,
                     const bool *acc, bool *ret)
 {
-    bool all[N_LABELS] = {false};
+    bool all[FW_EINSUM_LABELS] = {false};
     for (unsigned k = 0; k < e->in[i].n; k++)
         all[e->in[i].label[k]] = true;
     bool fewer = false;
-    for (unsigned l = 0; l < N_LABELS; l++) {
+    for (unsigned l = 0; l < FW_EINSUM_LABELS; l++) {
         ret[l] = all[l] && (e->last[l] > i || (acc != NULL && acc[l]));
         fewer = fewer || ret[l] != all[l];
     }
@@ -225,19 +211,19 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
 {
     struct fw_cx quiet = *c;
     quiet.err = NULL;
-    struct equation e;
-    if (read_equation(&quiet, &e) != FW_OK) {
+    struct fw_einsum e;
+    if (fw_einsum_read(&quiet, &e) != FW_OK) {
         cost->n[FW_FMA] = fw_count_bad();
         return;
     }
-    bool acc[N_LABELS];
+    bool acc[FW_EINSUM_LABELS];
     sum_out(c, cost, &e, 0, NULL, acc);
     for (unsigned i = 1; i < e.n; i++) {
-        bool next[N_LABELS];
+        bool next[FW_EINSUM_LABELS];
         sum_out(c, cost, &e, i, acc, next);
         bool contracts = false;
-        bool kept[N_LABELS];
-        for (unsigned l = 0; l < N_LABELS; l++) {
+        bool kept[FW_EINSUM_LABELS];
+        for (unsigned l = 0; l < FW_EINSUM_LABELS; l++) {
             next[l] = next[l] || acc[l];
             kept[l] = next[l] && e.last[l] > i;
             contracts = contracts || kept[l] != next[l];
@@ -248,26 +234,26 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
 }
 
 /* Letters for the labels of an equation without ellipsis: those of the ellipsis get free ones. */
-static enum fw_status choose_letters(struct fw_grad *gr, const struct equation *e, char *letters)
+static enum fw_status choose_letters(struct fw_grad *gr, const struct fw_einsum *e, char *letters)
 {
     unsigned free_letter = 0;
-    for (unsigned l = 0; l < N_LABELS; l++) {
+    for (unsigned l = 0; l < FW_EINSUM_LABELS; l++) {
         letters[l] = '\0';
         if (fw_dim_is_bad(e->dim[l]))
             continue;
         unsigned letter = l;
-        if (l >= N_LETTERS) {
-            while (free_letter < N_LETTERS && !fw_dim_is_bad(e->dim[free_letter]))
+        if (l >= FW_EINSUM_LETTERS) {
+            while (free_letter < FW_EINSUM_LETTERS && !fw_dim_is_bad(e->dim[free_letter]))
                 free_letter++;
             letter = free_letter++;
         }
-        FW_REQUIRE(letter < N_LETTERS, gr->cx.err, FW_LIMIT, "equation: no letter is left");
+        FW_REQUIRE(letter < FW_EINSUM_LETTERS, gr->cx.err, FW_LIMIT, "equation: no letter is left");
         letters[l] = (char)(letter < 26 ? 'A' + (int)letter : 'a' + (int)letter - 26);
     }
     return FW_OK;
 }
 
-static void put_term(char **to, const struct term *t, const char *letters)
+static void put_term(char **to, const struct fw_einsum_term *t, const char *letters)
 {
     for (unsigned k = 0; k < t->n; k++)
         *(*to)++ = letters[t->label[k]];
@@ -275,14 +261,14 @@ static void put_term(char **to, const struct term *t, const char *letters)
 
 /* The equation "Y,others->A" for operand i; labels of A that nothing else has, and repeated ones,
  * are left out of the result, *ret_a. */
-static enum fw_status gradient_equation(struct fw_grad *gr, const struct equation *e, unsigned i,
+static enum fw_status gradient_equation(struct fw_grad *gr, const struct fw_einsum *e, unsigned i,
                                         const char *letters, struct fw_attr *ret,
-                                        struct term *ret_a)
+                                        struct fw_einsum_term *ret_a)
 {
     char *text = fw_arena_alloc(gr->cx.g->arena, (e->n + 2) * (size_t)(FW_MAX_RANK + 2));
     if (text == NULL)
         return fw_fail_memory(gr->cx.err);
-    bool elsewhere[N_LABELS] = {false};
+    bool elsewhere[FW_EINSUM_LABELS] = {false};
     char *to = text;
     put_term(&to, &e->out, letters);
     for (unsigned k = 0; k < e->out.n; k++)
@@ -311,8 +297,8 @@ static enum fw_status gradient_equation(struct fw_grad *gr, const struct equatio
 }
 
 /* Repeats the result along labels that were summed alone, and puts it on diagonals. */
-static enum fw_status spread(struct fw_grad *gr, const struct equation *e, unsigned i,
-                             const char *letters, const struct term *a, uint32_t *t)
+static enum fw_status spread(struct fw_grad *gr, const struct fw_einsum *e, unsigned i,
+                             const char *letters, const struct fw_einsum_term *a, uint32_t *t)
 {
     char *text = fw_arena_alloc(gr->cx.g->arena, 2 * FW_MAX_RANK + 4);
     if (text == NULL)
@@ -330,17 +316,17 @@ static enum fw_status spread(struct fw_grad *gr, const struct equation *e, unsig
 
 static enum fw_status grad(struct fw_grad *gr)
 {
-    struct equation e;
-    char letters[N_LABELS];
-    FW_TRY(read_equation(&gr->cx, &e));
+    struct fw_einsum e;
+    char letters[FW_EINSUM_LABELS];
+    FW_TRY(fw_einsum_read(&gr->cx, &e));
     FW_TRY(choose_letters(gr, &e, letters));
     for (unsigned i = 0; i < e.n; i++) {
         if (!fw_grad_needs(gr, i))
             continue;
         struct fw_attr attr;
-        struct term a;
+        struct fw_einsum_term a;
         FW_TRY(gradient_equation(gr, &e, i, letters, &attr, &a));
-        uint32_t from[MAX_OPERANDS];
+        uint32_t from[FW_EINSUM_OPERANDS];
         unsigned n = 0;
         from[n++] = gr->dy[0];
         for (unsigned j = 0; j < e.n; j++)
@@ -359,9 +345,9 @@ static enum fw_status grad(struct fw_grad *gr)
 /* Along labels that the output has. */
 static void field(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
 {
-    struct equation e;
+    struct fw_einsum e;
     (void)out;
-    if (read_equation(c, &e) != FW_OK)
+    if (fw_einsum_read(c, &e) != FW_OK)
         return;
     for (unsigned k = 0; k < e.in[in].n; k++) {
         ret[k] = fw_reach_all("a product over the axis");
@@ -370,6 +356,8 @@ static void field(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *r
                 ret[k] = fw_reach_each(to);
     }
 }
+
+FW_KERNELS(einsum, einsum_spread);
 
 static const struct fw_op rows[N_ROWS] = {
     [EINSUM] =
@@ -386,7 +374,8 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer,
          .field = field,
          .cost = cost,
-         .grad = grad},
+         .grad = grad,
+         FW_RUN(einsum)},
     [SPREAD] = {.name = "EinsumSpread", // (dY, A)
                 .domain = "flopwise",
                 .formula =
@@ -398,6 +387,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .shape_only = 2,
                 .infer = fw_infer_same1,
                 .cost = fw_cost_free,
-                .grad = fw_grad_none},
+                .grad = fw_grad_none,
+                FW_RUN(einsum_spread)},
 };
 const struct fw_op_table fw_ops_einsum = {rows, N_ROWS};

@@ -22,12 +22,7 @@ static const struct fw_attr_spec rotary_attrs[] = {
     {"is_packed_batching", FW_ATTR_INT, false, {.i = 0}},
     {"scale", FW_ATTR_FLOAT, false, {.f = 1}},
 };
-struct rotary_ports {
-    uint8_t positions, cos, sin;
-    const struct fw_op *grad;
-};
-
-static const struct rotary_ports *rotary_of(const struct fw_cx *c)
+static const struct fw_rotary_form *rotary_of(const struct fw_cx *c)
 {
     return c->node->op->family;
 }
@@ -45,7 +40,7 @@ static enum fw_status infer_rotary(struct fw_cx *c)
 static void cost_rotary(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_tensor *x = fw_in(c, 0);
-    const struct rotary_ports *p = rotary_of(c);
+    const struct fw_rotary_form *p = rotary_of(c);
     const struct fw_tensor *cache = fw_in(c, p->cos);
     const struct fw_attr *attr = c->node->attr;
     fw_count n = fw_elements(c, x);
@@ -221,14 +216,16 @@ static enum fw_status grad_embed(struct fw_grad *gr)
 
 /* ---- rows ---- */
 
-static const struct rotary_ports onnx_ports = {3, 1, 2, &rows[ROTARY_GRAD]};
-static const struct rotary_ports ms_ports = {1, 2, 3, &rows[ROTARY_GRAD_MS]};
-#define ROTARY_ROW(title, dom, list, least, fl, text, give)                                       \
+static const struct fw_rotary_form onnx_ports = {3, 1, 2, &rows[ROTARY_GRAD]};
+static const struct fw_rotary_form ms_ports = {1, 2, 3, &rows[ROTARY_GRAD_MS]};
+FW_KERNELS(rotary, rotary_grad);
+
+#define ROTARY_ROW(title, dom, list, least, fl, text, give, kernel)                               \
     {                                                                                             \
         .name = title, .domain = dom, .formula = "per element turned: 2 mul, 1 add", .doc = text, \
         FW_ATTRS(rotary_attrs), FW_PORTS(least, 4, 1, 1), .flags = FW_OP_OWN_BYTES | (fl),        \
         .family = &(list), .infer = infer_rotary, .field = fw_field_first, .cost = cost_rotary,   \
-        .grad = give                                                                              \
+        .grad = give, FW_RUN(kernel)                                                              \
     }
 #define EMBED_ROW(title, dom, fl)                                                                  \
     .name = title, .domain = dom,                                                                  \
@@ -247,14 +244,14 @@ static const struct rotary_ports ms_ports = {1, 2, 3, &rows[ROTARY_GRAD_MS]};
     }
 
 static const struct fw_op rows[N_ROWS] = {
-    [ROTARY] =
-        ROTARY_ROW("RotaryEmbedding", "", onnx_ports, 3, 0, "dX = dY turned back", grad_rotary),
+    [ROTARY] = ROTARY_ROW("RotaryEmbedding", "", onnx_ports, 3, 0, "dX = dY turned back",
+                          grad_rotary, rotary),
     [ROTARY_MS] = ROTARY_ROW("RotaryEmbedding", "com.microsoft", ms_ports, 4, 0,
-                             "dX = dY turned back", grad_rotary),
+                             "dX = dY turned back", grad_rotary, rotary),
     [ROTARY_GRAD] = ROTARY_ROW("RotaryEmbeddingGrad", "flopwise", onnx_ports, 3, FW_OP_INTERNAL,
-                               FW_INTERNAL_DOC, fw_grad_none),
+                               FW_INTERNAL_DOC, fw_grad_none, rotary_grad),
     [ROTARY_GRAD_MS] = ROTARY_ROW("RotaryEmbeddingGradMs", "flopwise", ms_ports, 4, FW_OP_INTERNAL,
-                                  FW_INTERNAL_DOC, fw_grad_none),
+                                  FW_INTERNAL_DOC, fw_grad_none, rotary_grad),
     [EMBED] = {EMBED_ROW("EmbedLayerNormalization", "com.microsoft", 0),
                .train_form = &rows[EMBED_TRAINING]},
     [EMBED_TRAINING] = {EMBED_ROW("EmbedLayerNormalization", "flopwise", FW_OP_INTERNAL),

@@ -122,6 +122,8 @@ static void field_tile(struct fw_cx *c, unsigned in, unsigned out, struct fw_rea
                                                    : fw_reach_all("copies side by side");
 }
 
+FW_KERNELS(expand, tile, tile_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [EXPAND] = {.name = "Expand",
                 .domain = "",
@@ -132,7 +134,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .infer = infer_expand,
                 .field = fw_field_same,
                 .cost = fw_cost_free,
-                .grad = grad_expand},
+                .grad = grad_expand,
+                FW_RUN(expand)},
     [EXPAND_LIKE] = {.name = "ExpandLike",
                      .domain = "flopwise",
                      .formula = FW_MOVE_FORMULA,
@@ -142,7 +145,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .shape_only = 2,
                      .infer = infer_expand_like,
                      .cost = fw_cost_free,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(expand)},
     [TILE] = {.name = "Tile",
               .domain = "",
               .formula = FW_MOVE_FORMULA,
@@ -152,7 +156,8 @@ static const struct fw_op rows[N_ROWS] = {
               .infer = infer_tile,
               .field = field_tile,
               .cost = fw_cost_free,
-              .grad = grad_tile},
+              .grad = grad_tile,
+              FW_RUN(tile)},
     [TILE_GRAD] = {.name = "TileGrad",
                    .domain = "flopwise",
                    .formula = "add = elements(dY) - elements(X)",
@@ -162,7 +167,8 @@ static const struct fw_op rows[N_ROWS] = {
                    .shape_only = 2,
                    .infer = fw_infer_like1,
                    .cost = cost_tile_grad,
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none,
+                   FW_RUN(tile_grad)},
 };
 const struct fw_op_table fw_ops_expand = {rows, N_ROWS};
 const struct fw_op *const fw_op_expand_like = &rows[EXPAND_LIKE];

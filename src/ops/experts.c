@@ -107,6 +107,8 @@ static enum fw_status grad(struct fw_grad *gr)
     return fw_grad_node(gr, BIAS, &rows[BIAS_GRAD], db, 4, NULL);
 }
 
+FW_KERNELS(expert_product, expert_weight, expert_bias);
+
 static const struct fw_op rows[N_ROWS] = {
     [PRODUCT] = {.name = "ExpertMatMul",
                  .domain = "flopwise",
@@ -120,7 +122,8 @@ static const struct fw_op rows[N_ROWS] = {
                  .field = fw_field_last,
                  .cost = cost,
                  .grad = grad,
-                 .met = met},
+                 .met = met,
+                 FW_RUN(expert_product)},
     [WEIGHT] = {.name = "ExpertMatMulGradWeight",
                 .domain = "flopwise",
                 .formula = "fma = pairs of token and chosen expert * K * N",
@@ -131,7 +134,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .shape_only = 1u << 3,
                 .infer = infer_weight,
                 .cost = cost_weight,
-                .grad = fw_grad_none},
+                .grad = fw_grad_none,
+                FW_RUN(expert_weight)},
     [BIAS_GRAD] = {.name = "ExpertMatMulGradBias",
                    .domain = "flopwise",
                    .formula = "add = elements(dY)",
@@ -142,6 +146,7 @@ static const struct fw_op rows[N_ROWS] = {
                    .shape_only = 1u << 3,
                    .infer = infer_weight,
                    .cost = cost_bias,
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none,
+                   FW_RUN(expert_bias)},
 };
 const struct fw_op_table fw_ops_experts = {rows, N_ROWS};

@@ -39,7 +39,10 @@ void test_index__gather(void **state)
          .in = {"f32[A,B,C]", "i64[A,1]"},
          .out = {"f32[A,C]"}},
         {.name = "GatherND", .in = {"f32[A,B]", "i64[N,3]"}, .fails = FW_SHAPE},
-        {.name = "GatherND", .in = {"f32[A,B]", "i64[N,K]"}, .out = {"f32[?]"}},
+        {.name = "GatherND",
+         .in = {"f32[A,B]", "i64[N,K]"},
+         .out = {"f32[?]"},
+         .not_run = "the letter is no size"},
         {.domain = "ai.onnx.ml",
          .name = "ArrayFeatureExtractor",
          .in = {"f32[N,9]", "i64[1,4]"},
@@ -62,6 +65,7 @@ void test_index__scatter(void **state)
     static const struct op_case cases[] = {
         {.name = "ScatterElements",
          .in = {"*f32[N,5]", "i64[2,5]", "*f32[2,5]"},
+         .rough = true, // drawn indices repeat
          .out = {"f32[N,5]"},
          .cost = "",
          .backward_input = ""},
@@ -85,6 +89,7 @@ void test_index__scatter(void **state)
          .no_grad = 1},
         {.name = "ScatterND",
          .in = {"*f32[N,5]", "i64[3,1]", "*f32[3,5]"},
+         .rough = true, // drawn indices repeat
          .out = {"f32[N,5]"},
          .backward_input = ""},
         {.name = "ScatterND",

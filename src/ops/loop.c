@@ -353,6 +353,8 @@ static enum fw_status grad_scan(struct fw_grad *gr)
     return fw_grad_bodies(gr, &b);
 }
 
+FW_KERNELS(loop, scan);
+
 static const struct fw_op rows[] = {
     {.name = "Loop",
      .domain = "",
@@ -364,7 +366,8 @@ static const struct fw_op rows[] = {
      .infer = infer_loop,
      .field = fw_field_whole,
      .cost = fw_cost_body,
-     .grad = grad_loop},
+     .grad = grad_loop,
+     FW_RUN(loop)},
     {.name = "Scan",
      .domain = "",
      .formula = "trips * body; trips = length of the scan inputs",
@@ -375,6 +378,7 @@ static const struct fw_op rows[] = {
      .infer = infer_scan,
      .field = fw_field_whole,
      .cost = fw_cost_body,
-     .grad = grad_scan},
+     .grad = grad_scan,
+     FW_RUN(scan)},
 };
 const struct fw_op_table fw_ops_loop = {rows, sizeof rows / sizeof *rows};

@@ -236,6 +236,8 @@ static enum fw_status infer_image(struct fw_cx *c)
 
 /* ---- rows ---- */
 
+FW_KERNELS(swiglu);
+
 static const struct fw_op rows[] = {
     {.name = "SwiGLU",
      .domain = "",
@@ -247,7 +249,8 @@ static const struct fw_op rows[] = {
      .infer = infer_swiglu,
      .field = fw_field_same,
      .cost = cost_swiglu,
-     .grad = grad_swiglu},
+     .grad = grad_swiglu,
+     FW_RUN(swiglu)},
     {.name = "CausalConvWithState",
      .domain = "",
      .formula = "fma = elements(X)*k; bias 1 add, SiLU 1 add 1 mul 1 div 1 special per element",

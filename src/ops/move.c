@@ -400,6 +400,8 @@ static void field_depth_to_space(struct fw_cx *c, unsigned in, unsigned out, str
                                    .den = c->node->attr[BLOCKSIZE].i};
 }
 
+FW_KERNELS(transpose, space_to_depth, depth_to_space, reverse_sequence);
+
 static const struct fw_op rows[N_ROWS] = {
     [RESHAPE] = {.name = "Reshape",
                  .domain = "",
@@ -463,7 +465,8 @@ static const struct fw_op rows[N_ROWS] = {
                    .infer = infer_transpose,
                    .field = field_transpose,
                    .cost = fw_cost_free,
-                   .grad = grad_transpose},
+                   .grad = grad_transpose,
+                   FW_RUN(transpose)},
     [SPACE_TO_DEPTH] = {.name = "SpaceToDepth",
                         .domain = "",
                         .formula = FW_MOVE_FORMULA,
@@ -474,7 +477,8 @@ static const struct fw_op rows[N_ROWS] = {
                         .infer = infer_space_to_depth,
                         .field = field_space_to_depth,
                         .cost = fw_cost_free,
-                        .grad = grad_space_to_depth},
+                        .grad = grad_space_to_depth,
+                        FW_RUN(space_to_depth)},
     [DEPTH_TO_SPACE] = {.name = "DepthToSpace",
                         .domain = "",
                         .formula = FW_MOVE_FORMULA,
@@ -485,7 +489,8 @@ static const struct fw_op rows[N_ROWS] = {
                         .infer = infer_depth_to_space,
                         .field = field_depth_to_space,
                         .cost = fw_cost_free,
-                        .grad = grad_depth_to_space},
+                        .grad = grad_depth_to_space,
+                        FW_RUN(depth_to_space)},
     [DEPTH_TO_SPACE_GRAD] = {.name = "DepthToSpaceGrad",
                              .domain = "flopwise",
                              .formula = FW_MOVE_FORMULA,
@@ -496,7 +501,8 @@ static const struct fw_op rows[N_ROWS] = {
                              .infer = infer_space_to_depth,
                              .field = field_space_to_depth,
                              .cost = fw_cost_free,
-                             .grad = fw_grad_none},
+                             .grad = fw_grad_none,
+                             FW_RUN(space_to_depth)},
     [REVERSE_SEQUENCE] = {.name = "ReverseSequence",
                           .domain = "",
                           .formula = FW_MOVE_FORMULA,
@@ -506,7 +512,8 @@ static const struct fw_op rows[N_ROWS] = {
                           .infer = infer_reverse,
                           .field = fw_field_data,
                           .cost = fw_cost_free,
-                          .grad = grad_reverse},
+                          .grad = grad_reverse,
+                          FW_RUN(reverse_sequence)},
 };
 const struct fw_op_table fw_ops_move = {rows, N_ROWS};
 const struct fw_op *const fw_op_transpose = &rows[TRANSPOSE];

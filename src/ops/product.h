@@ -22,7 +22,7 @@ static inline struct matrix turned(struct matrix a)
 }
 static inline struct matrix matrix_of(const REAL *p, size_t row, size_t column)
 {
-    return (struct matrix){(REAL *)(uintptr_t)p, (ptrdiff_t)row, (ptrdiff_t)column};
+    return (struct matrix){(REAL *)p, (ptrdiff_t)row, (ptrdiff_t)column};
 }
 
 #endif

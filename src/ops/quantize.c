@@ -177,6 +177,8 @@ static void cost_dynamic(struct fw_cx *c, struct fw_cost *cost)
     .grad = fw_grad_none
 
 enum { CAST, CAST_LIKE, BIT_CAST, Q, MS_Q, DQ, MS_DQ, DYNAMIC, N_ROWS };
+FW_KERNELS(cast, quantize, dequantize, dynamic_quantize);
+
 static const struct fw_op rows[N_ROWS] = {
     [CAST] = {.name = "Cast",
               .domain = "",
@@ -188,7 +190,8 @@ static const struct fw_op rows[N_ROWS] = {
               .infer = infer_cast,
               .field = fw_field_first,
               .cost = fw_cost_free,
-              .grad = grad_cast},
+              .grad = grad_cast,
+              FW_RUN(cast)},
     [CAST_LIKE] = {.name = "CastLike",
                    .domain = "",
                    .formula = FW_MOVE_FORMULA,
@@ -200,7 +203,8 @@ static const struct fw_op rows[N_ROWS] = {
                    .infer = infer_cast_like,
                    .field = fw_field_first,
                    .cost = fw_cost_free,
-                   .grad = grad_cast},
+                   .grad = grad_cast,
+                   FW_RUN(cast)},
     [BIT_CAST] = {.name = "BitCast",
                   .domain = "",
                   .formula = FW_MOVE_FORMULA,
@@ -212,10 +216,13 @@ static const struct fw_op rows[N_ROWS] = {
                   .field = fw_field_first,
                   .cost = fw_cost_free,
                   .grad = fw_grad_none},
-    [Q] = {.name = "QuantizeLinear", .domain = "", QUANTIZE},
-    [MS_Q] = {.name = "QuantizeLinear", .domain = "com.microsoft", QUANTIZE},
-    [DQ] = {.name = "DequantizeLinear", .domain = "", DEQUANTIZE},
-    [MS_DQ] = {.name = "DequantizeLinear", .domain = "com.microsoft", DEQUANTIZE},
+    [Q] = {.name = "QuantizeLinear", .domain = "", QUANTIZE, FW_RUN(quantize)},
+    [MS_Q] = {.name = "QuantizeLinear", .domain = "com.microsoft", QUANTIZE, FW_RUN(quantize)},
+    [DQ] = {.name = "DequantizeLinear", .domain = "", DEQUANTIZE, FW_RUN(dequantize)},
+    [MS_DQ] = {.name = "DequantizeLinear",
+               .domain = "com.microsoft",
+               DEQUANTIZE,
+               FW_RUN(dequantize)},
     [DYNAMIC] = {.name = "DynamicQuantizeLinear",
                  .domain = "",
                  .formula = "minmax = 5*n + 3, add = n + 2, div = n + 2; n = elements(X)",
@@ -225,7 +232,8 @@ static const struct fw_op rows[N_ROWS] = {
                  .infer = infer_dynamic,
                  .field = fw_field_first,
                  .cost = cost_dynamic,
-                 .grad = fw_grad_none},
+                 .grad = fw_grad_none,
+                 FW_RUN(dynamic_quantize)},
 };
 const struct fw_op_table fw_ops_quantize = {rows, N_ROWS};
 

@@ -312,6 +312,8 @@ static void field_resize(struct fw_cx *c, unsigned in, unsigned out, struct fw_r
     }
 }
 
+FW_KERNELS(resize, resize_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [RESIZE] =
         {.name = "Resize",
@@ -326,7 +328,8 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer_resize,
          .field = field_resize,
          .cost = cost_resize,
-         .grad = grad_resize},
+         .grad = grad_resize,
+         FW_RUN(resize)},
     [RESIZE_GRAD] =
         {.name = "ResizeGrad",
          .domain = "flopwise",
@@ -340,6 +343,7 @@ static const struct fw_op rows[N_ROWS] = {
          .shape_only = 2,
          .infer = fw_infer_like1,
          .cost = cost_resize_grad,
-         .grad = fw_grad_none},
+         .grad = fw_grad_none,
+         FW_RUN(resize_grad)},
 };
 const struct fw_op_table fw_ops_resize = {rows, N_ROWS};

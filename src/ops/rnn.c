@@ -20,7 +20,7 @@
  * written in the activation's result, so only results are kept: Y, and in the reserve output of the
  * training form the GRU's z, r, h (and H R + b when it stands under the reset gate) or the LSTM's
  * i, o, f, c and cell; h(cell) is computed again. */
-#include "ops/op.h"
+#include "ops/rnn.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
@@ -62,17 +62,6 @@ static bool same_word(const char *a, const char *b)
 
 /* ---- attributes and ports ---- */
 
-enum {
-    ALPHA,
-    BETA,
-    ACTIVATIONS,
-    CLIP,
-    DIRECTION,
-    HIDDEN,
-    LAYOUT,
-    OPTION, // GRU: linear_before_reset, LSTM: input_forget
-    N_ATTRS
-};
 #define COMMON_ATTRS                                            \
     {"activation_alpha", FW_ATTR_FLOATS, false, {.n = 0}},      \
         {"activation_beta", FW_ATTR_FLOATS, false, {.n = 0}},   \
@@ -92,22 +81,6 @@ static const struct fw_attr_spec gru_attrs[] = {
 static const struct fw_attr_spec lstm_attrs[] = {COMMON_ATTRS,
                                                  {"input_forget", FW_ATTR_INT, false, {.i = 0}}};
 
-enum { X, W, R, B, LENS, H0, C0, P, N_IN };
-enum { Y, Y_H, Y_C };
-/* Ports of the gate gradient node. */
-enum { G_DY, G_DYH, G_DYC, G_R, G_Y, G_RESERVE, G_LENS, G_H0, G_C0, G_P, G_X, G_N_IN };
-enum { G_DA, G_DH0, G_DC0 };
-
-enum kind { RNN, GRU, LSTM };
-struct family {
-    enum kind kind;
-    unsigned gates;   // G
-    unsigned n_acts;  // activations listed per direction
-    unsigned reserve; // output that keeps the gates when training, 0 for none
-    unsigned saved;   // values the reserve keeps per hidden unit
-    const char *acts[3];
-};
-
 /* Forward and training rows stand in the order of enum kind. */
 enum {
     TRAIN = 3,
@@ -121,7 +94,7 @@ enum {
 };
 static const struct fw_op rows[N_ROWS];
 
-static const struct family *family_of(const struct fw_cx *c)
+static const struct fw_rnn_family *family_of(const struct fw_cx *c)
 {
     return c->node->op->family;
 }
@@ -149,7 +122,7 @@ static unsigned n_directions(const struct fw_cx *c)
 /* The k-th activation (f, g, h) of a direction; NULL when its name is not known. */
 static const struct activation *activation(const struct fw_cx *c, unsigned direction, unsigned k)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     const char *name = f->acts[k];
     unsigned at = direction * f->n_acts + k;
     if (c->node->attr != NULL && at < c->node->attr[ACTIVATIONS].n)
@@ -163,7 +136,7 @@ static const struct activation *activation(const struct fw_cx *c, unsigned direc
 /* Values the reserve keeps per hidden unit. */
 static unsigned n_saved(const struct fw_cx *c)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     return f->saved + (f->kind == GRU && option(c) ? 1 : 0);
 }
 
@@ -171,7 +144,7 @@ static unsigned n_saved(const struct fw_cx *c)
  * products of h, which then have different ones. */
 static unsigned n_gradients(const struct fw_cx *c)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     return f->gates + (f->kind == GRU && option(c) ? 1 : 0);
 }
 
@@ -179,7 +152,7 @@ static unsigned n_gradients(const struct fw_cx *c)
 
 static enum fw_status check_names(struct fw_cx *c)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     const struct fw_attr *attr = c->node->attr;
     if (attr == NULL)
         return FW_OK;
@@ -226,7 +199,7 @@ static enum fw_status read_sizes(struct fw_cx *c, struct sizes *ret)
 
 static enum fw_status infer(struct fw_cx *c)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     FW_TRY(check_names(c));
     struct sizes z;
     FW_TRY(read_sizes(c, &z));
@@ -273,7 +246,7 @@ static void add_all(struct fw_cx *c, struct fw_cost *cost, fw_count elements, co
 /* Operations per hidden unit, step and example of one direction, products left out. */
 static void step_ops(const struct fw_cx *c, unsigned direction, int64_t *n)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     int n_f = f->kind == RNN ? 1 : f->kind == GRU ? 2 : option(c) ? 2 : 3;
     int n_act = n_f + (int)f->n_acts - 1;
     add_ops(n, activation(c, direction, 0)->forward, n_f);
@@ -336,13 +309,13 @@ static enum fw_status infer_gates(struct fw_cx *c)
  * with input_forget i takes -df in; each peephole hands its gate's gradient to the cell. */
 static void gate_ops(const struct fw_cx *c, unsigned direction, int64_t *n)
 {
-    const struct family *f = family_of(c);
+    const struct fw_rnn_family *f = family_of(c);
     int n_f = f->kind == RNN ? 1 : f->kind == GRU ? 2 : option(c) ? 2 : 3;
     add_ops(n, activation(c, direction, 0)->backward, n_f);
     for (unsigned k = 1; k < f->n_acts; k++)
         add_ops(n, activation(c, direction, k)->backward, 1);
-    if (clipped(c)) // the derivative is 0 where the argument was cut
-        n[FW_MINMAX] += 2 * ((int64_t)n_f + f->n_acts - 1);
+    if (clipped(c)) // the derivative is 0 where the argument was cut; h(C) is cut again
+        n[FW_MINMAX] += 2 * ((int64_t)n_f + f->n_acts - 1 + (f->kind == LSTM));
     if (fw_has_in(c, G_DY))
         n[FW_ADD] += 1;
     if (f->kind == GRU) {
@@ -442,7 +415,7 @@ static uint32_t in_or_none(const struct fw_node *n, unsigned i)
 static enum fw_status emit_gates(struct fw_grad *gr, uint32_t *da)
 {
     const struct fw_node *n = gr->cx.node;
-    const struct family *f = n->op->family;
+    const struct fw_rnn_family *f = n->op->family;
     uint32_t in[G_N_IN] = {
         [G_DY] = gr->dy[Y],
         [G_DYH] = n->n_out > Y_H ? gr->dy[Y_H] : FW_NONE,
@@ -463,7 +436,7 @@ static enum fw_status emit_gates(struct fw_grad *gr, uint32_t *da)
 static enum fw_status grad(struct fw_grad *gr)
 {
     const struct fw_node *n = gr->cx.node;
-    const struct family *f = n->op->family;
+    const struct fw_rnn_family *f = n->op->family;
     FW_REQUIRE((n->op->reserve_out >> f->reserve & 1u) != 0 && n->n_out > f->reserve &&
                    n->out[f->reserve] != FW_NONE && n->out[Y] != FW_NONE,
                gr->cx.err, FW_UNSUPPORTED, "%s has a gradient in its training form only",
@@ -471,25 +444,26 @@ static enum fw_status grad(struct fw_grad *gr)
     uint32_t da;
     FW_TRY(emit_gates(gr, &da));
     uint32_t h0 = in_or_none(n, H0);
+    uint32_t lens = in_or_none(n, LENS);
     bool again = f->kind == GRU && n->attr[OPTION].i == 0;
     uint32_t saved = again ? n->out[f->reserve] : FW_NONE;
     uint32_t cell = f->kind == LSTM ? n->out[f->reserve] : FW_NONE;
     const struct {
         unsigned of, row;
-        uint32_t in[5];
+        uint32_t in[6];
         unsigned n_in;
     } products[] = {
         {X, GRAD_INPUT, {da, n->in[W], n->in[X]}, 3},
         {W, GRAD_WEIGHT, {da, n->in[X], n->in[W]}, 3},
-        {R, GRAD_RECURRENCE, {da, n->out[Y], n->in[R], h0, saved}, 5},
+        {R, GRAD_RECURRENCE, {da, n->out[Y], n->in[R], h0, saved, lens}, 6},
         {B, GRAD_BIAS, {da, FW_NONE, in_or_none(n, B)}, 3},
-        {P, GRAD_PEEPHOLE, {da, cell, in_or_none(n, P), in_or_none(n, C0)}, 4},
+        {P, GRAD_PEEPHOLE, {da, cell, in_or_none(n, P), in_or_none(n, C0), lens}, 5},
     };
     for (unsigned k = 0; k < sizeof products / sizeof *products; k++) {
         unsigned of = products[k].of;
         if (fw_grad_needs(gr, of))
             FW_TRY(fw_emit(gr, (int)of, &rows[products[k].row], products[k].in, products[k].n_in,
-                           NULL, &gr->dx[of]));
+                           n->attr, &gr->dx[of]));
     }
     if (fw_grad_needs(gr, H0))
         gr->dx[H0] = da + G_DH0;
@@ -500,15 +474,15 @@ static enum fw_status grad(struct fw_grad *gr)
 
 /* ---- rows ---- */
 
-static const struct family rnn = {.kind = RNN, .gates = 1, .n_acts = 1, .acts = {"Tanh"}};
-static const struct family gru = {
+static const struct fw_rnn_family rnn = {.kind = RNN, .gates = 1, .n_acts = 1, .acts = {"Tanh"}};
+static const struct fw_rnn_family gru = {
     .kind = GRU, .gates = 3, .n_acts = 2, .reserve = 2, .saved = 3, .acts = {"Sigmoid", "Tanh"}};
-static const struct family lstm = {.kind = LSTM,
-                                   .gates = 4,
-                                   .n_acts = 3,
-                                   .reserve = 3,
-                                   .saved = 5,
-                                   .acts = {"Sigmoid", "Tanh", "Tanh"}};
+static const struct fw_rnn_family lstm = {.kind = LSTM,
+                                          .gates = 4,
+                                          .n_acts = 3,
+                                          .reserve = 3,
+                                          .saved = 5,
+                                          .acts = {"Sigmoid", "Tanh", "Tanh"}};
 
 #define GATES_DOC "gate gradients in one pass back through time, then dX, dW, dR, dB as products"
 #define FORWARD_ROW(title, dom, fam, words, last_in, last_out, fl, slots)                        \
@@ -523,10 +497,10 @@ static const struct family lstm = {.kind = LSTM,
     FW_ATTRS(fam##_attrs), FW_PORTS(0, G_N_IN, 1, 3), .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL, \
     .shape_only = 1u << G_X, .family = &(fam), .infer = infer_gates, .cost = cost_gates,           \
     .grad = fw_grad_none
-#define PRODUCT_ROW(title, words, most_in, fl, slot)                               \
-    .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC, \
-    FW_PORTS(1, most_in, 1, 1), .flags = FW_OP_INTERNAL | (fl), .shape_only = 4,   \
-    .infer = fw_infer_same2, .cost = slot, .grad = fw_grad_none
+#define PRODUCT_ROW(title, words, most_in, fl, slot)                                 \
+    .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC,   \
+    FW_ATTRS(rnn_attrs), FW_PORTS(1, most_in, 1, 1), .flags = FW_OP_INTERNAL | (fl), \
+    .shape_only = 4, .infer = fw_infer_same2, .cost = slot, .grad = fw_grad_none
 
 #define UNITS "; N inputs, M hidden units, f g h the activations"
 #define RNN_WORDS "fma = seq*batch*directions*(N+M)*M; per unit and step: f, 2 add with B" UNITS
@@ -537,35 +511,44 @@ static const struct family lstm = {.kind = LSTM,
     "fma = seq*batch*directions*4*(N+M)*M; per unit and step: 3 f, g, h, 3 mul, 1 add, " \
     "8 add with B, 3 mul and 3 add with P" UNITS
 
+FW_KERNELS(recurrent, recurrent_gates, recurrent_dx, recurrent_dw, recurrent_dr, recurrent_db,
+           recurrent_dp);
+
 static const struct fw_op rows[N_ROWS] = {
-    [RNN] = {FORWARD_ROW("RNN", "", rnn, RNN_WORDS, 6, 2, 0, 0xe),
-             .train_form = &rows[TRAIN + RNN]},
-    [GRU] = {FORWARD_ROW("GRU", "", gru, GRU_WORDS, 6, 2, 0, 0xe),
-             .train_form = &rows[TRAIN + GRU]},
+    [RNN] = {FORWARD_ROW("RNN", "", rnn, RNN_WORDS, 6, 2, 0, 0xe), .train_form = &rows[TRAIN + RNN],
+             FW_RUN(recurrent)},
+    [GRU] = {FORWARD_ROW("GRU", "", gru, GRU_WORDS, 6, 2, 0, 0xe), .train_form = &rows[TRAIN + GRU],
+             FW_RUN(recurrent)},
     [LSTM] = {FORWARD_ROW("LSTM", "", lstm, LSTM_WORDS, 8, 3, 0, 0x8e),
-              .train_form = &rows[TRAIN + LSTM]},
+              .train_form = &rows[TRAIN + LSTM], FW_RUN(recurrent)},
     [TRAIN + RNN] = {FORWARD_ROW("RNN", "flopwise", rnn, RNN_WORDS, 6, 2, FW_OP_INTERNAL, 0xe),
-                     .reserve_out = 1u << Y},
+                     .reserve_out = 1u << Y, FW_RUN(recurrent)},
     [TRAIN + GRU] = {FORWARD_ROW("GRU", "flopwise", gru, GRU_WORDS, 6, 3, FW_OP_INTERNAL, 0xe),
-                     .reserve_out = 1u << Y | 1u << 2},
+                     .reserve_out = 1u << Y | 1u << 2, FW_RUN(recurrent)},
     [TRAIN + LSTM] = {FORWARD_ROW("LSTM", "flopwise", lstm, LSTM_WORDS, 8, 4, FW_OP_INTERNAL, 0x8e),
-                      .reserve_out = 1u << Y | 1u << 3},
-    [GRAD_GATES + RNN] = {GATES_ROW("RNNGradGates", rnn, "")},
-    [GRAD_GATES + GRU] = {GATES_ROW("GRUGradGates", gru,
-                                    "; 1 gate of the first step where it is only given")},
-    [GRAD_GATES + LSTM] = {GATES_ROW("LSTMGradGates", lstm, "")},
+                      .reserve_out = 1u << Y | 1u << 3, FW_RUN(recurrent)},
+    [GRAD_GATES + RNN] = {GATES_ROW("RNNGradGates", rnn, ""), FW_RUN(recurrent_gates)},
+    [GRAD_GATES +
+        GRU] = {GATES_ROW("GRUGradGates", gru, "; 1 gate of the first step where it is only given"),
+                FW_RUN(recurrent_gates)},
+    [GRAD_GATES + LSTM] = {GATES_ROW("LSTMGradGates", lstm, ""), FW_RUN(recurrent_gates)},
     [GRAD_INPUT] = {PRODUCT_ROW("RecurrentGradInput", "fma = seq*batch*elements(W)", 3,
-                                FW_OP_CONTRACTION, cost_input)},
+                                FW_OP_CONTRACTION, cost_input),
+                    FW_RUN(recurrent_dx)},
     [GRAD_WEIGHT] = {PRODUCT_ROW("RecurrentGradWeight", "fma = seq*batch*elements(W)", 3,
-                                 FW_OP_CONTRACTION, cost_weight)},
+                                 FW_OP_CONTRACTION, cost_weight),
+                     FW_RUN(recurrent_dw)},
     [GRAD_RECURRENCE] = {PRODUCT_ROW("RecurrentGradRecurrence",
                                      "fma = seq*batch*elements(R); mul = seq*batch*directions*M "
                                      "where r*H is computed again (GRU)",
-                                     5, FW_OP_CONTRACTION, cost_recurrence)},
+                                     6, FW_OP_CONTRACTION, cost_recurrence),
+                         FW_RUN(recurrent_dr)},
     [GRAD_BIAS] = {PRODUCT_ROW("RecurrentGradBias", "add = (seq*batch - 1)*directions*gates*M", 3,
-                               0, cost_bias)},
+                               0, cost_bias),
+                   FW_RUN(recurrent_db)},
     [GRAD_PEEPHOLE] = {PRODUCT_ROW("RecurrentGradPeephole",
                                    "mul = seq*batch*elements(P), add = (seq*batch-1)*elements(P)",
-                                   4, 0, cost_peephole)},
+                                   5, 0, cost_peephole),
+                       FW_RUN(recurrent_dp)},
 };
 const struct fw_op_table fw_ops_rnn = {rows, N_ROWS};

@@ -246,6 +246,8 @@ static enum fw_status grad_unpool(struct fw_grad *gr)
     "per region 4 mul 6 add 4 div (not half_pixel: 2 add 2 minmax less 4 add); per sampling " \
     "point 6 mul 6 add 6 minmax; per point and channel "
 
+FW_KERNELS(max_unpool);
+
 static const struct fw_op rows[N_ROWS] = {
     [ALIGN] = {.name = "RoiAlign",
                .domain = "",
@@ -302,7 +304,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .infer = infer_unpool,
                 .field = fw_field_data,
                 .cost = fw_cost_free,
-                .grad = grad_unpool},
+                .grad = grad_unpool,
+                FW_RUN(max_unpool)},
     [UNPOOL_GRAD] = {.name = "MaxUnpoolGrad", // (dY, indices)
                      .domain = "flopwise",
                      .formula = "no arithmetic: reads dY where the indices say",

@@ -1,14 +1,14 @@
 /* Reading images at computed places: GridSample, AffineGrid, Col2Im.
  *
  * GridSample, per output position (not per channel) and axis: 1 mul and 1 add to pixels, 1 minmax
- * to round; linear 2 more adds for the two weights; cubic the two polynomials of degree 3 for two
- * near and two far taps by Horner's rule: 13 adds in place of 2, 12 mul; 2 minmax more where the
- * padding mode is border; reflection 3 minmax, 2 adds, 1 div. Per output element the taps (T = 2 or
- * 4) are summed axis by axis: mul = T + T^2 + .. (r axes), add = (T-1)*(1 + T + ..) = T^r - 1.
- * Gradients compute places and weights again. dX: every tap is multiplied the same way and added
- * where it belongs, T^r adds. dGrid: along each axis the weights are replaced by their derivatives,
- * so the nested sum is done r times; each result is multiplied by dY and summed over the channels,
- * then scaled to grid units (1 mul per grid element). */
+ * to round; linear 2 more adds for the two weights; cubic with a = -3/4, t from the near tap on one
+ * side and u = 1 - t: far taps a*t*u*u, near ones a polynomial of degree 3, in all 6 adds in place
+ * of 2, 12 mul; 2 minmax more where the padding mode is border; reflection 3 minmax, 2 adds, 1 div.
+ * Per output element the taps (T = 2 or 4) are summed axis by axis: mul = T + T^2 + .. (r axes),
+ * add = (T-1)*(1 + T + ..) = T^r - 1. Gradients compute places and weights again. dX: every tap is
+ * multiplied the same way and added where it belongs, T^r adds. dGrid: along each axis the weights
+ * are replaced by their derivatives, so the nested sum is done r times; each result is multiplied
+ * by dY and summed over the channels, then scaled to grid units (1 mul per grid element). */
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -72,7 +72,7 @@ static void cost_places(struct fw_cx *c, struct fw_cost *cost, const struct fw_t
     fw_count n = fw_elements(c, grid);
     int64_t t = taps(c);
     fw_cost_add(c, cost, FW_MUL, n, t == 4 ? 13 : 1);
-    fw_cost_add(c, cost, FW_ADD, n, 1 + (t == 4 ? 13 : t));
+    fw_cost_add(c, cost, FW_ADD, n, 1 + (t == 4 ? 6 : t));
     fw_cost_add(c, cost, FW_MINMAX, n, 1);
     if (fw_attr_is(c, PADDING, "border")) {
         fw_cost_add(c, cost, FW_MINMAX, n, 2);
@@ -236,6 +236,8 @@ static enum fw_status grad_col2im(struct fw_grad *gr)
     .flags = FW_OP_INTERNAL, .shape_only = shapes, .grad = fw_grad_none
 #define PLACES "places and weights per grid element (linear: mul 1, add 3, minmax 1); "
 
+FW_KERNELS(grid_sample, grid_sample_grad_x, col2im, col2im_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [GRID_SAMPLE] =
         {.name = "GridSample",
@@ -247,13 +249,15 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer_sample,
          .field = fw_field_data,
          .cost = cost_sample,
-         .grad = grad_sample},
+         .grad = grad_sample,
+         FW_RUN(grid_sample)},
     [GRID_SAMPLE_GRAD_X] = {.name = "GridSampleGradX",
                             GRAD_ROW(3, 3, 2),
                             .formula = PLACES "per element of dY mul = T + .. + T^r, add = T^r",
                             FW_ATTRS(sample_attrs),
                             .infer = fw_infer_like1,
-                            .cost = cost_sample_grad_x},
+                            .cost = cost_sample_grad_x,
+                            FW_RUN(grid_sample_grad_x)},
     [GRID_SAMPLE_GRAD_GRID] = {.name = "GridSampleGradGrid",
                                GRAD_ROW(3, 3, 0),
                                .formula = PLACES
@@ -288,12 +292,14 @@ static const struct fw_op rows[N_ROWS] = {
                 .infer = infer_col2im,
                 .field = fw_field_whole,
                 .cost = cost_col2im,
-                .grad = grad_col2im},
+                .grad = grad_col2im,
+                FW_RUN(col2im)},
     [COL2IM_GRAD] = {.name = "Col2ImGrad",
                      GRAD_ROW(4, 4, 2),
                      .formula = FW_MOVE_FORMULA,
                      FW_ATTRS(col_attrs),
                      .infer = fw_infer_like1,
-                     .cost = fw_cost_free},
+                     .cost = fw_cost_free,
+                     FW_RUN(col2im_grad)},
 };
 const struct fw_op_table fw_ops_sample = {rows, N_ROWS};

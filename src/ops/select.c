@@ -168,12 +168,15 @@ static void cost_nms(struct fw_cx *c, struct fw_cost *cost)
     fw_count pairs = fw_count_mul(c->sym, fw_count_of(fw_out(c, 0)->dims[0]), others);
     fw_cost_add(c, cost, FW_MINMAX, fw_elements(c, scores), 1);
     fw_cost_add(c, cost, FW_MINMAX, pairs, 1 + 4 + 2 + 1);
-    fw_cost_add(c, cost, FW_ADD, boxes, 2);
-    fw_cost_add(c, cost, FW_MUL, boxes, 1);
+    bool centred = c->node->attr[0].i != 0; // corners from centres: 2 mul, 4 add
+    fw_cost_add(c, cost, FW_ADD, boxes, centred ? 4 : 2);
+    fw_cost_add(c, cost, FW_MUL, boxes, centred ? 3 : 1);
     fw_cost_add(c, cost, FW_ADD, pairs, 4);
     fw_cost_add(c, cost, FW_MUL, pairs, 1);
     fw_cost_add(c, cost, FW_DIV, pairs, 1);
 }
+
+FW_KERNELS(non_zero, unique, top_k, top_k_grad, non_max_suppression);
 
 static const struct fw_op rows[N_ROWS] = {
     [NON_ZERO] = {.name = "NonZero",
@@ -184,7 +187,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .infer = infer_non_zero,
                   .field = fw_field_data,
                   .cost = cost_each,
-                  .grad = fw_grad_none},
+                  .grad = fw_grad_none,
+                  FW_RUN(non_zero)},
     [UNIQUE] = {.name = "Unique",
                 .domain = "",
                 .formula = "minmax = elements(X): each is compared with its entry in a hash table",
@@ -194,7 +198,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .infer = infer_unique,
                 .field = fw_field_data,
                 .cost = cost_each,
-                .grad = fw_grad_gap},
+                .grad = fw_grad_gap,
+                FW_RUN(unique)},
     [TOP_K] = {.name = "TopK",
                .domain = "",
                .formula = "minmax = rows * (k*n - k*(k+1)/2)",
@@ -204,7 +209,8 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_top_k,
                .field = fw_field_data,
                .cost = cost_top_k,
-               .grad = grad_top_k},
+               .grad = grad_top_k,
+               FW_RUN(top_k)},
     [TOP_K_GRAD] = {.name = "TopKGrad",
                     .domain = "flopwise",
                     .formula = "no arithmetic: no index comes twice",
@@ -215,7 +221,8 @@ static const struct fw_op rows[N_ROWS] = {
                     .shape_only = 4,
                     .infer = fw_infer_like2,
                     .cost = fw_cost_free,
-                    .grad = fw_grad_none},
+                    .grad = fw_grad_none,
+                    FW_RUN(top_k_grad)},
     [NMS] = {.name = "NonMaxSuppression",
              .domain = "",
              .formula = "minmax = elements(scores) + 8*kept*(N-1), add = 2*B*N + 4*kept*(N-1), "
@@ -226,6 +233,7 @@ static const struct fw_op rows[N_ROWS] = {
              .infer = infer_nms,
              .field = fw_field_data,
              .cost = cost_nms,
-             .grad = fw_grad_none},
+             .grad = fw_grad_none,
+             FW_RUN(non_max_suppression)},
 };
 const struct fw_op_table fw_ops_select = {rows, N_ROWS};

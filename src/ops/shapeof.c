@@ -163,6 +163,8 @@ static enum fw_status grad_trilu(struct fw_grad *gr)
     return fw_grad_node(gr, 0, &rows[TRILU], in, shifted ? 2 : 1, gr->cx.node->attr);
 }
 
+FW_KERNELS(shape, size, range, constant_of_shape, eye_like, trilu);
+
 static const struct fw_op rows[N_ROWS] = {
     [SHAPE] = {.name = "Shape",
                .domain = "",
@@ -175,7 +177,8 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_shape,
                .field = fw_field_none,
                .cost = fw_cost_free,
-               .grad = fw_grad_none},
+               .grad = fw_grad_none,
+               FW_RUN(shape)},
     [SIZE] = {.name = "Size",
               .domain = "",
               .formula = "no arithmetic: writes one number",
@@ -186,7 +189,8 @@ static const struct fw_op rows[N_ROWS] = {
               .infer = infer_size,
               .field = fw_field_none,
               .cost = fw_cost_free,
-              .grad = fw_grad_none},
+              .grad = fw_grad_none,
+              FW_RUN(size)},
     [RANGE] = {.name = "Range",
                .domain = "",
                .formula = "mul = add = elements(Y)",
@@ -195,7 +199,8 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_range,
                .field = fw_field_whole,
                .cost = cost_range,
-               .grad = fw_grad_none},
+               .grad = fw_grad_none,
+               FW_RUN(range)},
     [CONSTANT_OF_SHAPE] = {.name = "ConstantOfShape",
                            .domain = "",
                            .formula = "no arithmetic: writes Y",
@@ -205,7 +210,8 @@ static const struct fw_op rows[N_ROWS] = {
                            .infer = infer_constant,
                            .field = fw_field_none,
                            .cost = fw_cost_free,
-                           .grad = fw_grad_none},
+                           .grad = fw_grad_none,
+                           FW_RUN(constant_of_shape)},
     [EYE_LIKE] = {.name = "EyeLike",
                   .domain = "",
                   .formula = "no arithmetic: writes Y",
@@ -216,7 +222,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .infer = infer_eye,
                   .field = fw_field_none,
                   .cost = fw_cost_free,
-                  .grad = fw_grad_none},
+                  .grad = fw_grad_none,
+                  FW_RUN(eye_like)},
     [TRILU] = {.name = "Trilu",
                .domain = "",
                .formula = FW_MOVE_FORMULA,
@@ -227,6 +234,7 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_trilu,
                .field = fw_field_first,
                .cost = fw_cost_free,
-               .grad = grad_trilu},
+               .grad = grad_trilu,
+               FW_RUN(trilu)},
 };
 const struct fw_op_table fw_ops_shapeof = {rows, N_ROWS};

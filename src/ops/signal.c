@@ -353,6 +353,8 @@ static void cost_det_grad(struct fw_cx *c, struct fw_cost *cost)
     FW_PORTS(1, 1, 1, 1), .infer = infer_window, .field = fw_field_none, .cost = cost_window, \
     .grad = fw_grad_none
 
+FW_KERNELS(dft, dft_grad, stft, hann_window, hamming_window, blackman_window, det, det_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [DFT] = {.name = "DFT",
              .domain = "",
@@ -363,7 +365,8 @@ static const struct fw_op rows[N_ROWS] = {
              .infer = infer_dft,
              .field = fw_field_whole,
              .cost = cost_dft,
-             .grad = grad_dft},
+             .grad = grad_dft,
+             FW_RUN(dft)},
     [DFT_GRAD] = {.name = "DFTGrad",
                   .domain = "flopwise",
                   .formula = DFT_FORMULA,
@@ -374,7 +377,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .shape_only = 8,
                   .infer = infer_dft_grad,
                   .cost = cost_dft_grad,
-                  .grad = fw_grad_none},
+                  .grad = fw_grad_none,
+                  FW_RUN(dft_grad)},
     [STFT] = {.name = "STFT",
               .domain = "",
               .formula = "as DFT for each frame; mul = elements of all frames with a window",
@@ -384,7 +388,8 @@ static const struct fw_op rows[N_ROWS] = {
               .infer = infer_stft,
               .field = fw_field_whole,
               .cost = cost_stft,
-              .grad = grad_stft},
+              .grad = grad_stft,
+              FW_RUN(stft)},
     [STFT_GRAD] = {.name = "STFTGrad",
                    .domain = "flopwise",
                    .formula = "as STFT; add = elements of all frames",
@@ -396,9 +401,15 @@ static const struct fw_op rows[N_ROWS] = {
                    .infer = infer_stft_grad,
                    .cost = cost_stft_grad,
                    .grad = fw_grad_none},
-    [HANN] = {.name = "HannWindow", WINDOW_ROW("per element 2 mul, 1 special, 1 add")},
-    [HAMMING] = {.name = "HammingWindow", WINDOW_ROW("per element 2 mul, 1 special, 1 add")},
-    [BLACKMAN] = {.name = "BlackmanWindow", WINDOW_ROW("per element 4 mul, 2 special, 2 add")},
+    [HANN] = {.name = "HannWindow",
+              WINDOW_ROW("per element 2 mul, 1 special, 1 add"),
+              FW_RUN(hann_window)},
+    [HAMMING] = {.name = "HammingWindow",
+                 WINDOW_ROW("per element 2 mul, 1 special, 1 add"),
+                 FW_RUN(hamming_window)},
+    [BLACKMAN] = {.name = "BlackmanWindow",
+                  WINDOW_ROW("per element 4 mul, 2 special, 2 add"),
+                  FW_RUN(blackman_window)},
     [MEL] = {.name = "MelWeightMatrix",
              .domain = "",
              .formula =
@@ -420,7 +431,8 @@ static const struct fw_op rows[N_ROWS] = {
              .infer = infer_det,
              .field = fw_field_whole,
              .cost = cost_det,
-             .grad = grad_det},
+             .grad = grad_det,
+             FW_RUN(det)},
     [DET_GRAD] = {.name = "DetGrad",
                   .domain = "flopwise",
                   .formula = "per matrix div = n^2, mul = n^2(n-1) + n^2 + 1, add = n^2(n-1)",
@@ -429,6 +441,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .flags = FW_OP_INTERNAL,
                   .infer = fw_infer_like2,
                   .cost = cost_det_grad,
-                  .grad = fw_grad_none},
+                  .grad = fw_grad_none,
+                  FW_RUN(det_grad)},
 };
 const struct fw_op_table fw_ops_signal = {rows, N_ROWS};

@@ -454,6 +454,8 @@ static void field_center(struct fw_cx *c, unsigned in, unsigned out, struct fw_r
     }
 }
 
+FW_KERNELS(slice, scatter_zero, pad, pad_grad, crop, center_crop_pad, center_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [SLICE] = {.name = "Slice",
                .domain = "",
@@ -464,7 +466,8 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_slice,
                .field = field_slice,
                .cost = fw_cost_copied,
-               .grad = grad_slice},
+               .grad = grad_slice,
+               FW_RUN(slice)},
     [SCATTER_ZERO] = {.name = "ScatterZero",
                       .domain = "flopwise",
                       .formula = "no arithmetic: reads dY, writes dX",
@@ -474,7 +477,8 @@ static const struct fw_op rows[N_ROWS] = {
                       .shape_only = 2,
                       .infer = fw_infer_like1,
                       .cost = fw_cost_free,
-                      .grad = fw_grad_none},
+                      .grad = fw_grad_none,
+                      FW_RUN(scatter_zero)},
     [PAD] =
         {.name = "Pad",
          .domain = "",
@@ -487,7 +491,8 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer_pad,
          .field = field_pad,
          .cost = fw_cost_free,
-         .grad = grad_pad},
+         .grad = grad_pad,
+         FW_RUN(pad)},
     [PAD_GRAD] =
         {.name = "PadGrad",
          .domain = "flopwise",
@@ -500,7 +505,8 @@ static const struct fw_op rows[N_ROWS] = {
          .shape_only = 2,
          .infer = fw_infer_like1,
          .cost = cost_pad_grad,
-         .grad = fw_grad_none},
+         .grad = fw_grad_none,
+         FW_RUN(pad_grad)},
     [CROP] = {.name = "Crop",
               .domain = "",
               .formula = FW_COPY_FORMULA,
@@ -511,7 +517,8 @@ static const struct fw_op rows[N_ROWS] = {
               .infer = infer_crop,
               .field = field_crop,
               .cost = fw_cost_copied,
-              .grad = grad_crop},
+              .grad = grad_crop,
+              FW_RUN(crop)},
     [CENTER_CROP_PAD] = {.name = "CenterCropPad",
                          .domain = "",
                          .formula = "no arithmetic: reads what both shapes hold, writes Y",
@@ -522,7 +529,8 @@ static const struct fw_op rows[N_ROWS] = {
                          .infer = infer_center,
                          .field = field_center,
                          .cost = cost_center,
-                         .grad = grad_center},
+                         .grad = grad_center,
+                         FW_RUN(center_crop_pad)},
     [CENTER_GRAD] = {.name = "CenterCropPadGrad",
                      .domain = "flopwise",
                      .formula = "no arithmetic: reads what both shapes hold, writes dX",
@@ -532,7 +540,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .shape_only = 2,
                      .infer = fw_infer_like1,
                      .cost = cost_center,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(center_grad)},
 };
 const struct fw_op_table fw_ops_slice = {rows, N_ROWS};
 const struct fw_op *const fw_op_scatter_zero = &rows[SCATTER_ZERO];

@@ -62,7 +62,10 @@ void test_slice__letters(void **state)
         {.name = "Slice",
          .in = {"f32[N,3]", "i64[1]=...", "i64[1]=5", "i64[1]=0"},
          .out = {"f32[Slice,3]"}},
-        {.name = "Slice", .in = {"f32[3,3]", "i64[K]", "i64[K]"}, .out = {"f32[Slice,Slice_2]"}},
+        {.name = "Slice",
+         .in = {"f32[3,3]", "i64[K]", "i64[K]"},
+         .out = {"f32[Slice,Slice_2]"},
+         .not_run = "the letter is no size"},
     };
     OP_CASES_RUN(cases);
 }

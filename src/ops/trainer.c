@@ -79,18 +79,23 @@ static const struct trainer momentum = {3, {0}, {0, 2, 3}, {0, 1, 1}, 3, 0, 2};
     FW_PORTS(3, UINT16_MAX, 1, UINT16_MAX), .family = &(family_), .infer = infer_trainer, \
     .field = fw_field_whole, .cost = cost_trainer, .grad = fw_grad_none
 
+FW_KERNELS(trainer_adagrad, trainer_adam, trainer_momentum);
+
 static const struct fw_op rows[] = {
     {.name = "Adagrad",
      TRAINER(adagrad_attrs, adagrad),
      .formula = "per parameter 3 add 2 mul 1 div 1 sqrt, a norm_coefficient 1 add 1 mul more; the "
-                "step size 1 add 1 mul 1 div"},
+                "step size 1 add 1 mul 1 div",
+     FW_RUN(trainer_adagrad)},
     {.name = "Adam",
      TRAINER(adam_attrs, adam),
      .formula = "per parameter 4 add 6 mul 1 div 1 sqrt, a norm_coefficient 1 add 1 mul more, "
-                "norm_coefficient_post 1 mul; the step size 2 add 1 mul 1 div 1 sqrt 2 special"},
+                "norm_coefficient_post 1 mul; the step size 2 add 1 mul 1 div 1 sqrt 2 special",
+     FW_RUN(trainer_adam)},
     {.name = "Momentum",
      TRAINER(momentum_attrs, momentum),
      .formula = "per parameter 2 add 3 mul, nesterov 1 add 1 mul more, a norm_coefficient 1 add 1 "
-                "mul more"},
+                "mul more",
+     FW_RUN(trainer_momentum)},
 };
 const struct fw_op_table fw_ops_trainer = {rows, sizeof rows / sizeof *rows};

@@ -110,7 +110,7 @@ WITH(ELU, "alpha", "", pick(LESS(0, x), x, MUL(a, SUB(EXP(x), (REAL)1))),
 PLAIN(ERF, ERF(x), MUL(dy, MUL((REAL)1.1283791670955126, EXP(NEG(MUL(t, t))))))
 PLAIN(EXP, EXP(x), MUL(dy, t))
 WITH(HARD_SIGMOID, "alpha", "beta", MAX(0, MIN(1, ADD(MUL(a, x), b))),
-     pick(LESS(0, t) & LESS(t, 1), MUL(a, dy), 0))
+     pick(BETWEEN(0, t, 1), MUL(a, dy), 0))
 PLAIN(HARD_SWISH, MUL(x, MAX(0, MIN(1, ADD(MUL(x, (REAL)(1.0 / 6)), (REAL)0.5)))),
       hard_swish_grad(dy, t))
 WITH(LEAKY_RELU, "alpha", "", pick(LESS(0, x), x, MUL(a, x)), pick(LESS(0, t), dy, MUL(a, dy)))
@@ -156,8 +156,8 @@ UNARY_GRAD(RELU, "", "", pick(LESS(0, t), dy, 0))
             return KERNEL_NAME(id##_OF_REALS)(r);             \
         fw_run_share(r, r->out[0]->n, &from, &to);            \
         for (size_t i = from; i < to; i++) {                  \
-            const int64_t x = fw_value_int(r->in[0], i);      \
-            fw_value_put_int(r->out[0], i, (int_expression)); \
+            const int64_t x = fw_array_int(r->in[0], i);      \
+            fw_array_put_int(r->out[0], i, (int_expression)); \
         }                                                     \
         return FW_OK;                                         \
     }
@@ -192,7 +192,9 @@ KERNEL(IS_INF)
     uint8_t *out = r->out[0]->data;
     for (size_t i = 0; i < r->out[0]->n; i++) {
         REAL x = reals(r, 0)[i];
-        out[i] = (low && LESS(x, -REAL_MAX)) | (high && LESS(REAL_MAX, x));
+        bool is_low = low && LESS(x, -REAL_MAX);
+        bool is_high = high && LESS(REAL_MAX, x);
+        out[i] = is_low || is_high;
     }
     return FW_OK;
 }
@@ -201,18 +203,18 @@ KERNEL(IS_INF)
 
 KERNEL(CLIP)
 {
-    const struct fw_value *low = fw_run_in(r, 1);
-    const struct fw_value *high = fw_run_in(r, 2);
+    const struct fw_array *low = fw_run_in(r, 1);
+    const struct fw_array *high = fw_run_in(r, 2);
     size_t from, to;
     fw_run_share(r, r->out[0]->n, &from, &to);
     if (!is_real(r->in[0])) {
         for (size_t i = from; i < to; i++) {
-            int64_t x = fw_value_int(r->in[0], i);
+            int64_t x = fw_array_int(r->in[0], i);
             if (low != NULL)
-                x = (TALLY(FW_MINMAX), x < fw_value_int(low, 0)) ? fw_value_int(low, 0) : x;
+                x = (TALLY(FW_MINMAX), x < fw_array_int(low, 0)) ? fw_array_int(low, 0) : x;
             if (high != NULL)
-                x = (TALLY(FW_MINMAX), x > fw_value_int(high, 0)) ? fw_value_int(high, 0) : x;
-            fw_value_put_int(r->out[0], i, x);
+                x = (TALLY(FW_MINMAX), x > fw_array_int(high, 0)) ? fw_array_int(high, 0) : x;
+            fw_array_put_int(r->out[0], i, x);
         }
         return FW_OK;
     }
@@ -334,10 +336,10 @@ KERNEL(GELU_GRAD) // (dy, x, bias?)
 
 KERNEL(IMAGE_SCALER)
 {
-    const struct fw_value *x = r->in[0];
+    const struct fw_array *x = r->in[0];
     const struct fw_attr *bias = fw_run_attr(r, "bias");
     REAL scale = attr_real(r, "scale");
-    size_t inner = fw_value_span(x, 2, x->rank);
+    size_t inner = fw_array_span(x, 2, x->rank);
     for (size_t i = 0; i < x->n; i++) {
         REAL b = bias->n > 0 ? (REAL)bias->floats[i / inner % (size_t)x->dims[1]] : 0;
         reals_out(r, 0)[i] = ADD(MUL(scale, reals(r, 0)[i]), b);

@@ -417,6 +417,7 @@ void op_bench_open(struct bench *b, const struct op_case *want, uint64_t seed)
     struct fw_symbols *sym = fw_symbols_new(&fw_alloc_default);
     assert_non_null(sym);
     fw_graph_init(&b->g, &b->arena, sym);
+    b->g.training = want->train;
     build(b);
     b->cx = (struct fw_cx){.g = &b->g,
                            .sym = b->g.sym,

@@ -1,0 +1,113 @@
+/* Which rows have no kernel, and why. A row that is not listed here must have one in both builds; a
+ * row that has one must not be listed. Views need none. */
+#include "ops/op.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MOST 36 // rows of a group
+
+static const struct {
+    const char *why;
+    const char *rows[MOST]; // DOMAIN:NAME, up to the first NULL
+} without[] = {
+    {"fused products of ONNX Runtime",
+     {"com.microsoft:FusedConv", "com.microsoft:NhwcFusedConv",
+      "com.microsoft:FusedMatMulActivation", "com.microsoft:FusedGemm", "com.microsoft:GemmFloat8",
+      "flopwise:FusedClipGrad"}},
+    {"deformable convolution",
+     {":DeformConv", "flopwise:DeformConvColumnGrad", "flopwise:DeformConvSampleGrad",
+      "flopwise:DeformConvGradWeight"}},
+    {"attention that is packed, cached or made of other parts",
+     {":LinearAttention", "ai.onnx.preview:FlexAttention", "com.microsoft:Attention",
+      "com.microsoft:GroupQueryAttention", "com.microsoft:DecoderMaskedMultiHeadAttention",
+      "flopwise:AttentionGradPacked", "flopwise:AttentionGradBias",
+      "flopwise:AttentionGradWeight"}},
+    {"embeddings of ONNX Runtime",
+     {"com.microsoft:EmbedLayerNormalization", "flopwise:EmbedLayerNormalization",
+      "flopwise:EmbedLayerNormalizationGrad", "flopwise:EmbedLayerNormalizationGradScale",
+      "flopwise:EmbedLayerNormalizationGradTable"}},
+    {"quantised arithmetic",
+     {":QLinearConv",
+      "com.microsoft:QLinearConv",
+      ":ConvInteger",
+      ":QLinearMatMul",
+      ":MatMulInteger",
+      "com.microsoft:MatMulInteger16",
+      "com.microsoft:QGemm",
+      "com.microsoft:DynamicQuantizeMatMul",
+      "com.microsoft:MatMulIntegerToFloat",
+      "com.microsoft:MatMulNBits",
+      "flopwise:MatMulNBitsGrad",
+      "com.microsoft:QLinearAdd",
+      "com.microsoft:QLinearMul",
+      "com.microsoft:QLinearSigmoid",
+      "com.microsoft:QLinearLeakyRelu",
+      "com.microsoft:QLinearSoftmax",
+      "com.microsoft:QLinearConcat",
+      "com.microsoft:QLinearAveragePool",
+      "com.microsoft:QLinearGlobalAveragePool",
+      "qonnx.custom_op.general:Quant",
+      "qonnx.custom_op.general:IntQuant",
+      "qonnx.custom_op.general:BipolarQuant",
+      "qonnx.custom_op.general:Trunc"}},
+    {"bits under another type: floats are held in another width", {":BitCast"}},
+    {"regions and coordinates",
+     {"flopwise:GridSampleGradGrid", ":AffineGrid", "flopwise:AffineGridGrad", ":RoiAlign",
+      "flopwise:RoiAlignGrad", "flopwise:RoiAlignMaxGrad", ":MaxRoiPool", "flopwise:MaxRoiPoolGrad",
+      "flopwise:MaxUnpoolGrad"}},
+    {"signals", {":CausalConvWithState", "flopwise:STFTGrad", ":MelWeightMatrix"}},
+    {"mixers with a state",
+     {"flopwise:LinearAttentionGrad", "flopwise:CausalConvGradInput",
+      "flopwise:CausalConvGradWeight", "flopwise:CausalConvGradBias", "flopwise:SelectiveScan",
+      "flopwise:SelectiveScanGrad", "flopwise:Wkv", "flopwise:WkvGrad"}},
+    {"sequences and optionals",
+     {":SequenceAt", ":SequenceConstruct", ":SequenceEmpty", ":SequenceErase", ":SequenceInsert",
+      ":SequenceLength", ":ConcatFromSequence", ":SplitToSequence", ":Optional",
+      ":OptionalGetElement", ":OptionalHasElement", ":SequenceMap"}},
+    {"text, images in a file format",
+     {":ImageDecoder", ":StringNormalizer", ":StringConcat", ":StringSplit", ":RegexFullMatch",
+      ":TfIdfVectorizer"}},
+    {"gradients of bodies: what a run keeps for another stays inside the body",
+     {"flopwise:IfGrad", "flopwise:LoopGrad", "flopwise:ScanGrad"}},
+    {"searches that run a decoder", {"com.microsoft:BeamSearch", "com.microsoft:GreedySearch"}},
+    {"classical models",
+     {"ai.onnx.ml:LabelEncoder", "ai.onnx.ml:ZipMap", "ai.onnx.ml:LinearRegressor",
+      "ai.onnx.ml:LinearClassifier", "ai.onnx.ml:SVMRegressor", "ai.onnx.ml:SVMClassifier",
+      "ai.onnx.ml:TreeEnsembleRegressor", "ai.onnx.ml:TreeEnsembleClassifier",
+      "ai.onnx.ml:TreeEnsemble", "ai.onnx.ml:Scaler", "ai.onnx.ml:Binarizer", "ai.onnx.ml:Imputer",
+      "ai.onnx.ml:Normalizer", "ai.onnx.ml:OneHotEncoder", "ai.onnx.ml:FeatureVectorizer"}},
+};
+
+static bool is_listed(const struct fw_op *op)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s:%s", op->domain, op->name);
+    for (size_t g = 0; g < sizeof without / sizeof *without; g++)
+        for (size_t i = 0; i < MOST && without[g].rows[i] != NULL; i++)
+            if (strcmp(without[g].rows[i], name) == 0)
+                return true;
+    return false;
+}
+
+void test_kernels__rows_without(void **state)
+{
+    (void)state;
+    unsigned wrong = 0;
+    for (uint32_t t = 0; t < fw_n_op_tables; t++)
+        for (uint32_t i = 0; i < fw_op_tables[t]->n; i++) {
+            const struct fw_op *op = &fw_op_tables[t]->rows[i];
+            bool has = op->run[FW_PLAIN] != NULL && op->run[FW_COUNTED] != NULL;
+            if ((op->flags & FW_OP_VIEW) || has != is_listed(op))
+                continue;
+            print_message("%s:%s %s\n", op->domain, op->name,
+                          has ? "has a kernel and is listed" : "has none and is not listed");
+            wrong++;
+        }
+    assert_int_equal(wrong, 0);
+}

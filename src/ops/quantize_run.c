@@ -1,0 +1,147 @@
+/* Kernels of quantize.c. */
+#include "ops/kernel.h"
+
+/* A float to a type with fewer bits: nearest; saturate says what is beyond its range. */
+static double narrowed(enum fw_dtype to, double x, bool saturate)
+{
+    double y = fw_round_to(to, x);
+    bool small = to == FW_F8E4M3 || to == FW_F8E5M2;
+    double most = to == FW_F8E4M3 ? 448 : 57344;
+    if (!small || isnan(x))
+        return y;
+    if (saturate)
+        return fabs(y) > most ? copysign(most, x) : y;
+    bool beyond = fabs(x) >= (to == FW_F8E4M3 ? 464 : 61440);
+    return beyond ? (to == FW_F8E4M3 ? NAN : copysign(INFINITY, x)) : y;
+}
+
+static enum fw_status cast(struct fw_run *r)
+{
+    const struct fw_array *x = r->in[0];
+    struct fw_array *y = r->out[0];
+    bool saturate = fw_run_attr_int(r, "saturate", 1) != 0;
+    char from = fw_dtypes[x->dtype].class;
+    char to = fw_dtypes[y->dtype].class;
+    for (size_t i = 0; i < x->n; i++) {
+        if (to == 'f')
+            fw_array_put(y, i, narrowed((enum fw_dtype)y->dtype, fw_array_get(x, i), saturate));
+        else if (from == 'f' || from == 'c' || to == 'c')
+            fw_array_put(y, i, fw_array_get(x, i));
+        else
+            fw_array_put_int(y, i, fw_array_int(x, i));
+    }
+    return FW_OK;
+}
+
+KERNEL(cast)
+{
+    return cast(r);
+}
+
+/* ---- scales along an axis, or for blocks of it ---- */
+
+struct scales {
+    const struct fw_array *scale, *zero; // zero: NULL
+    size_t n, inner;                     // of the axis
+    size_t block;                        // 0: none
+};
+
+static enum fw_status scales_of(const struct fw_run *r, struct scales *s)
+{
+    const struct fw_array *x = r->in[0];
+    unsigned axis = 0;
+    *s = (struct scales){.scale = r->in[1], .zero = fw_run_in(r, 2), .n = 1, .inner = 1};
+    if (r->in[1]->n == 1 || x->rank == 0)
+        return FW_OK;
+    FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 1), x->rank, &axis));
+    s->n = (size_t)x->dims[axis];
+    s->inner = fw_array_span(x, axis + 1, x->rank);
+    s->block = (size_t)fw_run_attr_int(r, "block_size", 0);
+    return FW_OK;
+}
+
+static size_t scale_at(const struct scales *s, size_t i)
+{
+    if (s->scale->n == 1)
+        return 0;
+    size_t k = i / s->inner % s->n;
+    if (s->block == 0)
+        return k;
+    size_t blocks = (s->n + s->block - 1) / s->block;
+    return (i / s->inner / s->n * blocks + k / s->block) * s->inner + i % s->inner;
+}
+
+/* The least and largest number of an integer type. */
+static void range_of(enum fw_dtype t, REAL *low, REAL *high)
+{
+    unsigned bits = fw_dtypes[t].bits;
+    bool sign = fw_dtypes[t].class == 'i';
+    *low = sign ? (REAL)-ldexp(1, (int)bits - 1) : 0;
+    *high = (REAL)(ldexp(1, (int)bits - (sign ? 1 : 0)) - 1);
+    if (fw_dtypes[t].class == 'f') {
+        *high = (REAL)fw_round_to(t, INFINITY);
+        *low = -*high;
+    }
+}
+
+/* Saturated round(x/scale) + zero point; float types round by themselves. */
+static void quantize_one(const struct fw_run *r, const struct scales *s, struct fw_array *y,
+                         size_t i)
+{
+    REAL low, high;
+    size_t at = scale_at(s, i);
+    bool real = is_real(y);
+    range_of((enum fw_dtype)y->dtype, &low, &high);
+    REAL q = DIV((REAL)fw_array_get(r->in[0], i), (REAL)fw_array_get(s->scale, at));
+    TALLY(FW_MINMAX);
+    q = real ? q : LIBM(rint)((REAL)(float)q); // ties are those of single precision
+    if (s->zero != NULL)
+        q = ADD(q, (REAL)fw_array_get(s->zero, s->zero->n == 1 ? 0 : at));
+    q = MAX(low, MIN(high, q));
+    fw_array_put(y, i, real ? fw_round_to((enum fw_dtype)y->dtype, (double)q) : (double)q);
+}
+
+KERNEL(quantize)
+{
+    struct scales s;
+    FW_TRY(scales_of(r, &s));
+    for (size_t i = 0; i < r->in[0]->n; i++)
+        quantize_one(r, &s, r->out[0], i);
+    return FW_OK;
+}
+
+KERNEL(dequantize)
+{
+    struct scales s;
+    FW_TRY(scales_of(r, &s));
+    for (size_t i = 0; i < r->in[0]->n; i++) {
+        size_t at = scale_at(&s, i);
+        REAL x = (REAL)fw_array_get(r->in[0], i);
+        if (s.zero != NULL)
+            x = SUB(x, (REAL)fw_array_get(s.zero, s.zero->n == 1 ? 0 : at));
+        fw_array_put(r->out[0], i, (double)MUL(x, (REAL)fw_array_get(s.scale, at)));
+    }
+    return FW_OK;
+}
+
+KERNEL(dynamic_quantize) // -> y, scale, zero point
+{
+    const REAL *x = reals(r, 0);
+    size_t n = r->in[0]->n;
+    REAL low = 0;
+    REAL high = 0;
+    for (size_t i = 0; i < n; i++) { // with zero in the range: n - 1 + 1 of each
+        low = MIN(low, x[i]);
+        high = MAX(high, x[i]);
+    }
+    REAL scale = (REAL)(float)DIV(SUB(high, low), (REAL)255); // as the standard stores it
+    REAL zero = ROUND(DIV(low, scale > 0 ? scale : 1));
+    zero = MAX(0, MIN((REAL)255, NEG(zero)));
+    reals_out(r, 1)[0] = scale;
+    fw_array_put(r->out[2], 0, (double)zero);
+    for (size_t i = 0; i < n; i++) {
+        REAL q = ROUND((REAL)(float)DIV(x[i], scale > 0 ? scale : 1));
+        fw_array_put(r->out[0], i, (double)MAX(0, MIN((REAL)255, ADD(q, zero))));
+    }
+    return FW_OK;
+}

@@ -1,0 +1,279 @@
+/* Kernels of select.c. */
+#include "ops/moves.h"
+
+KERNEL(non_zero)
+{
+    const struct fw_array *x = r->in[0];
+    unsigned rank = x->rank == 0 ? 1 : x->rank;
+    size_t *at = fw_arena_array(r->scratch, x->n + 1, sizeof *at);
+    size_t n = 0;
+    if (at == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < x->n; i++) {
+        at[n] = i;
+        n += EQUAL((REAL)fw_array_get(x, i), 0) ? 0 : 1;
+    }
+    int64_t dims[2] = {rank, (int64_t)n};
+    FW_TRY(r->shape(r, 0, 2, dims));
+    for (unsigned k = 0; k < rank; k++) {
+        size_t inner = x->rank == 0 ? 1 : fw_array_span(x, k + 1, x->rank);
+        size_t d = x->rank == 0 ? 1 : (size_t)x->dims[k];
+        for (size_t i = 0; i < n; i++)
+            fw_array_put_int(r->out[0], k * n + i, (int64_t)(at[i] / inner % d));
+    }
+    return FW_OK;
+}
+
+/* ---- Unique: of elements, or of slices along an axis ---- */
+
+struct slices {
+    const struct fw_array *x;
+    size_t n, outer, inner;
+};
+
+static double part_of(const struct slices *s, size_t slice, size_t k)
+{
+    return fw_array_get(s->x, (k / s->inner * s->n + slice) * s->inner + k % s->inner);
+}
+
+/* -1, 0, 1 by the first place where they differ. */
+static int order(const struct slices *s, size_t a, size_t b)
+{
+    for (size_t k = 0; k < s->outer * s->inner; k++) {
+        double x = part_of(s, a, k);
+        double y = part_of(s, b, k);
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+    return 0;
+}
+
+/* The first slice of every value, in order of value or of appearance; of: which one each slice is.
+ */
+static size_t find_unique(const struct slices *s, bool sorted, size_t *first, size_t *of)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        size_t k = 0;
+        while (k < n && order(s, first[k], i) != 0)
+            k++;
+        if (k == n)
+            first[n++] = i;
+    }
+    for (size_t a = 1; sorted && a < n; a++)
+        for (size_t b = a; b > 0 && order(s, first[b - 1], first[b]) > 0; b--) {
+            size_t t = first[b];
+            first[b] = first[b - 1];
+            first[b - 1] = t;
+        }
+    for (size_t i = 0; i < s->n; i++)
+        for (of[i] = 0; order(s, first[of[i]], i) != 0;)
+            of[i]++;
+    return n;
+}
+
+KERNEL(unique) // -> values, first indices, inverse, counts
+{
+    const struct fw_array *x = r->in[0];
+    bool flat = !fw_run_attr(r, "axis")->given;
+    unsigned axis = 0;
+    int64_t dims[FW_MAX_RANK];
+    if (!flat)
+        FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), x->rank, &axis));
+    struct slices s = {.x = x, .n = flat ? x->n : (size_t)x->dims[axis], .outer = 1, .inner = 1};
+    if (!flat) {
+        s.outer = fw_array_span(x, 0, axis);
+        s.inner = fw_array_span(x, axis + 1, x->rank);
+    }
+    size_t *first = fw_arena_array(r->scratch, s.n + 1, sizeof *first);
+    size_t *of = fw_arena_array(r->scratch, s.n + 1, sizeof *of);
+    if (first == NULL || of == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < x->n; i++)
+        TALLY(FW_MINMAX); // each element is compared with its entry in a table
+    size_t n = find_unique(&s, fw_run_attr_int(r, "sorted", 1) != 0, first, of);
+    int64_t count = (int64_t)n;
+    int64_t all = (int64_t)s.n;
+    for (unsigned k = 0; k < x->rank; k++)
+        dims[k] = x->dims[k];
+    dims[axis] = count;
+    FW_TRY(r->shape(r, 0, flat ? 1 : x->rank, dims));
+    FW_TRY(r->shape(r, 1, 1, &count));
+    FW_TRY(r->shape(r, 2, 1, &all));
+    FW_TRY(r->shape(r, 3, 1, &count));
+    for (size_t i = 0; i < n * s.outer * s.inner && fw_run_out(r, 0) != NULL; i++)
+        fw_array_put(r->out[0], i,
+                     part_of(&s, first[i / s.inner % n], i / s.inner / n * s.inner + i % s.inner));
+    for (size_t i = 0; i < n && fw_run_out(r, 1) != NULL; i++)
+        fw_array_put_int(r->out[1], i, (int64_t)first[i]);
+    for (size_t i = 0; i < s.n && fw_run_out(r, 2) != NULL; i++)
+        fw_array_put_int(r->out[2], i, (int64_t)of[i]);
+    for (size_t i = 0; i < n && fw_run_out(r, 3) != NULL; i++) {
+        int64_t found = 0;
+        for (size_t k = 0; k < s.n; k++)
+            found += of[k] == i;
+        fw_array_put_int(r->out[3], i, found);
+    }
+    return FW_OK;
+}
+
+/* ---- TopK: k passes over what is left of a line ---- */
+
+static void best_of_line(const struct fw_array *x, size_t at, size_t n, size_t inner, size_t k,
+                         bool largest, size_t *left)
+{
+    for (size_t i = 0; i < n; i++)
+        left[i] = i;
+    for (size_t pass = 0; pass < k; pass++) {
+        size_t best = pass;
+        for (size_t i = pass + 1; i < n; i++) {
+            double a = fw_array_get(x, at + left[best] * inner);
+            double b = fw_array_get(x, at + left[i] * inner);
+            TALLY(FW_MINMAX);
+            best = (largest ? b > a : b < a) || (a == b && left[i] < left[best]) ? i : best;
+        }
+        size_t t = left[best];
+        for (size_t i = best; i > pass; i--) // the others keep their order
+            left[i] = left[i - 1];
+        left[pass] = t;
+    }
+}
+
+KERNEL(top_k) // (x, k) -> values?, indices?
+{
+    const struct fw_array *x = r->in[0];
+    int64_t dims[FW_MAX_RANK];
+    unsigned axis;
+    FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
+    for (unsigned k = 0; k < x->rank; k++)
+        dims[k] = x->dims[k];
+    dims[axis] = fw_array_int(r->in[1], 0);
+    FW_TRY(r->shape(r, 0, x->rank, dims));
+    FW_TRY(r->shape(r, 1, x->rank, dims));
+    size_t n = (size_t)x->dims[axis];
+    size_t k = (size_t)dims[axis];
+    size_t inner = fw_array_span(x, axis + 1, x->rank);
+    size_t *left = fw_arena_array(r->scratch, n + 1, sizeof *left);
+    if (left == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < fw_array_span(x, 0, axis) * inner; i++) {
+        size_t at = i / inner * n * inner + i % inner;
+        best_of_line(x, at, n, inner, k, fw_run_attr_int(r, "largest", 1) != 0, left);
+        for (size_t j = 0; j < k; j++) {
+            size_t to = (i / inner * k + j) * inner + i % inner;
+            if (fw_run_out(r, 0) != NULL)
+                fw_array_put(r->out[0], to, fw_array_get(x, at + left[j] * inner));
+            if (fw_run_out(r, 1) != NULL)
+                fw_array_put_int(r->out[1], to, (int64_t)left[j]);
+        }
+    }
+    return FW_OK;
+}
+
+KERNEL(top_k_grad) // (dy, indices, x)
+{
+    const struct fw_array *dy = r->in[0];
+    const struct fw_array *x = r->out[0];
+    unsigned axis;
+    FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
+    size_t inner = fw_array_span(x, axis + 1, x->rank);
+    size_t n = (size_t)x->dims[axis];
+    size_t k = (size_t)dy->dims[axis];
+    zero_out(r, 0);
+    for (size_t i = 0; i < dy->n; i++) {
+        size_t at = (size_t)fw_array_int(r->in[1], i);
+        FW_REQUIRE(at < n, r->cx.err, FW_SHAPE, "an index is outside of the input");
+        reals_out(r, 0)[(i / inner / k * n + at) * inner + i % inner] = reals(r, 0)[i];
+    }
+    return FW_OK;
+}
+
+/* ---- NonMaxSuppression ---- */
+
+struct box {
+    REAL y1, x1, y2, x2, area;
+};
+
+static void read_boxes(const struct fw_run *r, size_t batch, size_t n, bool centred, struct box *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        const REAL *p = reals(r, 0) + (batch * n + i) * 4;
+        struct box *b = &to[i];
+        if (centred) { // x, y, width, height
+            REAL w = MUL(p[2], (REAL)0.5);
+            REAL h = MUL(p[3], (REAL)0.5);
+            *b = (struct box){SUB(p[1], h), SUB(p[0], w), ADD(p[1], h), ADD(p[0], w),
+                              MUL(p[2], p[3])};
+        } else { // two opposite corners, whichever
+            bool down = p[0] <= p[2];
+            bool right = p[1] <= p[3];
+            *b = (struct box){p[down ? 0 : 2], p[right ? 1 : 3], p[down ? 2 : 0], p[right ? 3 : 1],
+                              0};
+            b->area = MUL(SUB(b->y2, b->y1), SUB(b->x2, b->x1));
+        }
+    }
+}
+
+/* Overlap over union. */
+static REAL overlap(const struct box *a, const struct box *b)
+{
+    REAL h = SUB(MIN(a->y2, b->y2), MAX(a->y1, b->y1));
+    REAL w = SUB(MIN(a->x2, b->x2), MAX(a->x1, b->x1));
+    REAL both = MUL(MAX(h, 0), MAX(w, 0));
+    REAL all = SUB(ADD(a->area, b->area), both);
+    REAL share = DIV(both, all);
+    return all > 0 ? share : 0;
+}
+
+/* The best candidate of all, -1 where none is left; its search takes n - 1 comparisons. */
+static size_t best_box(const REAL *scores, const bool *left, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++) {
+        bool more = LESS(scores[best], scores[i]);
+        best = (left[i] && (!left[best] || more)) ? i : best;
+    }
+    return best;
+}
+
+KERNEL(non_max_suppression) // (boxes, scores, most?, overlap?, score?) -> (selected, 3)
+{
+    size_t batches = (size_t)r->in[1]->dims[0];
+    size_t classes = (size_t)r->in[1]->dims[1];
+    size_t n = (size_t)r->in[1]->dims[2];
+    int64_t most = fw_run_has(r, 2) ? fw_array_int(r->in[2], 0) : 0;
+    REAL limit = fw_run_has(r, 3) ? *reals(r, 3) : 0;
+    REAL least = fw_run_has(r, 4) ? *reals(r, 4) : -REAL_MAX;
+    struct box *boxes = fw_arena_array(r->scratch, n + 1, sizeof *boxes);
+    bool *left = fw_arena_array(r->scratch, n + 1, sizeof *left);
+    int64_t *kept = fw_arena_array(r->scratch, batches * classes * n * 3 + 1, sizeof *kept);
+    size_t n_kept = 0;
+    if (boxes == NULL || left == NULL || kept == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < batches * classes; i++) {
+        const REAL *scores = reals(r, 1) + i * n;
+        size_t n_left = 0;
+        if (i % classes == 0)
+            read_boxes(r, i / classes, n, fw_run_attr_int(r, "center_point_box", 0) != 0, boxes);
+        for (size_t k = 0; k < n; k++)
+            n_left += left[k] = LESS(least, scores[k]);
+        for (int64_t taken = 0; taken < most && n_left > 0; taken++) {
+            size_t best = best_box(scores, left, n);
+            kept[3 * n_kept] = (int64_t)(i / classes);
+            kept[3 * n_kept + 1] = (int64_t)(i % classes);
+            kept[3 * n_kept++ + 2] = (int64_t)best;
+            left[best] = false;
+            n_left--;
+            for (size_t k = 0; k < n; k++) {
+                bool far = k == best || !LESS(limit, overlap(&boxes[best], &boxes[k]));
+                n_left -= left[k] && !far;
+                left[k] = left[k] && far;
+            }
+        }
+    }
+    int64_t dims[2] = {(int64_t)n_kept, 3};
+    FW_TRY(r->shape(r, 0, 2, dims));
+    for (size_t i = 0; i < 3 * n_kept; i++)
+        fw_array_put_int(r->out[0], i, kept[i]);
+    return FW_OK;
+}
