@@ -78,13 +78,13 @@ static void put_constants(struct fw_engine *e)
         if (!h->there || h->at.block != FW_BLOCK_OWN)
             continue;
         const fw_dim *value = fw_tensor_value(e->g, i, &n);
-        struct fw_value v = fw_engine_value(e, i);
+        struct fw_buffer v = fw_engine_value(e, i);
         v.data = fw_engine_at(e, h->at);
         for (uint32_t k = 0; k < n; k++) {
             if (fw_dim_is_const(value[k]))
-                fw_value_put_int(&v, k, value[k].word);
+                fw_buffer_put_int(&v, k, value[k].word);
             else
-                fw_value_put(&v, k, fw_count_to_double(e->g->sym, fw_count_of(value[k])));
+                fw_buffer_put(&v, k, fw_count_to_double(e->g->sym, fw_count_of(value[k])));
         }
     }
 }

@@ -106,13 +106,13 @@ enum fw_status fw_engine_fetch(struct fw_engine *e, uint32_t node, uint32_t tens
 
 /* ---- reference kernels ---- */
 
-struct fw_value fw_engine_value(const struct fw_engine *e, uint32_t tensor)
+struct fw_buffer fw_engine_value(const struct fw_engine *e, uint32_t tensor)
 {
     const struct fw_tensor *t = &e->g->tensors[tensor];
-    struct fw_value v = {.n = fw_engine_elements(e, tensor),
-                         .rank = t->rank,
-                         .dtype = t->dtype,
-                         .real = sizeof(float)};
+    struct fw_buffer v = {.n = fw_engine_elements(e, tensor),
+                          .rank = t->rank,
+                          .dtype = t->dtype,
+                          .real = sizeof(float)};
     for (unsigned k = 0; k < t->rank; k++)
         v.dims[k] = t->dims[k].word;
     return v;
@@ -131,7 +131,7 @@ static enum fw_status add_call(struct fw_engine *e, uint32_t node, bool pointwis
     call->pointwise = pointwise;
     call->ports = ports;
     call->values = fw_arena_array(&e->arena, ports + 1u, sizeof *call->values);
-    call->in = fw_arena_array(&e->arena, ports + 1u, sizeof(struct fw_value *));
+    call->in = fw_arena_array(&e->arena, ports + 1u, sizeof(struct fw_buffer *));
     call->at = fw_arena_copy(&e->arena, at, (ports + 1u) * sizeof *at);
     if (call->values == NULL || call->in == NULL || call->at == NULL)
         return fw_fail_memory(err);

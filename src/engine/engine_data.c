@@ -66,7 +66,7 @@ static struct purpose purpose_of(const struct fw_graph *g, uint32_t tensor)
     return (struct purpose){false, false};
 }
 
-static void draw(struct fw_engine *e, uint32_t tensor, struct fw_value *v)
+static void draw(struct fw_engine *e, uint32_t tensor, struct fw_buffer *v)
 {
     const struct fw_tensor *t = &e->g->tensors[tensor];
     char class = fw_dtypes[t->dtype].class;
@@ -75,15 +75,15 @@ static void draw(struct fw_engine *e, uint32_t tensor, struct fw_value *v)
     double width = sqrt(1.0 / (double)(fan_in > 0 ? fan_in : 1));
     for (size_t i = 0; i < v->n; i++) {
         if (class != 'f')
-            fw_value_put_int(v, i, (int64_t)(fw_random(&e->random) & 1));
+            fw_buffer_put_int(v, i, (int64_t)(fw_random(&e->random) & 1));
         else if (t->kind == FW_KIND_BUFFER)
-            fw_value_put(v, i, purpose.variance ? 1 : 0);
+            fw_buffer_put(v, i, purpose.variance ? 1 : 0);
         else if (t->kind == FW_KIND_PARAM && v->rank < 2)
-            fw_value_put(v, i, purpose.scale ? 1 : 0);
+            fw_buffer_put(v, i, purpose.scale ? 1 : 0);
         else if (t->kind == FW_KIND_PARAM)
-            fw_value_put(v, i, width * (2 * fw_random_unit(&e->random) - 1));
+            fw_buffer_put(v, i, width * (2 * fw_random_unit(&e->random) - 1));
         else
-            fw_value_put(v, i, fw_random_normal(&e->random));
+            fw_buffer_put(v, i, fw_random_normal(&e->random));
     }
 }
 
@@ -97,9 +97,9 @@ static enum fw_status fill(struct fw_engine *e, uint32_t tensor, struct fw_error
         return FW_OK;
     }
     FW_TRY(staging(e, tensor, &data, &copy, err));
-    struct fw_value v = fw_engine_value(e, tensor);
+    struct fw_buffer v = fw_engine_value(e, tensor);
     v.data = data;
-    if (!fw_value_decode(&v, t->data))
+    if (!fw_buffer_decode(&v, t->data))
         draw(e, tensor, &v);
     return unstage(e, tensor, data, copy, err);
 }

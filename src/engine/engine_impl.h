@@ -23,8 +23,8 @@ struct fw_glue {
 
 /* A node by its reference kernel. */
 struct fw_call {
-    struct fw_value *values; // (n_in + n_out)
-    struct fw_value **in, **out;
+    struct fw_buffer *values; // (n_in + n_out)
+    struct fw_buffer **in, **out;
     struct fw_address *at; // (n_in + n_out)
     unsigned ports;        // n_in + n_out
     bool pointwise;
@@ -90,8 +90,8 @@ static inline void *fw_engine_at(const struct fw_engine *e, struct fw_address a)
     return e->base[a.block] + a.offset;
 }
 uint64_t fw_engine_elements(const struct fw_engine *e, uint32_t tensor);
-size_t fw_engine_bytes(const struct fw_engine *e, uint32_t tensor);          // as held in memory
-struct fw_value fw_engine_value(const struct fw_engine *e, uint32_t tensor); // without data
+size_t fw_engine_bytes(const struct fw_engine *e, uint32_t tensor);           // as held in memory
+struct fw_buffer fw_engine_value(const struct fw_engine *e, uint32_t tensor); // without data
 
 /* ---- engine_compile.c ---- */
 

@@ -19,7 +19,7 @@ struct task {
 
 static enum fw_status shape_stays(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims)
 {
-    const struct fw_value *v = r->out[i];
+    const struct fw_buffer *v = r->out[i];
     bool same = v != NULL && v->rank == rank;
     for (unsigned k = 0; same && k < rank; k++)
         same = v->dims[k] == dims[k];
@@ -61,8 +61,8 @@ static void run_piece(void *ctx, unsigned part, unsigned parts)
     struct task *t = ctx;
     struct fw_run r = run_of(t, part, parts);
     const struct fw_node *n = r.cx.node;
-    struct fw_value pieces[MAX_PORTS];
-    struct fw_value *ports[MAX_PORTS];
+    struct fw_buffer pieces[MAX_PORTS];
+    struct fw_buffer *ports[MAX_PORTS];
     size_t all = n->n_out > 0 ? t->call->out[0]->n : t->call->in[0]->n;
     size_t chunk = (all / parts + 15) / 16 * 16, from = chunk * part;
     size_t to = part + 1 == parts ? all : from + chunk;
@@ -70,7 +70,7 @@ static void run_piece(void *ctx, unsigned part, unsigned parts)
     if (from >= to)
         return;
     for (unsigned i = 0; i < (unsigned)n->n_in + n->n_out; i++) {
-        const struct fw_value *v = t->call->in[i]; // outputs follow
+        const struct fw_buffer *v = t->call->in[i]; // outputs follow
         ports[i] = v == NULL ? NULL : &pieces[i];
         if (v == NULL)
             continue;

@@ -106,14 +106,14 @@ void fw_exec_seed(struct fw_exec *e, uint64_t seed)
     e->own_random = seed;
 }
 
-struct fw_array *fw_exec_value(struct fw_exec *e, uint32_t tensor)
+struct fw_buffer *fw_exec_value(struct fw_exec *e, uint32_t tensor)
 {
     return &e->slots[tensor].v;
 }
 
 /* ---- memory ---- */
 
-enum fw_status fw_exec_shape(struct fw_exec *e, struct fw_array *v, enum fw_dtype dtype,
+enum fw_status fw_exec_shape(struct fw_exec *e, struct fw_buffer *v, enum fw_dtype dtype,
                              unsigned rank, const int64_t *dims, size_t *ret_bytes,
                              struct fw_error *err)
 {
@@ -190,7 +190,7 @@ void fw_exec_dims(const struct fw_tensor *t, int64_t *ret)
 }
 
 enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const int64_t *dims,
-                            struct fw_array **ret, struct fw_error *err)
+                            struct fw_buffer **ret, struct fw_error *err)
 {
     const struct fw_tensor *t = &e->g->tensors[id];
     int64_t own[FW_MAX_RANK];
@@ -218,13 +218,13 @@ enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const
 
 /* ---- contents ---- */
 
-void fw_exec_put(struct fw_exec *e, const fw_dim *value, struct fw_array *v)
+void fw_exec_put(struct fw_exec *e, const fw_dim *value, struct fw_buffer *v)
 {
     for (size_t i = 0; i < v->n; i++) {
         if (fw_dim_is_const(value[i]))
-            fw_array_put_int(v, i, value[i].word);
+            fw_buffer_put_int(v, i, value[i].word);
         else
-            fw_array_put(v, i, fw_count_to_double(e->g->sym, fw_count_of(value[i])));
+            fw_buffer_put(v, i, fw_count_to_double(e->g->sym, fw_count_of(value[i])));
     }
 }
 
@@ -237,37 +237,37 @@ bool fw_exec_known(struct fw_exec *e, const fw_dim *value, size_t n)
     return true;
 }
 
-static void draw(struct fw_exec *e, const struct fw_tensor *t, struct fw_array *v)
+static void draw(struct fw_exec *e, const struct fw_tensor *t, struct fw_buffer *v)
 {
     char class = fw_dtypes[t->dtype].class;
     size_t fan_in = v->rank > 1 && v->dims[0] > 0 ? v->n / (size_t)v->dims[0] : 1;
     double width = sqrt(3.0 / (double)(fan_in > 0 ? fan_in : 1));
     size_t n = class == 'c' ? 2 * v->n : v->n;
-    struct fw_array numbers = *v;
+    struct fw_buffer numbers = *v;
     if (class == 'c')
         numbers.dtype = FW_F64; // both parts
     for (size_t i = 0; i < n; i++) {
         if (class == 'i' || class == 'u' || class == 'b')
-            fw_array_put_int(v, i, (int64_t)(fw_random(e->random) & 1));
+            fw_buffer_put_int(v, i, (int64_t)(fw_random(e->random) & 1));
         else if (t->kind == FW_KIND_BUFFER || (t->kind == FW_KIND_PARAM && v->rank < 2))
-            fw_array_put(&numbers, i, 0.5 + fw_random_unit(e->random));
+            fw_buffer_put(&numbers, i, 0.5 + fw_random_unit(e->random));
         else if (t->kind == FW_KIND_PARAM)
-            fw_array_put(&numbers, i, width * (2 * fw_random_unit(e->random) - 1));
+            fw_buffer_put(&numbers, i, width * (2 * fw_random_unit(e->random) - 1));
         else
-            fw_array_put(&numbers, i, fw_random_normal(e->random));
+            fw_buffer_put(&numbers, i, fw_random_normal(e->random));
     }
 }
 
 static enum fw_status fill(struct fw_exec *e, uint32_t id, struct fw_error *err)
 {
-    struct fw_array *v;
+    struct fw_buffer *v;
     FW_TRY(fw_exec_give(e, id, 0, NULL, &v, err));
     const struct fw_tensor *t = &e->g->tensors[id];
     if (t->kind == FW_KIND_STATE)
         memset(v->data, 0, v->n * fw_element_bytes((enum fw_dtype)t->dtype, v->real));
     else if (t->value != NULL && fw_exec_known(e, t->value, v->n))
         fw_exec_put(e, t->value, v);
-    else if (!fw_array_decode(v, t->data))
+    else if (!fw_buffer_decode(v, t->data))
         draw(e, t, v);
     return FW_OK;
 }

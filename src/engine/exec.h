@@ -30,7 +30,7 @@ void fw_exec_free(struct fw_exec *e); // NULL-safe
  * dims NULL: the graph's own, which must be constant. Errors: FW_SHAPE, FW_UNSUPPORTED (strings),
  * FW_MEMORY. */
 enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const int64_t *dims,
-                            struct fw_array **ret, struct fw_error *err);
+                            struct fw_buffer **ret, struct fw_error *err);
 /* Fills all of them that were not given: what is stored is decoded, states are zero, the rest is
  * drawn: weights uniform with variance 1/fan-in, vectors and running statistics in 0.5..1.5, inputs
  * normal, integers 0 or 1. */
@@ -49,6 +49,6 @@ void fw_exec_set_step(struct fw_exec *e, int64_t step);
 void fw_exec_seed(struct fw_exec *e, uint64_t seed);
 
 /* What a tensor holds now; data is NULL before it was made. */
-struct fw_array *fw_exec_value(struct fw_exec *e, uint32_t tensor);
+struct fw_buffer *fw_exec_value(struct fw_exec *e, uint32_t tensor);
 
 #endif

@@ -5,7 +5,7 @@
 #include "engine/exec.h"
 
 struct slot {
-    struct fw_array v;
+    struct fw_buffer v;
     size_t bytes; // of own memory at v.data; 0: none, or another tensor's
     bool given;
 };
@@ -35,7 +35,7 @@ struct fw_exec {
 bool fw_exec_constant(const struct fw_tensor *t); // its shape is known, or it has none
 void fw_exec_dims(const struct fw_tensor *t, int64_t *ret);
 /* Sizes of a value in this executor's build. */
-enum fw_status fw_exec_shape(struct fw_exec *e, struct fw_array *v, enum fw_dtype dtype,
+enum fw_status fw_exec_shape(struct fw_exec *e, struct fw_buffer *v, enum fw_dtype dtype,
                              unsigned rank, const int64_t *dims, size_t *ret_bytes,
                              struct fw_error *err);
 /* Memory of this shape for a tensor; what it has is used again. */
@@ -47,6 +47,6 @@ enum fw_status fw_exec_tell(struct fw_exec *e, uint32_t id, unsigned rank, const
                             struct fw_error *err);
 /* Contents that inference knows: whether they are numbers, none of which is a letter; and these. */
 bool fw_exec_known(struct fw_exec *e, const fw_dim *value, size_t n);
-void fw_exec_put(struct fw_exec *e, const fw_dim *value, struct fw_array *v);
+void fw_exec_put(struct fw_exec *e, const fw_dim *value, struct fw_buffer *v);
 
 #endif

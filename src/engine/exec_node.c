@@ -27,11 +27,11 @@ static enum fw_status shape_output(struct fw_run *r, unsigned i, unsigned rank, 
     return fw_exec_tell(e, id, rank, dims, r->cx.err);
 }
 
-static struct fw_array *make_value(struct fw_run *r, enum fw_dtype dtype, unsigned rank,
-                                   const int64_t *dims)
+static struct fw_buffer *make_value(struct fw_run *r, enum fw_dtype dtype, unsigned rank,
+                                    const int64_t *dims)
 {
     struct fw_exec *e = r->executor;
-    struct fw_array *v = fw_arena_zalloc(&e->made, sizeof *v);
+    struct fw_buffer *v = fw_arena_zalloc(&e->made, sizeof *v);
     size_t bytes;
     if (v == NULL || fw_exec_shape(e, v, dtype, rank, dims, &bytes, r->cx.err) != FW_OK)
         return NULL;
@@ -56,8 +56,8 @@ static struct fw_exec *child_of(struct fw_exec *e, struct fw_graph *body, struct
     return c->exec;
 }
 
-static enum fw_status run_body(struct fw_run *r, struct fw_graph *body, struct fw_array *const *in,
-                               struct fw_array **ret)
+static enum fw_status run_body(struct fw_run *r, struct fw_graph *body, struct fw_buffer *const *in,
+                               struct fw_buffer **ret)
 {
     struct fw_exec *e = child_of(r->executor, body, r->cx.err);
     if (e == NULL)
@@ -94,7 +94,7 @@ static enum fw_status show_contents(struct fw_exec *e, const struct fw_node *n,
         if (n->in[i] == FW_NONE)
             continue;
         struct fw_tensor *t = &e->g->tensors[n->in[i]];
-        const struct fw_array *v = &e->slots[n->in[i]].v;
+        const struct fw_buffer *v = &e->slots[n->in[i]].v;
         before[i] = t->value;
         if (v->data == NULL || v->open || v->n > MAX_SEEN || v->n > FW_MAX_VALUE ||
             (fw_dtype_is_float((enum fw_dtype)v->dtype) && v->n > 64) ||
@@ -106,9 +106,9 @@ static enum fw_status show_contents(struct fw_exec *e, const struct fw_node *n,
         bool good = true;
         for (size_t k = 0; k < v->n; k++) {
             if (fw_dtype_is_float((enum fw_dtype)v->dtype)) {
-                value[k] = fw_dim_from_double(e->g->sym, fw_array_get(v, k));
+                value[k] = fw_dim_from_double(e->g->sym, fw_buffer_get(v, k));
             } else {
-                int64_t x = fw_array_int(v, k);
+                int64_t x = fw_buffer_int(v, k);
                 value[k] = (fw_dim){x > FW_DIM_MAX    ? FW_DIM_MAX
                                     : x < -FW_DIM_MAX ? -FW_DIM_MAX
                                                       : x};
@@ -146,7 +146,7 @@ static enum fw_status view(struct fw_exec *e, struct fw_run *r)
     const struct fw_node *n = r->cx.node;
     struct slot *y = &e->slots[n->out[0]];
     const struct fw_tensor *t = &e->g->tensors[n->out[0]];
-    const struct fw_array *x = &e->slots[n->in[0]].v;
+    const struct fw_buffer *x = &e->slots[n->in[0]].v;
     fw_exec_drop(e, n->out[0]);
     y->v = *x;
     if (x->open)
@@ -192,7 +192,7 @@ static enum fw_status folded(struct fw_exec *e, const struct fw_node *n, bool *r
 static enum fw_status ports(struct fw_exec *e, struct fw_run *r)
 {
     const struct fw_node *n = r->cx.node;
-    struct fw_array **p = fw_arena_array(&e->scratch, n->n_in + n->n_out + 1u, sizeof *p);
+    struct fw_buffer **p = fw_arena_array(&e->scratch, n->n_in + n->n_out + 1u, sizeof *p);
     if (p == NULL)
         return fw_fail_memory(r->cx.err);
     for (unsigned i = 0; i < n->n_in; i++) {

@@ -59,7 +59,7 @@ static double loss_of(struct fw_exec *e, struct fw_graph *g, uint32_t n_forward)
     double sum = 0;
     for (uint32_t id = n_forward; id < g->n_nodes; id++)
         if (g->nodes[id].phase == FW_PHASE_FORWARD)
-            sum += fw_array_get(fw_exec_value(e, g->nodes[id].out[0]), 0);
+            sum += fw_buffer_get(fw_exec_value(e, g->nodes[id].out[0]), 0);
     return sum;
 }
 
@@ -83,15 +83,15 @@ static void check_gradients(const struct network *n, struct fw_exec *e, struct f
         const struct fw_tensor *t = &g->tensors[id];
         if (t->kind != FW_KIND_GRADIENT || t->of == FW_NONE)
             continue;
-        struct fw_array *w = fw_exec_value(e, t->of);
+        struct fw_buffer *w = fw_exec_value(e, t->of);
         size_t i = (size_t)(fw_random(&random) % w->n);
-        double at = fw_array_get(w, i);
-        double found = fw_array_get(fw_exec_value(e, id), i);
-        fw_array_put(w, i, at + n->step);
+        double at = fw_buffer_get(w, i);
+        double found = fw_buffer_get(fw_exec_value(e, id), i);
+        fw_buffer_put(w, i, at + n->step);
         double more = forward_again(n, e, g, n_forward);
-        fw_array_put(w, i, at - n->step);
+        fw_buffer_put(w, i, at - n->step);
         double less = forward_again(n, e, g, n_forward);
-        fw_array_put(w, i, at);
+        fw_buffer_put(w, i, at);
         double want = (more - less) / (2 * n->step);
         if (!(fabs(want - found) <= 1e-4 * fmax(1, fmax(fabs(want), fabs(more)))))
             fail_msg("%s: gradient of %s at %zu: wanted %g, found %g", n->path,

@@ -16,7 +16,7 @@ struct attend {
     bool causal, scaled, flash;
     REAL scale, cap; // cap 0: none
     double dropout;
-    const struct fw_array *bias;
+    const struct fw_buffer *bias;
 };
 
 static size_t attr_size(const struct fw_run *r, unsigned i)
@@ -24,9 +24,9 @@ static size_t attr_size(const struct fw_run *r, unsigned i)
     return (size_t)fw_attr_at(&r->cx, i)->i;
 }
 
-static struct attend read(const struct fw_run *r, const struct fw_array *q,
-                          const struct fw_array *k, const struct fw_array *v,
-                          const struct fw_array *past)
+static struct attend read(const struct fw_run *r, const struct fw_buffer *q,
+                          const struct fw_buffer *k, const struct fw_buffer *v,
+                          const struct fw_buffer *past)
 {
     struct attend a = {.batch = (size_t)q->dims[0],
                        .heads = attr_size(r, FW_ATTEND_HEADS),
@@ -82,7 +82,7 @@ static struct matrix head_of(const REAL *p, size_t b, size_t h, size_t length, s
 
 /* Keys or values of a head with those of earlier calls in front, (total, width). */
 static struct matrix keys_of(const struct fw_run *r, const struct attend *a, const REAL *now,
-                             const struct fw_array *past, size_t b, size_t g, size_t width)
+                             const struct fw_buffer *past, size_t b, size_t g, size_t width)
 {
     size_t fresh = a->total - a->past;
     struct matrix m = head_of(now, b, g, fresh, a->groups, width);
@@ -143,7 +143,7 @@ static enum fw_status to_keys(const struct fw_run *r, const struct attend *a, co
 /* The bias of a score; its last dimension counts keys, or slots. */
 static REAL bias_at(const struct attend *a, size_t b, size_t h, size_t i, size_t slot, size_t key)
 {
-    const struct fw_array *v = a->bias;
+    const struct fw_buffer *v = a->bias;
     const size_t at[4] = {b, h, i, (size_t)v->dims[v->rank - 1] == a->total ? key : slot};
     size_t offset = 0;
     for (unsigned k = 0; k < v->rank; k++) {

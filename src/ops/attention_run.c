@@ -5,7 +5,7 @@
 #include "ops/product.h"
 
 /* Head h of example b of a tensor (batch, heads, length, width) or (batch, length, heads*width). */
-static struct matrix head_of(const struct fw_array *v, size_t b, size_t h, size_t heads)
+static struct matrix head_of(const struct fw_buffer *v, size_t b, size_t h, size_t heads)
 {
     bool folded = v->rank == 3;
     size_t length = (size_t)v->dims[folded ? 1 : 2];
@@ -16,13 +16,13 @@ static struct matrix head_of(const struct fw_array *v, size_t b, size_t h, size_
 }
 
 /* Width of a head. */
-static size_t width_of(const struct fw_array *v, size_t heads)
+static size_t width_of(const struct fw_buffer *v, size_t heads)
 {
     return (size_t)v->dims[v->rank - 1] / (v->rank == 3 ? heads : 1);
 }
 
 /* Element (b, h, i, k) of a mask that is broadcast to the scores. */
-static size_t mask_at(const struct fw_array *m, const size_t *at)
+static size_t mask_at(const struct fw_buffer *m, const size_t *at)
 {
     size_t offset = 0;
     for (unsigned k = 0; k < m->rank; k++)
@@ -34,7 +34,7 @@ struct attention {
     size_t batch, heads, groups, queries, keys;
     REAL scale, cap;
     bool scaled, causal;
-    const struct fw_array *mask[2];
+    const struct fw_buffer *mask[2];
 };
 
 /* What stands in the way of executing the node as it is. */
@@ -86,11 +86,11 @@ static void finish_row(const struct attention *a, size_t b, size_t h, size_t i, 
         if (a->cap != 0)
             s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
         for (unsigned m = 0; m < 2; m++) {
-            const struct fw_array *v = a->mask[m];
+            const struct fw_buffer *v = a->mask[m];
             if (v != NULL && is_real(v))
                 s[k] = ADD(s[k], ((const REAL *)v->data)[mask_at(v, at)]);
             else if (v != NULL)
-                s[k] = CHOOSE(fw_array_int(v, mask_at(v, at)) != 0, s[k], -INFINITY);
+                s[k] = CHOOSE(fw_buffer_int(v, mask_at(v, at)) != 0, s[k], -INFINITY);
         }
         if (a->causal && k > i + a->keys - a->queries)
             s[k] = -INFINITY;
@@ -109,8 +109,8 @@ static void finish_row(const struct attention *a, size_t b, size_t h, size_t i, 
 /* Keys or values as they are handed on: (batch, heads, length, width). */
 static void hand_on(const struct fw_run *r, unsigned input, size_t groups)
 {
-    const struct fw_array *v = r->in[input];
-    struct fw_array *y = fw_run_out(r, input);
+    const struct fw_buffer *v = r->in[input];
+    struct fw_buffer *y = fw_run_out(r, input);
     if (y == NULL || y->rank != 4)
         return;
     size_t length = (size_t)y->dims[2];
@@ -155,14 +155,14 @@ KERNEL(attention)
 }
 
 /* Heads of keys and values, from their width or from their rank. */
-static size_t groups_of(const struct fw_array *v, size_t width)
+static size_t groups_of(const struct fw_buffer *v, size_t width)
 {
     return v->rank == 3 ? (size_t)v->dims[2] / width : (size_t)v->dims[1];
 }
 
 KERNEL(attention_scores) // (dy, v, p, q?, k?) -> dS, the same before scale and cap
 {
-    const struct fw_array *probs = r->in[2];
+    const struct fw_buffer *probs = r->in[2];
     size_t heads = (size_t)probs->dims[1];
     size_t queries = (size_t)probs->dims[2];
     size_t keys = (size_t)probs->dims[3];
@@ -199,12 +199,12 @@ KERNEL(attention_scores) // (dy, v, p, q?, k?) -> dS, the same before scale and 
 
 KERNEL(attention_operand) // (dS or P, other factor, like, ...): of query 0, key 1, value 2
 {
-    const struct fw_array *s = r->in[0];
+    const struct fw_buffer *s = r->in[0];
     bool of_query = fw_run_attr_int(r, "of", 0) == 0;
     size_t heads = (size_t)s->dims[1];
     size_t queries = (size_t)s->dims[2];
     size_t keys = (size_t)s->dims[3];
-    struct fw_array *to = r->out[0];
+    struct fw_buffer *to = r->out[0];
     FW_REQUIRE(!fw_run_has(r, 4), r->cx.err, FW_UNSUPPORTED,
                "the gradient of a rotation inside an attention has no kernel");
     size_t width = of_query ? width_of(to, heads) : width_of(r->in[1], heads);

@@ -10,12 +10,12 @@ struct layout {
     bool whole;         // statistics over all examples
 };
 
-static struct layout layout_of(const struct fw_array *x, size_t groups)
+static struct layout layout_of(const struct fw_buffer *x, size_t groups)
 {
     struct layout l = {.examples = x->rank > 0 ? (size_t)x->dims[0] : 1, .channels = 1, .inner = 1};
     if (x->rank > 1) {
         l.channels = (size_t)x->dims[1];
-        l.inner = fw_array_span(x, 2, x->rank);
+        l.inner = fw_buffer_span(x, 2, x->rank);
     }
     l.whole = groups == 0;
     l.groups = l.whole ? l.channels : groups;
@@ -75,7 +75,7 @@ static enum fw_status statistics(struct fw_run *r, const struct layout *l, const
 }
 
 /* Scale and shift are vectors of channels, or of groups (GroupNormalization before opset 21). */
-static size_t vector_at(const struct fw_array *v, const struct layout *l, size_t c)
+static size_t vector_at(const struct fw_buffer *v, const struct layout *l, size_t c)
 {
     return v->n == l->channels ? c : c / l->per_channel;
 }
@@ -194,7 +194,7 @@ static enum fw_status sums(struct fw_run *r, const struct layout *l, const REAL 
     return FW_OK;
 }
 
-static struct layout layout_from(const struct fw_array *x, const struct fw_array *mean)
+static struct layout layout_from(const struct fw_buffer *x, const struct fw_buffer *mean)
 {
     return layout_of(x, mean->rank == 1 ? 0 : (size_t)mean->dims[1]);
 }

@@ -8,8 +8,8 @@ struct rows {
     struct fw_walk walk; // of the rows
 };
 
-static struct rows rows_of(const struct fw_array *y, const struct fw_array *a,
-                           const struct fw_array *b)
+static struct rows rows_of(const struct fw_buffer *y, const struct fw_buffer *a,
+                           const struct fw_buffer *b)
 {
     struct rows w = {.n_rows = 1, .n = y->n};
     if ((a->n == y->n || a->n == 1) && (b->n == y->n || b->n == 1)) {
@@ -57,34 +57,34 @@ static struct rows rows_of(const struct fw_array *y, const struct fw_array *a,
 /* The same over integers and bools of any width, element by element. */
 typedef int64_t int_function(struct fw_run *r, int64_t x, int64_t z);
 
-static void over_integers(struct fw_run *r, const struct fw_array *a, const struct fw_array *b,
-                          struct fw_array *y, int_function *f)
+static void over_integers(struct fw_run *r, const struct fw_buffer *a, const struct fw_buffer *b,
+                          struct fw_buffer *y, int_function *f)
 {
     struct rows w = rows_of(y, a, b);
     for (size_t row = 0; row < w.n_rows; row++) {
         for (size_t i = 0; i < w.n; i++) {
-            int64_t x = fw_array_int(a, (size_t)w.walk.offset[0] + i * w.step_a);
-            int64_t z = fw_array_int(b, (size_t)w.walk.offset[1] + i * w.step_b);
-            fw_array_put_int(y, row * w.n + i, f(r, x, z));
+            int64_t x = fw_buffer_int(a, (size_t)w.walk.offset[0] + i * w.step_a);
+            int64_t z = fw_buffer_int(b, (size_t)w.walk.offset[1] + i * w.step_b);
+            fw_buffer_put_int(y, row * w.n + i, f(r, x, z));
         }
         fw_walk_next(&w.walk);
     }
 }
 
 /* A function of reals a row at a time, y of type out_type. */
-#define OVER_REALS(name, out_type, expression)                                             \
-    static void name(struct fw_run *r, const struct fw_array *a, const struct fw_array *b, \
-                     struct fw_array *y)                                                   \
-    {                                                                                      \
-        struct rows w = rows_of(y, a, b);                                                  \
-        (void)r;                                                                           \
-        for (size_t row = 0; row < w.n_rows; row++) {                                      \
-            const REAL *pa = (const REAL *)a->data + w.walk.offset[0];                     \
-            const REAL *pb = (const REAL *)b->data + w.walk.offset[1];                     \
-            out_type *out = (out_type *)y->data + row * w.n;                               \
-            ROW_OF(REAL, out, pa, pb, &w, expression);                                     \
-            fw_walk_next(&w.walk);                                                         \
-        }                                                                                  \
+#define OVER_REALS(name, out_type, expression)                                               \
+    static void name(struct fw_run *r, const struct fw_buffer *a, const struct fw_buffer *b, \
+                     struct fw_buffer *y)                                                    \
+    {                                                                                        \
+        struct rows w = rows_of(y, a, b);                                                    \
+        (void)r;                                                                             \
+        for (size_t row = 0; row < w.n_rows; row++) {                                        \
+            const REAL *pa = (const REAL *)a->data + w.walk.offset[0];                       \
+            const REAL *pb = (const REAL *)b->data + w.walk.offset[1];                       \
+            out_type *out = (out_type *)y->data + row * w.n;                                 \
+            ROW_OF(REAL, out, pa, pb, &w, expression);                                       \
+            fw_walk_next(&w.walk);                                                           \
+        }                                                                                    \
     }
 #define OVER_INTS(name, expression)                             \
     static int64_t name(struct fw_run *r, int64_t x, int64_t z) \
@@ -174,23 +174,23 @@ BINARY(mod, REAL, real_mod(x, z, fw_run_attr_int(r, "fmod", 0) != 0), int_mod(r,
 
 /* ---- Pow: the exponent may be of another type ---- */
 
-static double number_at(const struct fw_array *v, size_t i)
+static double number_at(const struct fw_buffer *v, size_t i)
 {
-    return fw_array_get(v, i);
+    return fw_buffer_get(v, i);
 }
 
 KERNEL(power)
 {
-    const struct fw_array *a = r->in[0];
-    const struct fw_array *b = r->in[1];
+    const struct fw_buffer *a = r->in[0];
+    const struct fw_buffer *b = r->in[1];
     struct rows w = rows_of(r->out[0], a, b);
     for (size_t row = 0; row < w.n_rows; row++) {
         for (size_t i = 0; i < w.n; i++) {
             double x = number_at(a, (size_t)w.walk.offset[0] + i * w.step_a);
             double z = number_at(b, (size_t)w.walk.offset[1] + i * w.step_b);
             TALLY(FW_SPECIAL);
-            fw_array_put(r->out[0], row * w.n + i,
-                         is_real(a) ? (double)LIBM(pow)((REAL)x, (REAL)z) : pow(x, z));
+            fw_buffer_put(r->out[0], row * w.n + i,
+                          is_real(a) ? (double)LIBM(pow)((REAL)x, (REAL)z) : pow(x, z));
         }
         fw_walk_next(&w.walk);
     }
@@ -212,7 +212,7 @@ KERNEL(prelu)
 }
 
 /* Element i of y = element j of x, of the same type. */
-static void move_element(struct fw_array *y, size_t i, const struct fw_array *x, size_t j)
+static void move_element(struct fw_buffer *y, size_t i, const struct fw_buffer *x, size_t j)
 {
     size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
     memcpy((char *)y->data + i * each, (const char *)x->data + j * each, each);
@@ -220,7 +220,7 @@ static void move_element(struct fw_array *y, size_t i, const struct fw_array *x,
 
 KERNEL(where)
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     struct fw_walk w;
     fw_walk_init(&w, y->rank, y->dims);
     for (unsigned i = 0; i < 3; i++)
@@ -235,8 +235,8 @@ KERNEL(where)
 
 /* ---- Min, Max, Sum, Mean: the first two, then one more at a time ---- */
 
-typedef void pair_function(struct fw_run *r, const struct fw_array *a, const struct fw_array *b,
-                           struct fw_array *y);
+typedef void pair_function(struct fw_run *r, const struct fw_buffer *a, const struct fw_buffer *b,
+                           struct fw_buffer *y);
 
 OVER_REALS(max_reals, REAL, MAX(x, z))
 OVER_REALS(min_reals, REAL, MIN(x, z))
@@ -246,7 +246,7 @@ OVER_INTS(min_ints, (TALLY(FW_MINMAX),
                      (r->in[0]->dtype == FW_U64 ? (uint64_t)x < (uint64_t)z : x < z) ? x : z))
 
 /* The first input repeated over the output. */
-static void spread(const struct fw_array *x, struct fw_array *y)
+static void spread(const struct fw_buffer *x, struct fw_buffer *y)
 {
     struct fw_walk w;
     fw_walk_init(&w, y->rank, y->dims);
@@ -259,7 +259,7 @@ static void spread(const struct fw_array *x, struct fw_array *y)
 
 static void fold_inputs(struct fw_run *r, pair_function *f, int_function *ints)
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     spread(r->in[0], y);
     for (unsigned i = 1; i < r->cx.node->n_in; i++) {
         if (is_real(y))
@@ -297,7 +297,7 @@ KERNEL(mean_of)
 
 KERNEL(mod_grad) // (dy, a, b): -dy*floor(a/b)
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     struct fw_walk w;
     fw_walk_init(&w, y->rank, y->dims);
     for (unsigned i = 0; i < 3; i++)
@@ -315,10 +315,10 @@ KERNEL(mod_grad) // (dy, a, b): -dy*floor(a/b)
  * become reals. */
 static REAL *prepare(struct fw_run *r, unsigned input, int how)
 {
-    const struct fw_array *v = r->in[input];
+    const struct fw_buffer *v = r->in[input];
     REAL *p = scratch_reals(r, v->n);
     for (size_t i = 0; p != NULL && i < v->n; i++) {
-        REAL x = (REAL)fw_array_get(v, i);
+        REAL x = (REAL)fw_buffer_get(v, i);
         p[i] = how == 0 ? x : how == 1 ? SUB(x, (REAL)1) : LOG(x);
     }
     return p;
@@ -327,7 +327,7 @@ static REAL *prepare(struct fw_run *r, unsigned input, int how)
 KERNEL(pow_grad) // of a: (dy, a, b): dy*b*pow(a, b - 1); of b: (dy, a, y): dy*y*log(a)
 {
     bool of_a = fw_run_attr_int(r, "of", 0) == 0;
-    struct fw_array *out = r->out[0];
+    struct fw_buffer *out = r->out[0];
     REAL *less = of_a ? prepare(r, 2, 1) : NULL;
     REAL *whole = prepare(r, 2, 0);
     REAL *log_a = of_a ? NULL : prepare(r, 1, 2);
@@ -340,7 +340,7 @@ KERNEL(pow_grad) // of a: (dy, a, b): dy*b*pow(a, b - 1); of b: (dy, a, y): dy*y
     for (size_t i = 0; i < out->n; i++) {
         REAL dy = reals(r, 0)[w.offset[0]];
         REAL b = whole[w.offset[2]]; // y, for the gradient of b
-        REAL f = of_a ? POW((REAL)fw_array_get(r->in[1], (size_t)w.offset[1]), less[w.offset[2]])
+        REAL f = of_a ? POW((REAL)fw_buffer_get(r->in[1], (size_t)w.offset[1]), less[w.offset[2]])
                       : log_a[w.offset[1]];
         reals_out(r, 0)[i] = MUL(MUL(dy, b), f);
         fw_walk_next(&w);
@@ -351,7 +351,7 @@ KERNEL(pow_grad) // of a: (dy, a, b): dy*b*pow(a, b - 1); of b: (dy, a, y): dy*y
 KERNEL(prelu_grad) // of x: (dy, x, slope); of slope: (dy, x)
 {
     bool of_x = fw_run_attr_int(r, "of", 0) == 0;
-    struct fw_array *out = r->out[0];
+    struct fw_buffer *out = r->out[0];
     struct fw_walk w;
     fw_walk_init(&w, out->rank, out->dims);
     for (unsigned i = 0; i < (of_x ? 3u : 2u); i++)
@@ -370,7 +370,7 @@ KERNEL(prelu_grad) // of x: (dy, x, slope); of slope: (dy, x)
 KERNEL(where_grad) // (dy, condition)
 {
     bool wanted = fw_run_attr_int(r, "of", 0) == 1;
-    struct fw_array *out = r->out[0];
+    struct fw_buffer *out = r->out[0];
     struct fw_walk w;
     fw_walk_init(&w, out->rank, out->dims);
     fw_walk_add_broadcast(&w, r->in[0]);
@@ -385,7 +385,7 @@ KERNEL(where_grad) // (dy, condition)
 
 KERNEL(minmax_grad) // (dy, x, y)
 {
-    struct fw_array *out = r->out[0];
+    struct fw_buffer *out = r->out[0];
     struct fw_walk w;
     fw_walk_init(&w, out->rank, out->dims);
     for (unsigned i = 0; i < 3; i++)

@@ -3,15 +3,15 @@
  * stays inside the body. */
 #include "ops/moves.h"
 
-static size_t bytes_of(const struct fw_array *v)
+static size_t bytes_of(const struct fw_buffer *v)
 {
     return v->n * fw_element_bytes((enum fw_dtype)v->dtype, v->real);
 }
 
 /* A copy that outlives the next run of the body; NULL = out of memory. */
-static struct fw_array *copy_of(struct fw_run *r, const struct fw_array *v)
+static struct fw_buffer *copy_of(struct fw_run *r, const struct fw_buffer *v)
 {
-    struct fw_array *c = r->make(r, (enum fw_dtype)v->dtype, v->open ? 0 : v->rank, v->dims);
+    struct fw_buffer *c = r->make(r, (enum fw_dtype)v->dtype, v->open ? 0 : v->rank, v->dims);
     if (c == NULL)
         return NULL;
     if (!v->open) {
@@ -27,9 +27,9 @@ static struct fw_array *copy_of(struct fw_run *r, const struct fw_array *v)
 }
 
 /* Output i of the node = v. */
-static enum fw_status give(struct fw_run *r, unsigned i, const struct fw_array *v)
+static enum fw_status give(struct fw_run *r, unsigned i, const struct fw_buffer *v)
 {
-    struct fw_array *y = fw_run_out(r, i);
+    struct fw_buffer *y = fw_run_out(r, i);
     if (y == NULL)
         return FW_OK;
     FW_REQUIRE(!v->open && !y->open, r->cx.err, FW_UNSUPPORTED,
@@ -41,7 +41,7 @@ static enum fw_status give(struct fw_run *r, unsigned i, const struct fw_array *
 
 /* Room for a body's inputs, with what it captures in place. */
 static enum fw_status open_body(struct fw_run *r, unsigned attr, struct fw_graph **ret,
-                                struct fw_array ***ret_in, struct fw_array ***ret_out)
+                                struct fw_buffer ***ret_in, struct fw_buffer ***ret_out)
 {
     struct fw_graph *body = fw_attr_at(&r->cx, attr)->graph;
     *ret = body;
@@ -65,9 +65,9 @@ static unsigned attr_named(const struct fw_run *r, const char *name)
 
 KERNEL(if_)
 {
-    bool yes = fw_array_int(r->in[0], 0) != 0;
+    bool yes = fw_buffer_int(r->in[0], 0) != 0;
     struct fw_graph *body;
-    struct fw_array **in, **out;
+    struct fw_buffer **in, **out;
     FW_TRY(open_body(r, attr_named(r, yes ? "then_branch" : "else_branch"), &body, &in, &out));
     FW_TRY(r->body(r, body, in, out));
     for (unsigned i = 0; i < r->cx.node->n_out && i < body->n_outputs; i++)
@@ -77,15 +77,15 @@ KERNEL(if_)
 
 /* The results of all runs beside each other along an axis, in order or from the end. */
 struct stack {
-    struct fw_array **item;
+    struct fw_buffer **item;
     size_t n, cap;
 };
 
-static enum fw_status push(struct fw_run *r, struct stack *s, const struct fw_array *v)
+static enum fw_status push(struct fw_run *r, struct stack *s, const struct fw_buffer *v)
 {
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 16 : 2 * s->cap;
-        struct fw_array **item = fw_arena_array(r->scratch, cap, sizeof(struct fw_array *));
+        struct fw_buffer **item = fw_arena_array(r->scratch, cap, sizeof(struct fw_buffer *));
         if (item == NULL)
             return fw_fail_memory(r->cx.err);
         if (s->n > 0)
@@ -102,7 +102,7 @@ static enum fw_status unstack(struct fw_run *r, const struct stack *s, unsigned 
 {
     int64_t dims[FW_MAX_RANK] = {(int64_t)s->n};
     unsigned rank = s->n > 0 ? s->item[0]->rank + 1u : like->rank;
-    struct fw_array *y = fw_run_out(r, i);
+    struct fw_buffer *y = fw_run_out(r, i);
     if (y == NULL)
         return FW_OK;
     size_t at = (size_t)(axis < 0 ? axis + rank : axis);
@@ -113,10 +113,10 @@ static enum fw_status unstack(struct fw_run *r, const struct stack *s, unsigned 
         dims[k] = fw_dim_is_const(like->dims[k]) ? like->dims[k].word : 0;
     FW_TRY(r->shape(r, i, rank, dims));
     size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
-    size_t inner = s->n > 0 ? fw_array_span(y, (unsigned)at + 1, rank) * each : 0;
+    size_t inner = s->n > 0 ? fw_buffer_span(y, (unsigned)at + 1, rank) * each : 0;
     for (size_t k = 0; k < s->n; k++) {
-        const struct fw_array *v = s->item[from_end ? s->n - 1 - k : k];
-        for (size_t o = 0; o < fw_array_span(y, 0, (unsigned)at); o++)
+        const struct fw_buffer *v = s->item[from_end ? s->n - 1 - k : k];
+        for (size_t o = 0; o < fw_buffer_span(y, 0, (unsigned)at); o++)
             memcpy((char *)y->data + (o * s->n + k) * inner, (char *)v->data + o * inner, inner);
     }
     return FW_OK;
@@ -125,12 +125,12 @@ static enum fw_status unstack(struct fw_run *r, const struct stack *s, unsigned 
 KERNEL(loop) // (trips?, condition?, states...)
 {
     struct fw_graph *body;
-    struct fw_array **in, **out;
+    struct fw_buffer **in, **out;
     FW_TRY(open_body(r, 0, &body, &in, &out));
     uint32_t n_state = body->n_formal - 2u;
     uint32_t n_scan = body->n_outputs - 1u - n_state;
-    int64_t trips = fw_run_has(r, 0) ? fw_array_int(r->in[0], 0) : INT64_MAX;
-    bool go = fw_run_has(r, 1) ? fw_array_int(r->in[1], 0) != 0 : true;
+    int64_t trips = fw_run_has(r, 0) ? fw_buffer_int(r->in[0], 0) : INT64_MAX;
+    bool go = fw_run_has(r, 1) ? fw_buffer_int(r->in[1], 0) != 0 : true;
     struct stack *scans = fw_arena_zalloc(r->scratch, (n_scan + 1u) * sizeof *scans);
     in[0] = r->make(r, FW_I64, 0, NULL);
     in[1] = r->make(r, FW_BOOL, 0, NULL);
@@ -139,10 +139,10 @@ KERNEL(loop) // (trips?, condition?, states...)
     for (uint32_t k = 0; k < n_state; k++)
         in[2 + k] = r->in[2 + k];
     for (int64_t i = 0; i < trips && go; i++) {
-        fw_array_put_int(in[0], 0, i);
-        fw_array_put_int(in[1], 0, 1);
+        fw_buffer_put_int(in[0], 0, i);
+        fw_buffer_put_int(in[1], 0, 1);
         FW_TRY(r->body(r, body, in, out));
-        go = fw_array_int(out[0], 0) != 0;
+        go = fw_buffer_int(out[0], 0) != 0;
         for (uint32_t k = 0; k < n_scan; k++)
             FW_TRY(push(r, &scans[k], out[1 + n_state + k]));
         for (uint32_t k = 0; k < n_state; k++)
@@ -164,15 +164,16 @@ static int64_t listed(const struct fw_run *r, const char *name, uint32_t k)
 }
 
 /* Slice `at` of x along an axis. */
-static struct fw_array *slice_of(struct fw_run *r, const struct fw_array *x, size_t axis, size_t at)
+static struct fw_buffer *slice_of(struct fw_run *r, const struct fw_buffer *x, size_t axis,
+                                  size_t at)
 {
     int64_t dims[FW_MAX_RANK];
     for (unsigned k = 0; k + 1 < x->rank; k++)
         dims[k] = x->dims[k < axis ? k : k + 1];
-    struct fw_array *y = r->make(r, (enum fw_dtype)x->dtype, x->rank - 1u, dims);
+    struct fw_buffer *y = r->make(r, (enum fw_dtype)x->dtype, x->rank - 1u, dims);
     size_t each = fw_element_bytes((enum fw_dtype)x->dtype, x->real);
-    size_t inner = fw_array_span(x, (unsigned)axis + 1, x->rank) * each;
-    for (size_t o = 0; y != NULL && o < fw_array_span(x, 0, (unsigned)axis); o++)
+    size_t inner = fw_buffer_span(x, (unsigned)axis + 1, x->rank) * each;
+    for (size_t o = 0; y != NULL && o < fw_buffer_span(x, 0, (unsigned)axis); o++)
         memcpy((char *)y->data + o * inner,
                (const char *)x->data + (o * (size_t)x->dims[axis] + at) * inner, inner);
     return y;
@@ -181,7 +182,7 @@ static struct fw_array *slice_of(struct fw_run *r, const struct fw_array *x, siz
 KERNEL(scan) // (states..., scanned inputs...)
 {
     struct fw_graph *body;
-    struct fw_array **in, **out;
+    struct fw_buffer **in, **out;
     FW_TRY(open_body(r, attr_named(r, "body"), &body, &in, &out));
     uint32_t n_in = (uint32_t)fw_run_attr_int(r, "num_scan_inputs", 1);
     uint32_t n_state = body->n_formal - n_in;
@@ -194,7 +195,7 @@ KERNEL(scan) // (states..., scanned inputs...)
         in[k] = r->in[k];
     for (size_t i = 0; i == 0 || i < trips; i++) {
         for (uint32_t k = 0; k < n_in; k++) {
-            const struct fw_array *x = r->in[n_state + k];
+            const struct fw_buffer *x = r->in[n_state + k];
             int64_t axis = listed(r, "scan_input_axes", k);
             size_t a = (size_t)(axis < 0 ? axis + x->rank : axis);
             trips = (size_t)x->dims[a];

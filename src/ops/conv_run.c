@@ -44,7 +44,7 @@ static size_t *places(const struct fw_run *r, unsigned n, const size_t *of, cons
     return ret;
 }
 
-static enum fw_status read(struct fw_run *r, const struct fw_array *w, struct conv *v)
+static enum fw_status read(struct fw_run *r, const struct fw_buffer *w, struct conv *v)
 {
     struct fw_conv read_;
     FW_TRY(fw_conv_read(&r->cx, &read_));
@@ -303,12 +303,12 @@ KERNEL(conv_transpose_dw) // (dy, x, w)
 
 KERNEL(channel_sum) // all but one axis summed; the first number of a channel is no addition
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     unsigned axis;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 1), x->rank, &axis));
     size_t channels = (size_t)x->dims[axis];
-    size_t inner = fw_array_span(x, axis + 1, x->rank);
-    size_t outer = fw_array_span(x, 0, axis);
+    size_t inner = fw_buffer_span(x, axis + 1, x->rank);
+    size_t outer = fw_buffer_span(x, 0, axis);
     REAL *y = reals_out(r, 0);
     if (x->n == 0)
         zero_out(r, 0);

@@ -10,7 +10,7 @@ struct labelled {
 };
 
 /* An operand as it stands; a label that occurs twice walks the diagonal. */
-static struct labelled operand_of(const struct fw_array *v, const struct fw_einsum_term *t)
+static struct labelled operand_of(const struct fw_buffer *v, const struct fw_einsum_term *t)
 {
     struct labelled a = {.p = v->data};
     ptrdiff_t stride[FW_MAX_RANK];
@@ -139,7 +139,7 @@ KERNEL(einsum)
         acc = joined;
     }
     FW_REQUIRE(acc.p != NULL, r->cx.err, FW_FORMAT, "an operand is wanted");
-    const struct fw_array *y = r->out[0];
+    const struct fw_buffer *y = r->out[0];
     ptrdiff_t stride[FW_MAX_RANK];
     struct fw_walk w;
     for (unsigned k = 0; k < e.out.n; k++)
@@ -156,8 +156,8 @@ KERNEL(einsum)
 /* (dy, a), equation "labels of dy->labels of a": repeats, and writes diagonals into zeros. */
 KERNEL(einsum_spread)
 {
-    const struct fw_array *dy = r->in[0];
-    const struct fw_array *a = r->out[0];
+    const struct fw_buffer *dy = r->in[0];
+    const struct fw_buffer *a = r->out[0];
     const char *text = fw_run_attr(r, "equation")->s;
     const char *to = strstr(text, "->") + 2;
     ptrdiff_t stride[FW_MAX_RANK];

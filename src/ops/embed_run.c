@@ -6,13 +6,13 @@ struct rotary {
     size_t batch, heads, length, width, turned; // turned: elements of a head that are
     bool packed;                                // (batch, length, heads*width)
     bool pairs;                                 // neighbours, else halves
-    const struct fw_array *positions, *cos, *sin;
+    const struct fw_buffer *positions, *cos, *sin;
 };
 
 static enum fw_status rotary_of(const struct fw_run *r, struct rotary *v)
 {
     const struct fw_rotary_form *form = r->cx.node->op->family;
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     size_t heads = (size_t)fw_run_attr_int(r, "num_heads", 0);
     size_t part = (size_t)fw_run_attr_int(r, "rotary_embedding_dim", 0);
     *v = (struct rotary){.batch = (size_t)x->dims[0],
@@ -43,8 +43,8 @@ static enum fw_status row_of(const struct fw_run *r, const struct rotary *v, siz
         return FW_OK;
     int64_t row = (int64_t)l;
     if (v->positions != NULL)
-        row = v->positions->n == 1 ? fw_array_int(v->positions, 0) + (int64_t)l
-                                   : fw_array_int(v->positions, b * v->length + l);
+        row = v->positions->n == 1 ? fw_buffer_int(v->positions, 0) + (int64_t)l
+                                   : fw_buffer_int(v->positions, b * v->length + l);
     FW_REQUIRE(row >= 0 && row < v->cos->dims[0], r->cx.err, FW_SHAPE,
                "a position from 0 to %lld is wanted, found %lld", (long long)v->cos->dims[0] - 1,
                (long long)row);

@@ -5,7 +5,7 @@
 static enum fw_status expert_of(const struct fw_run *r, unsigned input, size_t pair, size_t experts,
                                 size_t *ret)
 {
-    int64_t e = fw_array_int(r->in[input], pair);
+    int64_t e = fw_buffer_int(r->in[input], pair);
     FW_REQUIRE(e >= 0 && (size_t)e < experts, r->cx.err, FW_SHAPE,
                "an expert from 0 to %zu is wanted, found %lld", experts - 1, (long long)e);
     *ret = (size_t)e;
@@ -14,7 +14,7 @@ static enum fw_status expert_of(const struct fw_run *r, unsigned input, size_t p
 
 KERNEL(expert_product) // (x, w, chosen, bias?)
 {
-    const struct fw_array *w = r->in[1];
+    const struct fw_buffer *w = r->in[1];
     bool is_turned = fw_run_attr_int(r, "turned", 0) != 0;
     size_t k = (size_t)w->dims[is_turned ? 2 : 1];
     size_t n = (size_t)w->dims[is_turned ? 1 : 2];
@@ -35,8 +35,8 @@ KERNEL(expert_product) // (x, w, chosen, bias?)
 
 KERNEL(expert_weight) // (dy, x, chosen, w)
 {
-    const struct fw_array *x = r->in[1];
-    const struct fw_array *w = r->out[0];
+    const struct fw_buffer *x = r->in[1];
+    const struct fw_buffer *w = r->out[0];
     size_t k = (size_t)x->dims[x->rank - 1];
     size_t n = (size_t)r->in[0]->dims[r->in[0]->rank - 1];
     bool is_turned = (size_t)w->dims[1] != k || (size_t)w->dims[2] != n;

@@ -2,10 +2,10 @@
 #include "ops/moves.h"
 
 /* An index as 0..d-1; negative ones count from the end. */
-static enum fw_status index_of(const struct fw_run *r, const struct fw_array *v, size_t i,
+static enum fw_status index_of(const struct fw_run *r, const struct fw_buffer *v, size_t i,
                                int64_t d, int64_t *ret)
 {
-    int64_t at = fw_array_int(v, i);
+    int64_t at = fw_buffer_int(v, i);
     FW_REQUIRE(at >= -d && at < d, r->cx.err, FW_SHAPE,
                "an index from %lld to %lld is wanted, found %lld", (long long)-d, (long long)d - 1,
                (long long)at);
@@ -18,11 +18,11 @@ typedef enum fw_status map_function(struct fw_run *r, struct moves *m);
 
 static enum fw_status map_gather(struct fw_run *r, struct moves *m)
 {
-    const struct fw_array *at = r->in[1];
+    const struct fw_buffer *at = r->in[1];
     unsigned axis;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), m->x->rank, &axis));
     int64_t d = m->x->dims[axis];
-    size_t inner = fw_array_span(m->x, axis + 1, m->x->rank);
+    size_t inner = fw_buffer_span(m->x, axis + 1, m->x->rank);
     for (size_t i = 0; i < m->y->n; i++) {
         int64_t k;
         FW_TRY(index_of(r, at, i / inner % at->n, d, &k));
@@ -50,19 +50,19 @@ static enum fw_status map_elements(struct fw_run *r, struct moves *m)
 }
 
 /* Tuples of indices (..., q) into x behind `batch` common dimensions; each takes a block. */
-static enum fw_status map_nd(struct fw_run *r, const struct fw_array *x, const struct fw_array *at,
-                             size_t n, unsigned batch, int64_t *from)
+static enum fw_status map_nd(struct fw_run *r, const struct fw_buffer *x,
+                             const struct fw_buffer *at, size_t n, unsigned batch, int64_t *from)
 {
     unsigned q = at->rank == 0 ? 1 : (unsigned)at->dims[at->rank - 1];
     ptrdiff_t stride[FW_MAX_RANK];
-    size_t block = fw_array_span(x, batch + q, x->rank);
+    size_t block = fw_buffer_span(x, batch + q, x->rank);
     size_t tuples = at->n / (q > 0 ? q : 1);
-    size_t batches = fw_array_span(x, 0, batch);
+    size_t batches = fw_buffer_span(x, 0, batch);
     moves_strides(x, stride);
     for (size_t i = 0; i < n; i++) {
         size_t tuple = i / block;
         size_t example = tuples > 0 ? tuple / (tuples / batches) : 0;
-        int64_t place = (int64_t)(example * fw_array_span(x, batch, x->rank) + i % block);
+        int64_t place = (int64_t)(example * fw_buffer_span(x, batch, x->rank) + i % block);
         for (unsigned k = 0; k < q; k++) {
             int64_t index;
             FW_TRY(index_of(r, at, tuple * q + k, x->dims[batch + k], &index));
@@ -98,12 +98,12 @@ static enum fw_status map_compress(struct fw_run *r, struct moves *m)
     if (!flat)
         FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), m->x->rank, &axis));
     size_t length = flat ? m->x->n : (size_t)m->x->dims[axis];
-    size_t inner = flat ? 1 : fw_array_span(m->x, axis + 1, m->x->rank);
-    size_t outer = flat ? 1 : fw_array_span(m->x, 0, axis);
+    size_t inner = flat ? 1 : fw_buffer_span(m->x, axis + 1, m->x->rank);
+    size_t outer = flat ? 1 : fw_buffer_span(m->x, 0, axis);
     size_t n = 0;
     for (size_t o = 0; o < outer; o++)
         for (size_t k = 0; k < length && k < r->in[1]->n; k++)
-            for (size_t i = 0; i < inner && fw_array_int(r->in[1], k) != 0 && n < m->y->n; i++)
+            for (size_t i = 0; i < inner && fw_buffer_int(r->in[1], k) != 0 && n < m->y->n; i++)
                 m->from[n++] = (int64_t)((o * length + k) * inner + i);
     return FW_OK;
 }
@@ -162,7 +162,7 @@ KERNEL(features_grad)
 
 KERNEL(compress)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     bool flat = !fw_run_attr(r, "axis")->given;
     unsigned axis = 0;
     int64_t dims[FW_MAX_RANK];
@@ -171,7 +171,7 @@ KERNEL(compress)
         FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), x->rank, &axis));
     size_t length = flat ? x->n : (size_t)x->dims[axis];
     for (size_t k = 0; k < r->in[1]->n && k < length; k++)
-        taken += fw_array_int(r->in[1], k) != 0;
+        taken += fw_buffer_int(r->in[1], k) != 0;
     for (unsigned k = 0; k < x->rank; k++)
         dims[k] = x->dims[k];
     dims[axis] = taken;
@@ -187,17 +187,17 @@ KERNEL(compress_grad)
 /* ---- writing by index ---- */
 
 /* One operation of the reduction on the element an update meets. */
-static void join(struct fw_array *y, size_t at, const struct fw_array *u, size_t i, char how)
+static void join(struct fw_buffer *y, size_t at, const struct fw_buffer *u, size_t i, char how)
 {
-    REAL a = (REAL)fw_array_get(y, at);
-    REAL b = (REAL)fw_array_get(u, i);
+    REAL a = (REAL)fw_buffer_get(y, at);
+    REAL b = (REAL)fw_buffer_get(u, i);
     if (how == '=') {
         size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
         memcpy((char *)y->data + at * each, (const char *)u->data + i * each, each);
         return;
     }
     REAL v = how == '+' ? ADD(a, b) : how == '*' ? MUL(a, b) : how == '<' ? MIN(a, b) : MAX(a, b);
-    fw_array_put(y, at, (double)v);
+    fw_buffer_put(y, at, (double)v);
 }
 
 static char reduction(const struct fw_run *r)
@@ -215,19 +215,19 @@ static char reduction(const struct fw_run *r)
 
 static void copy_first(const struct fw_run *r)
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     memcpy(y->data, r->in[0]->data, y->n * fw_element_bytes((enum fw_dtype)y->dtype, y->real));
 }
 
 /* The places updates go to; indices stand in input 1. */
-static enum fw_status places(struct fw_run *r, const struct fw_array *x, const struct fw_array *at,
-                             bool nd, size_t *ret_n, int64_t **ret)
+static enum fw_status places(struct fw_run *r, const struct fw_buffer *x,
+                             const struct fw_buffer *at, bool nd, size_t *ret_n, int64_t **ret)
 {
     struct moves m;
-    struct fw_array updates = *at;
+    struct fw_buffer updates = *at;
     unsigned q = nd && at->rank > 0 ? (unsigned)at->dims[at->rank - 1] : 0;
     if (nd)
-        updates.n = at->n / (q > 0 ? q : 1) * fw_array_span(x, q, x->rank);
+        updates.n = at->n / (q > 0 ? q : 1) * fw_buffer_span(x, q, x->rank);
     FW_TRY(moves_open(r, x, &updates, &m));
     *ret_n = updates.n;
     *ret = m.from;
@@ -277,10 +277,10 @@ KERNEL(scatter_nd_grad)
 /* ---- TensorScatter: (cache, update, write positions?) ---- */
 
 /* Where element i of the update stands in the cache. */
-static enum fw_status cache_places(struct fw_run *r, const struct fw_array *cache,
-                                   const struct fw_array *update, int64_t **ret)
+static enum fw_status cache_places(struct fw_run *r, const struct fw_buffer *cache,
+                                   const struct fw_buffer *update, int64_t **ret)
 {
-    const struct fw_array *begin = fw_run_in(r, 2);
+    const struct fw_buffer *begin = fw_run_in(r, 2);
     const char *mode = fw_run_attr(r, "mode")->s;
     bool circular = mode != NULL && strcmp(mode, "circular") == 0;
     unsigned axis;
@@ -294,7 +294,7 @@ static enum fw_status cache_places(struct fw_run *r, const struct fw_array *cach
     fw_walk_init(&w, update->rank, update->dims);
     fw_walk_add(&w, stride, 0);
     for (size_t i = 0; i < update->n; i++) {
-        int64_t first = begin != NULL ? fw_array_int(begin, (size_t)w.at[0]) : 0;
+        int64_t first = begin != NULL ? fw_buffer_int(begin, (size_t)w.at[0]) : 0;
         int64_t place = first + w.at[axis];
         place = circular ? place % cache->dims[axis] : place;
         FW_REQUIRE(place >= 0 && place < cache->dims[axis], r->cx.err, FW_SHAPE,
@@ -339,21 +339,21 @@ KERNEL(tensor_scatter_grad_update) // (dy, update, positions?)
 
 KERNEL(one_hot)
 {
-    const struct fw_array *at = r->in[0];
+    const struct fw_buffer *at = r->in[0];
     int64_t dims[FW_MAX_RANK];
     unsigned axis;
     unsigned rank = at->rank + 1u;
-    int64_t depth = fw_array_int(r->in[1], 0);
+    int64_t depth = fw_buffer_int(r->in[1], 0);
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), rank, &axis));
     for (unsigned k = 0; k < rank; k++)
         dims[k] = k == axis ? depth : at->dims[k < axis ? k : k - 1];
     FW_TRY(r->shape(r, 0, rank, dims));
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
-    size_t inner = fw_array_span(y, axis + 1, rank);
+    size_t inner = fw_buffer_span(y, axis + 1, rank);
     for (size_t i = 0; i < y->n; i++) {
         int64_t k = (int64_t)(i / inner) % depth;
-        int64_t index = fw_array_int(at, i / inner / (size_t)depth * inner + i % inner);
+        int64_t index = fw_buffer_int(at, i / inner / (size_t)depth * inner + i % inner);
         bool on = (index < 0 ? index + depth : index) == k;
         memcpy((char *)y->data + i * each, (const char *)r->in[2]->data + (on ? each : 0), each);
     }

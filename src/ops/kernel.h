@@ -117,12 +117,12 @@ SPECIALS(DEFINE)
 /* Data of an input or output; NULL where it is left out. */
 static inline const REAL *reals(const struct fw_run *r, unsigned i)
 {
-    const struct fw_array *v = fw_run_in(r, i);
+    const struct fw_buffer *v = fw_run_in(r, i);
     return v != NULL ? v->data : NULL;
 }
 static inline REAL *reals_out(const struct fw_run *r, unsigned i)
 {
-    const struct fw_array *v = fw_run_out(r, i);
+    const struct fw_buffer *v = fw_run_out(r, i);
     return v != NULL ? v->data : NULL;
 }
 static inline REAL attr_real(const struct fw_run *r, const char *name)
@@ -143,11 +143,11 @@ static inline REAL *scratch_zeros(const struct fw_run *r, size_t n)
 }
 static inline void zero_out(const struct fw_run *r, unsigned i)
 {
-    const struct fw_array *v = fw_run_out(r, i);
+    const struct fw_buffer *v = fw_run_out(r, i);
     if (v != NULL)
         memset(v->data, 0, v->n * fw_element_bytes((enum fw_dtype)v->dtype, v->real));
 }
-static inline bool is_real(const struct fw_array *v)
+static inline bool is_real(const struct fw_buffer *v)
 {
     return fw_dtypes[v->dtype].class == 'f';
 }

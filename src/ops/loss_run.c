@@ -4,18 +4,18 @@
 struct scores {
     size_t examples, classes, inner, n, m;
     const REAL *weights; // NULL: none
-    const struct fw_array *labels;
+    const struct fw_buffer *labels;
     bool mean, sum;
     bool has_ignored;
     int64_t ignored;
 };
 
 static struct scores scores_of(const struct fw_run *r, unsigned labels, unsigned weights,
-                               const struct fw_array *x)
+                               const struct fw_buffer *x)
 {
     struct scores s = {.examples = (size_t)x->dims[0],
                        .classes = (size_t)x->dims[1],
-                       .inner = fw_array_span(x, 2, x->rank),
+                       .inner = fw_buffer_span(x, 2, x->rank),
                        .n = x->n,
                        .labels = r->in[labels],
                        .weights = reals(r, weights)};
@@ -39,7 +39,7 @@ static size_t at_class(const struct scores *s, size_t p, size_t class)
 static enum fw_status label_of(const struct fw_run *r, const struct scores *s, size_t p,
                                size_t *ret, bool *ret_ignored)
 {
-    int64_t label = fw_array_int(s->labels, p);
+    int64_t label = fw_buffer_int(s->labels, p);
     *ret_ignored = s->has_ignored && label == s->ignored;
     FW_REQUIRE(*ret_ignored || (label >= 0 && (size_t)label < s->classes), r->cx.err, FW_SHAPE,
                "a label from 0 to %zu is wanted, found %lld", s->classes - 1, (long long)label);

@@ -20,7 +20,7 @@ static bool flag(const struct fw_run *r, const char *name)
 
 /* Dimensions in the order the product sees them: a leading batch dimension that stands before the
  * last one, then the transposition. A vector is a row on the left, a column on the right. */
-static struct operand operand_of(const struct fw_array *v, bool left, bool trans, bool trans_batch)
+static struct operand operand_of(const struct fw_buffer *v, bool left, bool trans, bool trans_batch)
 {
     struct operand o = {.p = v->data, .rows = 1, .columns = 1};
     int64_t dims[FW_MAX_RANK] = {0};
@@ -62,7 +62,7 @@ static struct operand operand_of(const struct fw_array *v, bool left, bool trans
     return o;
 }
 
-static struct operand factor(const struct fw_run *r, const struct fw_array *v, bool left)
+static struct operand factor(const struct fw_run *r, const struct fw_buffer *v, bool left)
 {
     return operand_of(v, left, flag(r, left ? "transA" : "transB"),
                       flag(r, left ? "transBatchA" : "transBatchB"));
@@ -111,7 +111,7 @@ static enum fw_status products(const struct fw_run *r, const struct operand *c,
 }
 
 /* The product's own shape: vectors have no row or no column. */
-static struct operand result_of(const struct fw_array *y, const struct operand *a,
+static struct operand result_of(const struct fw_buffer *y, const struct operand *a,
                                 const struct operand *b, bool vector_a, bool vector_b)
 {
     struct operand o = {.p = y->data, .rows = a->rows, .columns = b->columns};
@@ -134,23 +134,23 @@ static void scale_all(REAL *y, size_t n, REAL by)
 }
 
 /* Integers go through reals, which hold them up to 2^24 (plain) or 2^53 exactly. */
-static struct fw_array in_reals(const struct fw_run *r, const struct fw_array *v)
+static struct fw_buffer in_reals(const struct fw_run *r, const struct fw_buffer *v)
 {
-    struct fw_array copy = *v;
+    struct fw_buffer copy = *v;
     if (is_real(v))
         return copy;
     REAL *p = scratch_reals(r, v->n);
     for (size_t i = 0; p != NULL && i < v->n; i++)
-        p[i] = (REAL)fw_array_get(v, i);
+        p[i] = (REAL)fw_buffer_get(v, i);
     copy.data = p;
     return copy;
 }
 
 KERNEL(matmul)
 {
-    struct fw_array va = in_reals(r, r->in[0]);
-    struct fw_array vb = in_reals(r, r->in[1]);
-    struct fw_array vy = *r->out[0];
+    struct fw_buffer va = in_reals(r, r->in[0]);
+    struct fw_buffer vb = in_reals(r, r->in[1]);
+    struct fw_buffer vy = *r->out[0];
     if (!is_real(&vy))
         vy.data = scratch_reals(r, vy.n);
     if (va.data == NULL || vb.data == NULL || vy.data == NULL)
@@ -163,7 +163,7 @@ KERNEL(matmul)
     FW_TRY(products(r, &y, &a, &b));
     scale_all(vy.data, vy.n, (REAL)fw_run_attr_float(r, "alpha", 1));
     for (size_t i = 0; vy.data != r->out[0]->data && i < vy.n; i++)
-        fw_array_put(r->out[0], i, (double)((const REAL *)vy.data)[i]);
+        fw_buffer_put(r->out[0], i, (double)((const REAL *)vy.data)[i]);
     return FW_OK;
 }
 
@@ -190,7 +190,7 @@ KERNEL(gemm) // (a, b, c?): alpha*a*b + beta*c
     struct operand b = factor(r, r->in[1], false);
     struct operand y = result_of(r->out[0], &a, &b, false, false);
     REAL beta = (REAL)fw_run_attr_float(r, "beta", 1);
-    struct fw_array *c = fw_run_in(r, 2);
+    struct fw_buffer *c = fw_run_in(r, 2);
     zero_out(r, 0);
     FW_TRY(products(r, &y, &a, &b));
     scale_all(y.p, r->out[0]->n, (REAL)fw_run_attr_float(r, "alpha", 1));

@@ -51,8 +51,8 @@ KERNEL(transpose)
 /* ---- SpaceToDepth, DepthToSpace: x (N, C, H*b, W*b) <-> y (N, C*b*b, H, W) ---- */
 
 /* The map from the deep side to the wide one. */
-static void map_blocks(const struct fw_run *r, const struct fw_array *wide,
-                       const struct fw_array *deep, int64_t *from)
+static void map_blocks(const struct fw_run *r, const struct fw_buffer *wide,
+                       const struct fw_buffer *deep, int64_t *from)
 {
     size_t b = (size_t)fw_run_attr_int(r, "blocksize", 1);
     const struct fw_attr *mode = fw_run_attr(r, "mode");
@@ -114,7 +114,7 @@ static enum fw_status map_reverse(struct fw_run *r, struct moves *m, unsigned fi
     fw_walk_init(&w, m->y->rank, m->y->dims);
     fw_walk_add(&w, stride, 0);
     for (size_t i = 0; i < m->y->n; i++) {
-        int64_t length = fw_array_int(r->in[first], (size_t)w.at[batch]);
+        int64_t length = fw_buffer_int(r->in[first], (size_t)w.at[batch]);
         int64_t t = w.at[time];
         m->from[i] = w.offset[0] + (t < length ? (length - 1 - 2 * t) * stride[time] : 0);
         fw_walk_next(&w);
@@ -182,19 +182,19 @@ static int64_t clamp_start(int64_t b, int64_t d, int64_t step)
 
 static enum fw_status map_slice(struct fw_run *r, struct moves *m, unsigned first)
 {
-    const struct fw_array *starts = r->in[first];
-    const struct fw_array *axes = fw_run_in(r, first + 2);
-    const struct fw_array *steps = fw_run_in(r, first + 3);
+    const struct fw_buffer *starts = r->in[first];
+    const struct fw_buffer *axes = fw_run_in(r, first + 2);
+    const struct fw_buffer *steps = fw_run_in(r, first + 3);
     ptrdiff_t stride[FW_MAX_RANK];
     ptrdiff_t offset = 0;
     struct fw_walk w;
     moves_strides(m->x, stride);
     for (size_t i = 0; i < starts->n; i++) {
         unsigned axis;
-        int64_t step = steps != NULL ? fw_array_int(steps, i) : 1;
+        int64_t step = steps != NULL ? fw_buffer_int(steps, i) : 1;
         FW_TRY(
-            fw_run_axis(r, axes != NULL ? fw_array_int(axes, i) : (int64_t)i, m->x->rank, &axis));
-        int64_t at = clamp_start(fw_array_int(starts, i), m->x->dims[axis], step);
+            fw_run_axis(r, axes != NULL ? fw_buffer_int(axes, i) : (int64_t)i, m->x->rank, &axis));
+        int64_t at = clamp_start(fw_buffer_int(starts, i), m->x->dims[axis], step);
         offset += at * stride[axis];
         stride[axis] *= m->y->dims[axis] > 1 ? step : 1;
     }
@@ -263,15 +263,15 @@ static enum border border_of(const struct fw_run *r)
 
 static enum fw_status map_pad(struct fw_run *r, struct moves *m, unsigned first)
 {
-    const struct fw_array *pads = r->in[first];
-    const struct fw_array *axes = fw_run_in(r, first + 2);
+    const struct fw_buffer *pads = r->in[first];
+    const struct fw_buffer *axes = fw_run_in(r, first + 2);
     int64_t before[FW_MAX_RANK] = {0};
     size_t n = axes != NULL ? axes->n : m->x->rank;
     for (size_t i = 0; i < n; i++) {
         unsigned axis;
         FW_TRY(
-            fw_run_axis(r, axes != NULL ? fw_array_int(axes, i) : (int64_t)i, m->x->rank, &axis));
-        before[axis] = fw_array_int(pads, i);
+            fw_run_axis(r, axes != NULL ? fw_buffer_int(axes, i) : (int64_t)i, m->x->rank, &axis));
+        before[axis] = fw_buffer_int(pads, i);
     }
     map_border(m, before, border_of(r));
     return FW_OK;
@@ -280,7 +280,7 @@ static enum fw_status map_pad(struct fw_run *r, struct moves *m, unsigned first)
 KERNEL(pad) // (x, pads, fill?, axes?)
 {
     struct moves m;
-    const struct fw_array *fill = fw_run_in(r, 2);
+    const struct fw_buffer *fill = fw_run_in(r, 2);
     FW_TRY(moves_open(r, r->in[0], r->out[0], &m));
     FW_TRY(map_pad(r, &m, 1));
     moves_forward(&m, r->in[0], r->out[0], fill != NULL && fill->n > 0 ? fill->data : NULL);
@@ -331,13 +331,13 @@ KERNEL(crop)
 /* ---- Concat, Split: parts of an axis, starting at `start` of the whole ---- */
 
 /* Copies between a part and the whole; either may be NULL: zeros. */
-static void part_of_axis(const struct fw_array *whole, const struct fw_array *part, unsigned axis,
+static void part_of_axis(const struct fw_buffer *whole, const struct fw_buffer *part, unsigned axis,
                          size_t start, size_t length, bool into_whole)
 {
-    const struct fw_array *v = part != NULL ? part : whole;
+    const struct fw_buffer *v = part != NULL ? part : whole;
     size_t each = fw_element_bytes((enum fw_dtype)v->dtype, v->real);
-    size_t outer = fw_array_span(whole, 0, axis);
-    size_t inner = fw_array_span(whole, axis + 1, whole->rank);
+    size_t outer = fw_buffer_span(whole, 0, axis);
+    size_t inner = fw_buffer_span(whole, axis + 1, whole->rank);
     size_t n = (size_t)whole->dims[axis];
     for (size_t i = 0; i < outer; i++) {
         char *w = (char *)whole->data + (i * n + start) * inner * each;
@@ -353,10 +353,10 @@ KERNEL(concat)
 {
     unsigned axis;
     size_t start = 0;
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), y->rank, &axis));
     for (unsigned i = 0; i < r->cx.node->n_in; i++) {
-        const struct fw_array *x = r->in[i];
+        const struct fw_buffer *x = r->in[i];
         size_t length = x->rank == 0 ? 1 : (size_t)x->dims[axis];
         part_of_axis(y, x, axis, start, length, true);
         start += length;
@@ -367,9 +367,9 @@ KERNEL(concat)
 KERNEL(concat_grad) // (dy, x, start)
 {
     unsigned axis;
-    struct fw_array *dx = r->out[0];
+    struct fw_buffer *dx = r->out[0];
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), r->in[0]->rank, &axis));
-    part_of_axis(r->in[0], dx, axis, (size_t)fw_array_int(r->in[2], 0),
+    part_of_axis(r->in[0], dx, axis, (size_t)fw_buffer_int(r->in[2], 0),
                  dx->rank == 0 ? 1 : (size_t)dx->dims[axis], false);
     return FW_OK;
 }
@@ -378,12 +378,12 @@ KERNEL(split)
 {
     unsigned axis;
     size_t start = 0;
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), x->rank, &axis));
     for (unsigned i = 0; i < r->cx.node->n_out; i++) {
-        struct fw_array *y = r->out[i];
+        struct fw_buffer *y = r->out[i];
         size_t length = y != NULL                 ? (size_t)y->dims[axis]
-                        : fw_run_in(r, 1) != NULL ? (size_t)fw_array_int(r->in[1], i)
+                        : fw_run_in(r, 1) != NULL ? (size_t)fw_buffer_int(r->in[1], i)
                                                   : (size_t)x->dims[axis] / r->cx.node->n_out;
         if (y != NULL)
             part_of_axis(x, y, axis, start, length, false);
@@ -398,7 +398,7 @@ KERNEL(split_grad) // (x, sizes, dy of each part, or none)
     size_t start = 0;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), r->out[0]->rank, &axis));
     for (size_t i = 0; i < r->in[1]->n; i++) {
-        size_t length = (size_t)fw_array_int(r->in[1], i);
+        size_t length = (size_t)fw_buffer_int(r->in[1], i);
         part_of_axis(r->out[0], fw_run_in(r, (unsigned)i + 2), axis, start, length, true);
         start += length;
     }

@@ -7,8 +7,8 @@
 
 /* Element i of y is element from[i] of x; -1: none (zero, or a fill). */
 struct moves {
-    const struct fw_array *x, *y; // shapes; in a gradient dX and dY
-    int64_t *from;                // (y->n), in scratch memory
+    const struct fw_buffer *x, *y; // shapes; in a gradient dX and dY
+    int64_t *from;                 // (y->n), in scratch memory
 };
 
 /* How the gradient's elements that came from one place are joined. */
@@ -18,8 +18,8 @@ enum moves_back {
     MOVES_ADD    // each is added to a zero: one addition an element
 };
 
-static inline enum fw_status moves_open(const struct fw_run *r, const struct fw_array *x,
-                                        const struct fw_array *y, struct moves *ret)
+static inline enum fw_status moves_open(const struct fw_run *r, const struct fw_buffer *x,
+                                        const struct fw_buffer *y, struct moves *ret)
 {
     *ret = (struct moves){x, y, fw_arena_array(r->scratch, y->n + 1, sizeof *ret->from)};
     return ret->from != NULL ? FW_OK : fw_fail_memory(r->cx.err);
@@ -35,7 +35,7 @@ static inline void moves_along(struct moves *m, struct fw_walk *w)
 }
 
 /* Row-major strides of a value. */
-static inline void moves_strides(const struct fw_array *v, ptrdiff_t *ret)
+static inline void moves_strides(const struct fw_buffer *v, ptrdiff_t *ret)
 {
     ptrdiff_t n = 1;
     for (unsigned k = v->rank; k-- > 0;) {
@@ -45,8 +45,8 @@ static inline void moves_strides(const struct fw_array *v, ptrdiff_t *ret)
 }
 
 /* to = from by the map; fill: an element of the type for places without one, NULL: zero. */
-static inline void moves_forward(const struct moves *m, const struct fw_array *from,
-                                 struct fw_array *to, const void *fill)
+static inline void moves_forward(const struct moves *m, const struct fw_buffer *from,
+                                 struct fw_buffer *to, const void *fill)
 {
     size_t each = fw_element_bytes((enum fw_dtype)to->dtype, to->real);
     char *y = to->data;

@@ -7,16 +7,16 @@ struct lines {
     size_t outer, length, inner;
 };
 
-static enum fw_status lines_of(const struct fw_run *r, const struct fw_array *x, struct lines *ret)
+static enum fw_status lines_of(const struct fw_run *r, const struct fw_buffer *x, struct lines *ret)
 {
     unsigned axis = 0;
     *ret = (struct lines){1, 1, 1};
     if (x->rank == 0)
         return FW_OK;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
-    ret->outer = fw_array_span(x, 0, axis);
+    ret->outer = fw_buffer_span(x, 0, axis);
     ret->length = (size_t)x->dims[axis];
-    ret->inner = fw_array_span(x, axis + 1, x->rank);
+    ret->inner = fw_buffer_span(x, axis + 1, x->rank);
     return FW_OK;
 }
 
@@ -118,7 +118,7 @@ KERNEL(log_softmax_grad) // (dy, y)
 /* The sum of the inputs that are added first, in its output or in scratch memory. */
 static const REAL *added_inputs(struct fw_run *r, const struct fw_layer_form *f)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     unsigned inputs[2] = {1, f->skip_bias};
     if (!f->skip)
         return x->data;
@@ -128,7 +128,7 @@ static const REAL *added_inputs(struct fw_run *r, const struct fw_layer_form *f)
         return NULL;
     memcpy(sum, x->data, x->n * sizeof *sum);
     for (unsigned k = 0; k < 2; k++) {
-        const struct fw_array *v = inputs[k] == 0 ? NULL : fw_run_in(r, inputs[k]);
+        const struct fw_buffer *v = inputs[k] == 0 ? NULL : fw_run_in(r, inputs[k]);
         struct fw_walk w;
         if (v == NULL)
             continue;
@@ -167,8 +167,8 @@ static void layer_line(const REAL *x, REAL *y, size_t n, bool rms, REAL epsilon,
 /* y*scale + shift, which are broadcast to the shape of x. */
 static void scale_and_shift(struct fw_run *r, const struct fw_layer_form *f)
 {
-    const struct fw_array *x = r->in[0];
-    const struct fw_array *shift = f->shift != 0 ? fw_run_in(r, f->shift) : NULL;
+    const struct fw_buffer *x = r->in[0];
+    const struct fw_buffer *shift = f->shift != 0 ? fw_run_in(r, f->shift) : NULL;
     REAL *y = reals_out(r, 0);
     struct fw_walk w;
     fw_walk_init(&w, x->rank, x->dims);
@@ -186,12 +186,12 @@ static void scale_and_shift(struct fw_run *r, const struct fw_layer_form *f)
 KERNEL(layer_norm)
 {
     const struct fw_layer_form *f = r->cx.node->op->family;
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     unsigned axis = x->rank - 1u;
     if (fw_run_attr(r, "axis") != NULL)
         FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
-    size_t m = fw_array_span(x, 0, axis);
-    size_t n = fw_array_span(x, axis, x->rank);
+    size_t m = fw_buffer_span(x, 0, axis);
+    size_t n = fw_buffer_span(x, axis, x->rank);
     const REAL *sum = added_inputs(r, f);
     if (sum == NULL)
         return fw_fail_memory(r->cx.err);
@@ -249,7 +249,7 @@ static void layer_grad_line(const REAL *h, const REAL *g, REAL inverse, bool cen
 
 KERNEL(layer_grad) // (dy, x, inverse, scale, mean?)
 {
-    const struct fw_array *x = r->in[FW_LAYER_X];
+    const struct fw_buffer *x = r->in[FW_LAYER_X];
     size_t m = r->in[FW_LAYER_INVERSE]->n;
     REAL *h = layer_h(r);
     REAL *g = scratch_reals(r, x->n);
@@ -272,8 +272,8 @@ KERNEL(layer_grad) // (dy, x, inverse, scale, mean?)
 
 KERNEL(layer_scale_grad) // sum of dY*h over what the scale is repeated along
 {
-    const struct fw_array *x = r->in[FW_LAYER_X];
-    const struct fw_array *y = r->out[0];
+    const struct fw_buffer *x = r->in[FW_LAYER_X];
+    const struct fw_buffer *y = r->out[0];
     REAL *h = layer_h(r);
     bool *begun = fw_arena_zalloc(r->scratch, y->n + 1);
     struct fw_walk w;
@@ -302,11 +302,11 @@ struct local {
 
 static struct local local_of(const struct fw_run *r)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     int64_t size = fw_run_attr_int(r, "size", 1);
     struct local l = {.images = (size_t)x->dims[0],
                       .channels = (size_t)x->dims[1],
-                      .inner = fw_array_span(x, 2, x->rank),
+                      .inner = fw_buffer_span(x, 2, x->rank),
                       .before = (size - 1) / 2,
                       .after = size / 2,
                       .alpha = attr_real(r, "alpha") / (REAL)size,
@@ -439,7 +439,7 @@ struct sets {
     REAL count;
 };
 
-static enum fw_status sets_of(struct fw_run *r, const struct fw_array *x, struct sets *s)
+static enum fw_status sets_of(struct fw_run *r, const struct fw_buffer *x, struct sets *s)
 {
     const struct fw_attr *axes = fw_run_attr(r, "axes");
     int64_t kept[FW_MAX_RANK];
@@ -450,7 +450,7 @@ static enum fw_status sets_of(struct fw_run *r, const struct fw_array *x, struct
         FW_TRY(fw_run_axis(r, axes->ints[i], x->rank, &axis));
         kept[axis] = 1;
     }
-    struct fw_array shape = {.rank = x->rank, .n = 1};
+    struct fw_buffer shape = {.rank = x->rank, .n = 1};
     for (unsigned k = 0; k < x->rank; k++)
         shape.n *= (size_t)(shape.dims[k] = kept[k]);
     struct fw_walk w;

@@ -3,7 +3,7 @@
 
 static enum fw_status label_of(const struct fw_run *r, size_t row, size_t classes, size_t *ret)
 {
-    int64_t label = fw_array_int(r->in[1], row);
+    int64_t label = fw_buffer_int(r->in[1], row);
     FW_REQUIRE(label >= 0 && (size_t)label < classes, r->cx.err, FW_SHAPE,
                "a label from 0 to %zu is wanted, found %lld", classes - 1, (long long)label);
     *ret = (size_t)label;
@@ -12,7 +12,7 @@ static enum fw_status label_of(const struct fw_run *r, size_t row, size_t classe
 
 KERNEL(cross_entropy) // (logits, labels) -> mean, probabilities?
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     size_t n_rows = r->in[1]->n;
     size_t classes = n_rows > 0 ? x->n / n_rows : 0;
     REAL *all = reals_out(r, 1);
@@ -44,7 +44,7 @@ KERNEL(cross_entropy) // (logits, labels) -> mean, probabilities?
 
 KERNEL(cross_entropy_grad) // (probabilities, labels): (p - onehot(label))/rows
 {
-    const struct fw_array *p = r->in[0];
+    const struct fw_buffer *p = r->in[0];
     size_t n_rows = r->in[1]->n;
     size_t classes = n_rows > 0 ? p->n / n_rows : 0;
     REAL by = 1 / (REAL)n_rows;

@@ -14,7 +14,7 @@ struct pool {
 static enum fw_status read(struct fw_run *r, struct pool *p)
 {
     const struct fw_pool_form *form = r->cx.node->op->family;
-    const struct fw_array *x = r->in[form->x];
+    const struct fw_buffer *x = r->in[form->x];
     *p = (struct pool){.last = fw_channels_last(&r->cx, form->last), .n = x->rank - 2u};
     p->images = (size_t)x->dims[0];
     p->channels = (size_t)x->dims[fw_channel_axis(p->last, x->rank)];
@@ -98,8 +98,8 @@ static int64_t by_columns(const struct pool *p, int64_t position)
 static void pool_max(struct fw_run *r, const struct pool *p, const int64_t *at, size_t image,
                      size_t channel)
 {
-    const struct fw_array *x = r->in[0];
-    struct fw_array *indices = fw_run_out(r, 1);
+    const struct fw_buffer *x = r->in[0];
+    struct fw_buffer *indices = fw_run_out(r, 1);
     bool columns =
         !(r->cx.node->op->flags & FW_OP_INTERNAL) && fw_run_attr_int(r, "storage_order", 0) != 0;
     for (size_t o = 0; o < p->n_out; o++) {
@@ -108,7 +108,7 @@ static void pool_max(struct fw_run *r, const struct pool *p, const int64_t *at, 
         int64_t where = -1;
         for (size_t t = 0; t < p->taps; t++) {
             size_t from = taps[t] < 0 ? 0 : place(p, image, channel, (size_t)taps[t], p->n_in);
-            double v = taps[t] < 0 ? -INFINITY : fw_array_get(x, from);
+            double v = taps[t] < 0 ? -INFINITY : fw_buffer_get(x, from);
             bool first = where < 0 && taps[t] >= 0;
             bool more = t > 0 ? LESS((REAL)best, (REAL)v) : true;
             if (more || first) {
@@ -117,14 +117,14 @@ static void pool_max(struct fw_run *r, const struct pool *p, const int64_t *at, 
             }
         }
         size_t to = place(p, image, channel, o, p->n_out);
-        fw_array_put(r->out[0], to, best);
+        fw_buffer_put(r->out[0], to, best);
         if (indices != NULL && columns)
-            fw_array_put_int(indices, to,
-                             (int64_t)((image * p->channels + channel) * p->n_in) +
-                                 by_columns(p, where));
+            fw_buffer_put_int(indices, to,
+                              (int64_t)((image * p->channels + channel) * p->n_in) +
+                                  by_columns(p, where));
         else if (indices != NULL)
-            fw_array_put_int(indices, to,
-                             (int64_t)place(p, image, channel, (size_t)where, p->n_in));
+            fw_buffer_put_int(indices, to,
+                              (int64_t)place(p, image, channel, (size_t)where, p->n_in));
     }
 }
 
@@ -192,7 +192,7 @@ KERNEL(max_pool_grad) // (dy, indices, x)
 {
     zero_out(r, 0);
     for (size_t i = 0; i < r->in[0]->n; i++) {
-        size_t at = (size_t)fw_array_int(r->in[1], i);
+        size_t at = (size_t)fw_buffer_int(r->in[1], i);
         FW_REQUIRE(at < r->out[0]->n, r->cx.err, FW_SHAPE, "an index is outside of the input");
         reals_out(r, 0)[at] = ADD(reals_out(r, 0)[at], reals(r, 0)[i]);
     }

@@ -17,18 +17,18 @@ static double narrowed(enum fw_dtype to, double x, bool saturate)
 
 static enum fw_status cast(struct fw_run *r)
 {
-    const struct fw_array *x = r->in[0];
-    struct fw_array *y = r->out[0];
+    const struct fw_buffer *x = r->in[0];
+    struct fw_buffer *y = r->out[0];
     bool saturate = fw_run_attr_int(r, "saturate", 1) != 0;
     char from = fw_dtypes[x->dtype].class;
     char to = fw_dtypes[y->dtype].class;
     for (size_t i = 0; i < x->n; i++) {
         if (to == 'f')
-            fw_array_put(y, i, narrowed((enum fw_dtype)y->dtype, fw_array_get(x, i), saturate));
+            fw_buffer_put(y, i, narrowed((enum fw_dtype)y->dtype, fw_buffer_get(x, i), saturate));
         else if (from == 'f' || from == 'c' || to == 'c')
-            fw_array_put(y, i, fw_array_get(x, i));
+            fw_buffer_put(y, i, fw_buffer_get(x, i));
         else
-            fw_array_put_int(y, i, fw_array_int(x, i));
+            fw_buffer_put_int(y, i, fw_buffer_int(x, i));
     }
     return FW_OK;
 }
@@ -41,21 +41,21 @@ KERNEL(cast)
 /* ---- scales along an axis, or for blocks of it ---- */
 
 struct scales {
-    const struct fw_array *scale, *zero; // zero: NULL
-    size_t n, inner;                     // of the axis
-    size_t block;                        // 0: none
+    const struct fw_buffer *scale, *zero; // zero: NULL
+    size_t n, inner;                      // of the axis
+    size_t block;                         // 0: none
 };
 
 static enum fw_status scales_of(const struct fw_run *r, struct scales *s)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     unsigned axis = 0;
     *s = (struct scales){.scale = r->in[1], .zero = fw_run_in(r, 2), .n = 1, .inner = 1};
     if (r->in[1]->n == 1 || x->rank == 0)
         return FW_OK;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 1), x->rank, &axis));
     s->n = (size_t)x->dims[axis];
-    s->inner = fw_array_span(x, axis + 1, x->rank);
+    s->inner = fw_buffer_span(x, axis + 1, x->rank);
     s->block = (size_t)fw_run_attr_int(r, "block_size", 0);
     return FW_OK;
 }
@@ -85,20 +85,20 @@ static void range_of(enum fw_dtype t, REAL *low, REAL *high)
 }
 
 /* Saturated round(x/scale) + zero point; float types round by themselves. */
-static void quantize_one(const struct fw_run *r, const struct scales *s, struct fw_array *y,
+static void quantize_one(const struct fw_run *r, const struct scales *s, struct fw_buffer *y,
                          size_t i)
 {
     REAL low, high;
     size_t at = scale_at(s, i);
     bool real = is_real(y);
     range_of((enum fw_dtype)y->dtype, &low, &high);
-    REAL q = DIV((REAL)fw_array_get(r->in[0], i), (REAL)fw_array_get(s->scale, at));
+    REAL q = DIV((REAL)fw_buffer_get(r->in[0], i), (REAL)fw_buffer_get(s->scale, at));
     TALLY(FW_MINMAX);
     q = real ? q : LIBM(rint)((REAL)(float)q); // ties are those of single precision
     if (s->zero != NULL)
-        q = ADD(q, (REAL)fw_array_get(s->zero, s->zero->n == 1 ? 0 : at));
+        q = ADD(q, (REAL)fw_buffer_get(s->zero, s->zero->n == 1 ? 0 : at));
     q = MAX(low, MIN(high, q));
-    fw_array_put(y, i, real ? fw_round_to((enum fw_dtype)y->dtype, (double)q) : (double)q);
+    fw_buffer_put(y, i, real ? fw_round_to((enum fw_dtype)y->dtype, (double)q) : (double)q);
 }
 
 KERNEL(quantize)
@@ -116,10 +116,10 @@ KERNEL(dequantize)
     FW_TRY(scales_of(r, &s));
     for (size_t i = 0; i < r->in[0]->n; i++) {
         size_t at = scale_at(&s, i);
-        REAL x = (REAL)fw_array_get(r->in[0], i);
+        REAL x = (REAL)fw_buffer_get(r->in[0], i);
         if (s.zero != NULL)
-            x = SUB(x, (REAL)fw_array_get(s.zero, s.zero->n == 1 ? 0 : at));
-        fw_array_put(r->out[0], i, (double)MUL(x, (REAL)fw_array_get(s.scale, at)));
+            x = SUB(x, (REAL)fw_buffer_get(s.zero, s.zero->n == 1 ? 0 : at));
+        fw_buffer_put(r->out[0], i, (double)MUL(x, (REAL)fw_buffer_get(s.scale, at)));
     }
     return FW_OK;
 }
@@ -138,10 +138,10 @@ KERNEL(dynamic_quantize) // -> y, scale, zero point
     REAL zero = ROUND(DIV(low, scale > 0 ? scale : 1));
     zero = MAX(0, MIN((REAL)255, NEG(zero)));
     reals_out(r, 1)[0] = scale;
-    fw_array_put(r->out[2], 0, (double)zero);
+    fw_buffer_put(r->out[2], 0, (double)zero);
     for (size_t i = 0; i < n; i++) {
         REAL q = ROUND((REAL)(float)DIV(x[i], scale > 0 ? scale : 1));
-        fw_array_put(r->out[0], i, (double)MAX(0, MIN((REAL)255, ADD(q, zero))));
+        fw_buffer_put(r->out[0], i, (double)MAX(0, MIN((REAL)255, ADD(q, zero))));
     }
     return FW_OK;
 }

@@ -8,7 +8,7 @@ static uint8_t *mask_of(const struct fw_run *r)
 
 KERNEL(dropout) // of inference: nothing is dropped
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     size_t bytes = y->n * fw_element_bytes((enum fw_dtype)y->dtype, y->real);
     if (y->data != r->in[0]->data)
         memcpy(y->data, r->in[0]->data, bytes);
@@ -19,7 +19,7 @@ KERNEL(dropout) // of inference: nothing is dropped
 
 static double ratio_of(const struct fw_run *r, unsigned input)
 {
-    return fw_run_has(r, input) ? fw_array_get(r->in[input], 0) : 0.5;
+    return fw_run_has(r, input) ? fw_buffer_get(r->in[input], 0) : 0.5;
 }
 
 /* 1/(1 - ratio) where an element is kept, which is once for the whole tensor. */
@@ -53,8 +53,8 @@ KERNEL(dropout_grad) // (dy, mask, ratio?)
 KERNEL(bernoulli)
 {
     for (size_t i = 0; i < r->out[0]->n; i++)
-        fw_array_put(r->out[0], i,
-                     LESS((REAL)fw_random_unit(r->random), (REAL)fw_array_get(r->in[0], i)));
+        fw_buffer_put(r->out[0], i,
+                      LESS((REAL)fw_random_unit(r->random), (REAL)fw_buffer_get(r->in[0], i)));
     return FW_OK;
 }
 
@@ -67,7 +67,7 @@ KERNEL(random_normal) // sqrt(-2*log(u))*cos(2*pi*v)*scale + mean
         REAL v = (REAL)fw_random_unit(r->random);
         REAL size = SQRT(MUL((REAL)-2, LOG(u)));
         REAL x = MUL(size, COS(MUL((REAL)6.283185307179586, v)));
-        fw_array_put(r->out[0], i, (double)ADD(MUL(x, scale), mean));
+        fw_buffer_put(r->out[0], i, (double)ADD(MUL(x, scale), mean));
     }
     return FW_OK;
 }
@@ -77,7 +77,7 @@ KERNEL(random_uniform)
     REAL low = attr_real(r, "low");
     REAL range = attr_real(r, "high") - low;
     for (size_t i = 0; i < r->out[0]->n; i++)
-        fw_array_put(r->out[0], i, (double)ADD(MUL((REAL)fw_random_unit(r->random), range), low));
+        fw_buffer_put(r->out[0], i, (double)ADD(MUL((REAL)fw_random_unit(r->random), range), low));
     return FW_OK;
 }
 
@@ -99,7 +99,7 @@ KERNEL(multinomial) // logits (rows, classes)
             int64_t class = 0;
             for (size_t c = 0; c < classes; c++)
                 class += LESS(at, sums[c]) ? 0 : 1;
-            fw_array_put_int(r->out[0], row * draws + k, class);
+            fw_buffer_put_int(r->out[0], row * draws + k, class);
         }
     }
     return FW_OK;

@@ -2,18 +2,18 @@
 #include "ops/kernel.h"
 
 /* The shape of the reduced tensor with every axis kept, as a value without data. */
-static enum fw_status kept_shape(struct fw_run *r, const struct fw_array *x, struct fw_array *ret)
+static enum fw_status kept_shape(struct fw_run *r, const struct fw_buffer *x, struct fw_buffer *ret)
 {
-    const struct fw_array *axes = fw_run_in(r, 1);
+    const struct fw_buffer *axes = fw_run_in(r, 1);
     const struct fw_attr *noop = fw_run_attr(r, "noop_with_empty_axes");
     size_t n = axes != NULL ? axes->n : 0;
     bool all = n == 0 && (noop == NULL || noop->i == 0);
-    *ret = (struct fw_array){.rank = x->rank, .n = 1};
+    *ret = (struct fw_buffer){.rank = x->rank, .n = 1};
     for (unsigned k = 0; k < x->rank; k++)
         ret->dims[k] = all ? 1 : x->dims[k];
     for (size_t i = 0; i < n; i++) {
         unsigned axis;
-        FW_TRY(fw_run_axis(r, fw_array_int(axes, i), x->rank, &axis));
+        FW_TRY(fw_run_axis(r, fw_buffer_int(axes, i), x->rank, &axis));
         ret->dims[axis] = 1;
     }
     for (unsigned k = 0; k < x->rank; k++)
@@ -91,10 +91,10 @@ static REAL log_of(REAL y, REAL count)
 }
 
 /* y (kept->n) holds the result; x is walked once. */
-static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const struct fw_array *x,
-                             const struct fw_array *kept)
+static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const struct fw_buffer *x,
+                             const struct fw_buffer *kept)
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     bool *begun = fw_arena_zalloc(r->scratch, kept->n + 1);
     bool ints = !is_real(x) && f->join_ints != NULL;
     struct fw_walk w;
@@ -105,12 +105,12 @@ static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const 
     for (size_t i = 0; i < x->n; i++) {
         size_t at = (size_t)w.offset[0];
         if (ints) {
-            int64_t v = fw_array_int(x, i);
-            fw_array_put_int(y, at, begun[at] ? f->join_ints(fw_array_int(y, at), v) : v);
+            int64_t v = fw_buffer_int(x, i);
+            fw_buffer_put_int(y, at, begun[at] ? f->join_ints(fw_buffer_int(y, at), v) : v);
         } else {
-            REAL v = is_real(x) ? ((const REAL *)x->data)[i] : (REAL)fw_array_get(x, i);
+            REAL v = is_real(x) ? ((const REAL *)x->data)[i] : (REAL)fw_buffer_get(x, i);
             v = f->element != NULL ? f->element(v) : v;
-            fw_array_put(y, at, (double)(begun[at] ? f->join((REAL)fw_array_get(y, at), v) : v));
+            fw_buffer_put(y, at, (double)(begun[at] ? f->join((REAL)fw_buffer_get(y, at), v) : v));
         }
         begun[at] = true;
         fw_walk_next(&w);
@@ -118,11 +118,11 @@ static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const 
     REAL count = (REAL)(kept->n > 0 ? x->n / kept->n : 0);
     for (size_t k = 0; k < kept->n; k++) {
         if (!begun[k] && ints)
-            fw_array_put_int(y, k, f->empty_int);
+            fw_buffer_put_int(y, k, f->empty_int);
         else if (!begun[k])
-            fw_array_put(y, k, (double)f->empty);
+            fw_buffer_put(y, k, (double)f->empty);
         if (f->result != NULL)
-            fw_array_put(y, k, (double)f->result((REAL)fw_array_get(y, k), count));
+            fw_buffer_put(y, k, (double)f->result((REAL)fw_buffer_get(y, k), count));
     }
     return FW_OK;
 }
@@ -131,7 +131,7 @@ static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const 
     KERNEL(name)                                         \
     {                                                    \
         static const struct reduction f = {__VA_ARGS__}; \
-        struct fw_array kept;                            \
+        struct fw_buffer kept;                           \
         FW_TRY(kept_shape(r, r->in[0], &kept));          \
         return reduce(r, &f, r->in[0], &kept);           \
     }
@@ -151,8 +151,8 @@ REDUCTION(reduce_SUM_SQUARE, .element = square, .join = join_add)
 KERNEL(reduce_LOG_SUM_EXP)
 {
     static const struct reduction largest = {.join = join_max, .empty = -INFINITY};
-    struct fw_array kept;
-    const struct fw_array *x = r->in[0];
+    struct fw_buffer kept;
+    const struct fw_buffer *x = r->in[0];
     FW_TRY(kept_shape(r, x, &kept));
     FW_TRY(reduce(r, &largest, x, &kept));
     REAL *sum = scratch_zeros(r, kept.n);
@@ -164,15 +164,15 @@ KERNEL(reduce_LOG_SUM_EXP)
     fw_walk_add_broadcast(&w, &kept);
     for (size_t i = 0; i < x->n; i++) {
         size_t at = (size_t)w.offset[0];
-        REAL most = (REAL)fw_array_get(r->out[0], at);
-        REAL v = EXP(SUB((REAL)fw_array_get(x, i), isfinite(most) ? most : 0));
+        REAL most = (REAL)fw_buffer_get(r->out[0], at);
+        REAL v = EXP(SUB((REAL)fw_buffer_get(x, i), isfinite(most) ? most : 0));
         sum[at] = begun[at] ? ADD(sum[at], v) : v;
         begun[at] = true;
         fw_walk_next(&w);
     }
     for (size_t k = 0; k < kept.n; k++) {
-        REAL most = (REAL)fw_array_get(r->out[0], k);
-        fw_array_put(r->out[0], k, (double)ADD(isfinite(most) ? most : 0, LOG(sum[k])));
+        REAL most = (REAL)fw_buffer_get(r->out[0], k);
+        fw_buffer_put(r->out[0], k, (double)ADD(isfinite(most) ? most : 0, LOG(sum[k])));
     }
     return FW_OK;
 }
@@ -180,8 +180,8 @@ KERNEL(reduce_LOG_SUM_EXP)
 KERNEL(sum_to) // (x, like)
 {
     static const struct reduction sum = {.join = join_add};
-    struct fw_array kept = *r->out[0];
-    const struct fw_array *x = r->in[0];
+    struct fw_buffer kept = *r->out[0];
+    const struct fw_buffer *x = r->in[0];
     for (unsigned k = 1; k <= x->rank; k++)
         kept.dims[x->rank - k] = k <= r->out[0]->rank ? r->out[0]->dims[r->out[0]->rank - k] : 1;
     kept.rank = x->rank;
@@ -240,10 +240,10 @@ static REAL each_exp(REAL part, REAL x, REAL y)
 static enum fw_status spread(struct fw_run *r, const struct gradient *f, bool by_count)
 {
     enum { DY, AXES, X, Y };
-    const struct fw_array *x = r->in[X];
-    const struct fw_array *dy = r->in[DY];
+    const struct fw_buffer *x = r->in[X];
+    const struct fw_buffer *dy = r->in[DY];
     const REAL *y = reals(r, Y);
-    struct fw_array kept;
+    struct fw_buffer kept;
     FW_TRY(kept_shape(r, x, &kept));
     REAL *part = scratch_reals(r, dy->n);
     struct fw_walk w;
@@ -289,24 +289,24 @@ GRADIENT(reduce_SUM_SQUARE_GRAD, false, once_twice, each_mul)
 
 static enum fw_status arg(struct fw_run *r, bool most)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     bool last = fw_run_attr_int(r, "select_last_index", 0) != 0;
     unsigned axis;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), x->rank, &axis));
-    size_t outer = fw_array_span(x, 0, axis);
+    size_t outer = fw_buffer_span(x, 0, axis);
     size_t n = (size_t)x->dims[axis];
-    size_t inner = fw_array_span(x, axis + 1, x->rank);
+    size_t inner = fw_buffer_span(x, axis + 1, x->rank);
     for (size_t i = 0; i < outer * inner && n > 0; i++) {
         size_t at = i / inner * n * inner + i % inner;
         size_t best = 0;
         for (size_t k = 1; k < n; k++) {
-            REAL a = (REAL)fw_array_get(x, at + best * inner);
-            REAL b = (REAL)fw_array_get(x, at + k * inner);
+            REAL a = (REAL)fw_buffer_get(x, at + best * inner);
+            REAL b = (REAL)fw_buffer_get(x, at + k * inner);
             TALLY(FW_MINMAX);
             bool better = most ? b > a : b < a;
             best = better || (last && a == b) ? k : best;
         }
-        fw_array_put_int(r->out[0], i, (int64_t)best);
+        fw_buffer_put_int(r->out[0], i, (int64_t)best);
     }
     return FW_OK;
 }
@@ -323,30 +323,30 @@ KERNEL(arg_min)
 /* Running sums or products: n - 1 of every line; exclusive ones start from nothing: n - 2. */
 static enum fw_status running(struct fw_run *r, bool products)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     bool exclusive = fw_run_attr_int(r, "exclusive", 0) != 0;
     bool reverse = fw_run_attr_int(r, "reverse", 0) != 0;
     unsigned axis;
-    FW_TRY(fw_run_axis(r, fw_array_int(r->in[1], 0), x->rank, &axis));
-    size_t outer = fw_array_span(x, 0, axis);
+    FW_TRY(fw_run_axis(r, fw_buffer_int(r->in[1], 0), x->rank, &axis));
+    size_t outer = fw_buffer_span(x, 0, axis);
     size_t n = (size_t)x->dims[axis];
-    size_t inner = fw_array_span(x, axis + 1, x->rank);
+    size_t inner = fw_buffer_span(x, axis + 1, x->rank);
     for (size_t i = 0; i < outer * inner; i++) {
         size_t at = i / inner * n * inner + i % inner;
         double sum = products;
         bool begun = false;
         for (size_t k = 0; k < n; k++) {
             size_t p = at + (reverse ? n - 1 - k : k) * inner;
-            double v = fw_array_get(x, p);
+            double v = fw_buffer_get(x, p);
             if (exclusive)
-                fw_array_put(r->out[0], p, sum);
+                fw_buffer_put(r->out[0], p, sum);
             if (!exclusive || k + 1 < n)
                 sum = !begun     ? v
                       : products ? (double)MUL((REAL)sum, (REAL)v)
                                  : (double)ADD((REAL)sum, (REAL)v);
             begun = true;
             if (!exclusive)
-                fw_array_put(r->out[0], p, sum);
+                fw_buffer_put(r->out[0], p, sum);
         }
     }
     return FW_OK;

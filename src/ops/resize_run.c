@@ -13,7 +13,7 @@ struct axis {
 };
 
 struct resize {
-    const struct fw_array *x, *y; // shapes
+    const struct fw_buffer *x, *y; // shapes
     unsigned n;
     struct axis axis[MAX_CHANGED];
     ptrdiff_t stride[FW_MAX_RANK];
@@ -137,15 +137,15 @@ static enum fw_status tabulate(const struct fw_run *r, const struct rule *f, str
 static double scale_of(const struct fw_run *r, const struct resize *z, unsigned first, size_t i,
                        size_t n, const unsigned *axes)
 {
-    const struct fw_array *scales = fw_run_in(r, first + 1);
+    const struct fw_buffer *scales = fw_run_in(r, first + 1);
     const char *policy = fw_run_attr(r, "keep_aspect_ratio_policy")->s;
     if (scales != NULL && scales->n > 0)
-        return fw_array_get(scales, i);
+        return fw_buffer_get(scales, i);
     if (is(policy, "stretch"))
         return (double)z->y->dims[axes[i]] / (double)z->x->dims[axes[i]];
     double scale = 0;
     for (size_t k = 0; k < n; k++) {
-        double s = fw_array_get(r->in[first + 2], k) / (double)z->x->dims[axes[k]];
+        double s = fw_buffer_get(r->in[first + 2], k) / (double)z->x->dims[axes[k]];
         if (k == 0 || (is(policy, "not_smaller") ? s > scale : s < scale))
             scale = s;
     }
@@ -153,11 +153,11 @@ static double scale_of(const struct fw_run *r, const struct resize *z, unsigned 
 }
 
 /* first: where roi, scales and sizes stand. */
-static enum fw_status open_resize(struct fw_run *r, const struct fw_array *x,
-                                  const struct fw_array *y, unsigned first, struct resize *z)
+static enum fw_status open_resize(struct fw_run *r, const struct fw_buffer *x,
+                                  const struct fw_buffer *y, unsigned first, struct resize *z)
 {
     const struct fw_attr *listed = fw_run_attr(r, "axes");
-    const struct fw_array *roi = fw_run_in(r, first);
+    const struct fw_buffer *roi = fw_run_in(r, first);
     bool all = !listed->given || listed->n == 0;
     size_t n = all ? x->rank : listed->n;
     unsigned axes[FW_MAX_RANK];
@@ -184,8 +184,8 @@ static enum fw_status open_resize(struct fw_run *r, const struct fw_array *x,
         f.crop = is(f.coordinates, "tf_crop_and_resize");
         f.scale = scale_of(r, z, first, i, n, axes);
         if (f.crop && roi != NULL && roi->n == 2 * n) {
-            f.from = fw_array_get(roi, i);
-            f.to = fw_array_get(roi, i + n);
+            f.from = fw_buffer_get(roi, i);
+            f.to = fw_buffer_get(roi, i + n);
         }
         FW_REQUIRE(z->n < MAX_CHANGED, r->cx.err, FW_LIMIT, "at most %d axes change", MAX_CHANGED);
         z->axis[z->n].k = k;
@@ -250,7 +250,7 @@ static ptrdiff_t nearest_of(const struct resize *z, const int64_t *at, ptrdiff_t
 KERNEL(resize)
 {
     struct resize z;
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     struct fw_walk w;
     FW_TRY(open_resize(r, r->in[0], y, 1, &z));
     fw_walk_init(&w, y->rank, y->dims);
@@ -259,10 +259,10 @@ KERNEL(resize)
         ptrdiff_t at = base_of(&z, w.at, &beyond);
         double v;
         if (z.nearest)
-            v = fw_array_get(r->in[0], (size_t)nearest_of(&z, w.at, at));
+            v = fw_buffer_get(r->in[0], (size_t)nearest_of(&z, w.at, at));
         else
             v = (double)gather(&z, reals(r, 0), w.at, 0, at);
-        fw_array_put(y, i, beyond ? fw_run_attr_float(r, "extrapolation_value", 0) : v);
+        fw_buffer_put(y, i, beyond ? fw_run_attr_float(r, "extrapolation_value", 0) : v);
         fw_walk_next(&w);
     }
     return FW_OK;
@@ -271,7 +271,7 @@ KERNEL(resize)
 KERNEL(resize_grad) // (dy, x, roi?, scales?, sizes?)
 {
     struct resize z;
-    const struct fw_array *dy = r->in[0];
+    const struct fw_buffer *dy = r->in[0];
     bool *met = fw_arena_zalloc(r->scratch, r->out[0]->n + 1);
     REAL *dx = reals_out(r, 0);
     struct fw_walk w;

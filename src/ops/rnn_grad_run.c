@@ -38,7 +38,7 @@ static void last_state(const struct rnn *v, size_t d, const REAL *from, REAL *to
 /* The gates that the forward pass kept of a step. */
 static const REAL *kept(struct fw_run *r, const struct rnn *v, size_t d, size_t b, size_t at)
 {
-    const struct fw_array *reserve = r->in[G_RESERVE];
+    const struct fw_buffer *reserve = r->in[G_RESERVE];
     size_t width = (size_t)reserve->dims[3];
     return (const REAL *)reserve->data + a_at(v, time_of(v, d, b, at), d, b, width);
 }
@@ -245,8 +245,8 @@ KERNEL(recurrent_gates)
 /* The layout of a product row, from dA and the forward attributes; in: width of X. */
 static struct rnn product_layout(const struct fw_run *r, size_t in, size_t hidden, unsigned lens)
 {
-    const struct fw_array *da = r->in[0];
-    struct fw_array x = {.dims = {da->dims[0], da->dims[2], (int64_t)in}};
+    const struct fw_buffer *da = r->in[0];
+    struct fw_buffer x = {.dims = {da->dims[0], da->dims[2], (int64_t)in}};
     struct rnn v = {.hidden = hidden, .lens = fw_run_in(r, lens)};
     if (fw_run_attr_int(r, "layout", 0) != 0) {
         x.dims[0] = da->dims[2];
@@ -272,7 +272,7 @@ static struct matrix x_of(const struct rnn *v, const REAL *x, size_t t)
 
 KERNEL(recurrent_dx) // (dA, W, X)
 {
-    const struct fw_array *w = r->in[1];
+    const struct fw_buffer *w = r->in[1];
     size_t gates = (size_t)w->dims[1];
     struct rnn v = product_layout(r, (size_t)w->dims[2], 0, 31);
     zero_out(r, 0);
@@ -286,7 +286,7 @@ KERNEL(recurrent_dx) // (dA, W, X)
 
 KERNEL(recurrent_dw) // (dA, X, W)
 {
-    const struct fw_array *w = r->out[0];
+    const struct fw_buffer *w = r->out[0];
     size_t gates = (size_t)w->dims[1];
     struct rnn v = product_layout(r, (size_t)w->dims[2], 0, 31);
     zero_out(r, 0);
@@ -328,7 +328,7 @@ static void reset_state(const struct fw_run *r, const struct rnn *v, size_t d, s
 
 KERNEL(recurrent_dr) // (dA, Y, R, H0?, gates?, lengths?)
 {
-    const struct fw_array *weight = r->out[0];
+    const struct fw_buffer *weight = r->out[0];
     size_t n = (size_t)weight->dims[2];
     size_t gates = (size_t)weight->dims[1];
     size_t width = (size_t)r->in[0]->dims[3];
@@ -358,7 +358,7 @@ KERNEL(recurrent_dr) // (dA, Y, R, H0?, gates?, lengths?)
 
 KERNEL(recurrent_db) // (dA, -, B): both biases of a gate have one gradient, summed once
 {
-    const struct fw_array *da = r->in[0];
+    const struct fw_buffer *da = r->in[0];
     size_t width = (size_t)da->dims[3];
     size_t dirs = (size_t)da->dims[1];
     size_t half = (size_t)r->out[0]->dims[1] / 2;

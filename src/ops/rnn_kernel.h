@@ -117,7 +117,7 @@ struct rnn {
     bool option, first; // first: batch before time
     size_t gates, dirs, seq, batch, in, hidden;
     bool backward[2]; // directions that walk from the end
-    const struct fw_array *lens;
+    const struct fw_buffer *lens;
     struct activation f[2][3];
 };
 
@@ -151,7 +151,7 @@ static inline enum fw_status activations_of(struct fw_run *r, const struct fw_rn
     return FW_OK;
 }
 
-static inline void layout_of(const struct fw_run *r, const struct fw_array *x, size_t dirs,
+static inline void layout_of(const struct fw_run *r, const struct fw_buffer *x, size_t dirs,
                              struct rnn *v)
 {
     const char *direction = fw_run_attr(r, "direction")->s;
@@ -164,8 +164,8 @@ static inline void layout_of(const struct fw_run *r, const struct fw_array *x, s
     v->backward[1] = true;
 }
 
-static inline enum fw_status rnn_read(struct fw_run *r, const struct fw_array *x,
-                                      const struct fw_array *weight, unsigned lens, struct rnn *v)
+static inline enum fw_status rnn_read(struct fw_run *r, const struct fw_buffer *x,
+                                      const struct fw_buffer *weight, unsigned lens, struct rnn *v)
 {
     const struct fw_rnn_family *family = r->cx.node->op->family;
     *v = (struct rnn){.kind = family->kind, .gates = family->gates};
@@ -178,7 +178,7 @@ static inline enum fw_status rnn_read(struct fw_run *r, const struct fw_array *x
 
 static inline size_t length_of(const struct rnn *v, size_t b)
 {
-    int64_t n = v->lens != NULL ? fw_array_int(v->lens, b) : (int64_t)v->seq;
+    int64_t n = v->lens != NULL ? fw_buffer_int(v->lens, b) : (int64_t)v->seq;
     return n < 0 ? 0 : (size_t)n > v->seq ? v->seq : (size_t)n;
 }
 

@@ -156,7 +156,7 @@ static void unit(struct fw_run *r, const struct rnn *v, struct step *s, size_t d
     size_t n = v->hidden;
     bool valid = at < length_of(v, b);
     size_t t = time_of(v, d, b, at);
-    const struct fw_array *reserve = family->reserve > 0 ? fw_run_out(r, family->reserve) : NULL;
+    const struct fw_buffer *reserve = family->reserve > 0 ? fw_run_out(r, family->reserve) : NULL;
     REAL *saved = s->saved;
     if (reserve != NULL && (r->cx.node->op->reserve_out >> family->reserve & 1u)) {
         size_t width = (size_t)reserve->dims[3];

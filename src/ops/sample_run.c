@@ -14,7 +14,7 @@ struct sampler {
     REAL weight[MAX_AXES][4];
 };
 
-static struct sampler sampler_of(const struct fw_run *r, const struct fw_array *x)
+static struct sampler sampler_of(const struct fw_run *r, const struct fw_buffer *x)
 {
     const char *mode = fw_run_attr(r, "mode")->s;
     const char *padding = fw_run_attr(r, "padding_mode")->s;
@@ -27,7 +27,7 @@ static struct sampler sampler_of(const struct fw_run *r, const struct fw_array *
                         .border = strcmp(padding, "border") == 0,
                         .reflection = strcmp(padding, "reflection") == 0,
                         .channels = (size_t)x->dims[1],
-                        .n_in = fw_array_span(x, 2, x->rank)};
+                        .n_in = fw_buffer_span(x, 2, x->rank)};
     ptrdiff_t step = 1;
     for (unsigned k = s.r; k-- > 0;) {
         s.size[k] = (size_t)x->dims[2 + k];
@@ -184,8 +184,8 @@ KERNEL(grid_sample_grad_x) // (dy, x, grid)
 /* ---- Col2Im: columns (N, C*block, windows) added into images ---- */
 
 /* Where element i of the columns stands in the image, -1 on padding. image: (N, C, sizes...). */
-static int64_t column_place(const struct fw_run *r, const struct fw_array *image,
-                            const struct fw_array *block, size_t i, size_t windows)
+static int64_t column_place(const struct fw_run *r, const struct fw_buffer *image,
+                            const struct fw_buffer *block, size_t i, size_t windows)
 {
     const struct fw_attr *strides = fw_run_attr(r, "strides");
     const struct fw_attr *dilations = fw_run_attr(r, "dilations");
@@ -193,14 +193,14 @@ static int64_t column_place(const struct fw_run *r, const struct fw_array *image
     unsigned n = image->rank - 2u;
     size_t taps = 1;
     for (unsigned k = 0; k < n; k++)
-        taps *= (size_t)fw_array_int(block, k);
+        taps *= (size_t)fw_buffer_int(block, k);
     size_t window = i % windows;
     size_t tap = i / windows % taps;
     int64_t place = 0;
     int64_t scale = 1;
     bool inside = true;
     for (unsigned k = n; k-- > 0;) {
-        int64_t b = fw_array_int(block, k);
+        int64_t b = fw_buffer_int(block, k);
         int64_t s = k < strides->n ? strides->ints[k] : 1;
         int64_t d = k < dilations->n ? dilations->ints[k] : 1;
         int64_t before = k < pads->n ? pads->ints[k] : 0;
@@ -220,7 +220,7 @@ static int64_t column_place(const struct fw_run *r, const struct fw_array *image
 
 KERNEL(col2im) // (columns, image shape, block shape)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     zero_out(r, 0);
     for (size_t i = 0; i < x->n; i++) {
         REAL nothing = 0;
@@ -233,7 +233,7 @@ KERNEL(col2im) // (columns, image shape, block shape)
 
 KERNEL(col2im_grad) // (dy, columns, image shape, block shape)
 {
-    const struct fw_array *dx = r->out[0];
+    const struct fw_buffer *dx = r->out[0];
     for (size_t i = 0; i < dx->n; i++) {
         int64_t at = column_place(r, r->in[0], r->in[3], i, (size_t)dx->dims[2]);
         reals_out(r, 0)[i] = at < 0 ? 0 : reals(r, 0)[at];
@@ -245,8 +245,8 @@ KERNEL(col2im_grad) // (dy, columns, image shape, block shape)
 
 /* Indices count elements of the shape that the window gives, which stands at the beginning of a
  * larger output. */
-static size_t unpooled_place(const struct fw_run *r, const struct fw_array *x,
-                             const struct fw_array *y, size_t index)
+static size_t unpooled_place(const struct fw_run *r, const struct fw_buffer *x,
+                             const struct fw_buffer *y, size_t index)
 {
     const struct fw_attr *kernel = fw_run_attr(r, "kernel_shape");
     const struct fw_attr *strides = fw_run_attr(r, "strides");
@@ -270,10 +270,10 @@ static size_t unpooled_place(const struct fw_run *r, const struct fw_array *x,
 
 KERNEL(max_unpool)
 {
-    struct fw_array *y = r->out[0];
+    struct fw_buffer *y = r->out[0];
     zero_out(r, 0);
     for (size_t i = 0; i < r->in[0]->n; i++) {
-        size_t at = unpooled_place(r, r->in[0], y, (size_t)fw_array_int(r->in[1], i));
+        size_t at = unpooled_place(r, r->in[0], y, (size_t)fw_buffer_int(r->in[1], i));
         FW_REQUIRE(at < y->n, r->cx.err, FW_SHAPE, "an index is outside of the output");
         reals_out(r, 0)[at] = reals(r, 0)[i];
     }

@@ -3,7 +3,7 @@
 
 KERNEL(non_zero)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     unsigned rank = x->rank == 0 ? 1 : x->rank;
     size_t *at = fw_arena_array(r->scratch, x->n + 1, sizeof *at);
     size_t n = 0;
@@ -11,15 +11,15 @@ KERNEL(non_zero)
         return fw_fail_memory(r->cx.err);
     for (size_t i = 0; i < x->n; i++) {
         at[n] = i;
-        n += EQUAL((REAL)fw_array_get(x, i), 0) ? 0 : 1;
+        n += EQUAL((REAL)fw_buffer_get(x, i), 0) ? 0 : 1;
     }
     int64_t dims[2] = {rank, (int64_t)n};
     FW_TRY(r->shape(r, 0, 2, dims));
     for (unsigned k = 0; k < rank; k++) {
-        size_t inner = x->rank == 0 ? 1 : fw_array_span(x, k + 1, x->rank);
+        size_t inner = x->rank == 0 ? 1 : fw_buffer_span(x, k + 1, x->rank);
         size_t d = x->rank == 0 ? 1 : (size_t)x->dims[k];
         for (size_t i = 0; i < n; i++)
-            fw_array_put_int(r->out[0], k * n + i, (int64_t)(at[i] / inner % d));
+            fw_buffer_put_int(r->out[0], k * n + i, (int64_t)(at[i] / inner % d));
     }
     return FW_OK;
 }
@@ -27,13 +27,13 @@ KERNEL(non_zero)
 /* ---- Unique: of elements, or of slices along an axis ---- */
 
 struct slices {
-    const struct fw_array *x;
+    const struct fw_buffer *x;
     size_t n, outer, inner;
 };
 
 static double part_of(const struct slices *s, size_t slice, size_t k)
 {
-    return fw_array_get(s->x, (k / s->inner * s->n + slice) * s->inner + k % s->inner);
+    return fw_buffer_get(s->x, (k / s->inner * s->n + slice) * s->inner + k % s->inner);
 }
 
 /* -1, 0, 1 by the first place where they differ. */
@@ -74,7 +74,7 @@ static size_t find_unique(const struct slices *s, bool sorted, size_t *first, si
 
 KERNEL(unique) // -> values, first indices, inverse, counts
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     bool flat = !fw_run_attr(r, "axis")->given;
     unsigned axis = 0;
     int64_t dims[FW_MAX_RANK];
@@ -82,8 +82,8 @@ KERNEL(unique) // -> values, first indices, inverse, counts
         FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", 0), x->rank, &axis));
     struct slices s = {.x = x, .n = flat ? x->n : (size_t)x->dims[axis], .outer = 1, .inner = 1};
     if (!flat) {
-        s.outer = fw_array_span(x, 0, axis);
-        s.inner = fw_array_span(x, axis + 1, x->rank);
+        s.outer = fw_buffer_span(x, 0, axis);
+        s.inner = fw_buffer_span(x, axis + 1, x->rank);
     }
     size_t *first = fw_arena_array(r->scratch, s.n + 1, sizeof *first);
     size_t *of = fw_arena_array(r->scratch, s.n + 1, sizeof *of);
@@ -102,24 +102,24 @@ KERNEL(unique) // -> values, first indices, inverse, counts
     FW_TRY(r->shape(r, 2, 1, &all));
     FW_TRY(r->shape(r, 3, 1, &count));
     for (size_t i = 0; i < n * s.outer * s.inner && fw_run_out(r, 0) != NULL; i++)
-        fw_array_put(r->out[0], i,
-                     part_of(&s, first[i / s.inner % n], i / s.inner / n * s.inner + i % s.inner));
+        fw_buffer_put(r->out[0], i,
+                      part_of(&s, first[i / s.inner % n], i / s.inner / n * s.inner + i % s.inner));
     for (size_t i = 0; i < n && fw_run_out(r, 1) != NULL; i++)
-        fw_array_put_int(r->out[1], i, (int64_t)first[i]);
+        fw_buffer_put_int(r->out[1], i, (int64_t)first[i]);
     for (size_t i = 0; i < s.n && fw_run_out(r, 2) != NULL; i++)
-        fw_array_put_int(r->out[2], i, (int64_t)of[i]);
+        fw_buffer_put_int(r->out[2], i, (int64_t)of[i]);
     for (size_t i = 0; i < n && fw_run_out(r, 3) != NULL; i++) {
         int64_t found = 0;
         for (size_t k = 0; k < s.n; k++)
             found += of[k] == i;
-        fw_array_put_int(r->out[3], i, found);
+        fw_buffer_put_int(r->out[3], i, found);
     }
     return FW_OK;
 }
 
 /* ---- TopK: k passes over what is left of a line ---- */
 
-static void best_of_line(const struct fw_array *x, size_t at, size_t n, size_t inner, size_t k,
+static void best_of_line(const struct fw_buffer *x, size_t at, size_t n, size_t inner, size_t k,
                          bool largest, size_t *left)
 {
     for (size_t i = 0; i < n; i++)
@@ -127,8 +127,8 @@ static void best_of_line(const struct fw_array *x, size_t at, size_t n, size_t i
     for (size_t pass = 0; pass < k; pass++) {
         size_t best = pass;
         for (size_t i = pass + 1; i < n; i++) {
-            double a = fw_array_get(x, at + left[best] * inner);
-            double b = fw_array_get(x, at + left[i] * inner);
+            double a = fw_buffer_get(x, at + left[best] * inner);
+            double b = fw_buffer_get(x, at + left[i] * inner);
             TALLY(FW_MINMAX);
             best = (largest ? b > a : b < a) || (a == b && left[i] < left[best]) ? i : best;
         }
@@ -141,30 +141,30 @@ static void best_of_line(const struct fw_array *x, size_t at, size_t n, size_t i
 
 KERNEL(top_k) // (x, k) -> values?, indices?
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     int64_t dims[FW_MAX_RANK];
     unsigned axis;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
     for (unsigned k = 0; k < x->rank; k++)
         dims[k] = x->dims[k];
-    dims[axis] = fw_array_int(r->in[1], 0);
+    dims[axis] = fw_buffer_int(r->in[1], 0);
     FW_TRY(r->shape(r, 0, x->rank, dims));
     FW_TRY(r->shape(r, 1, x->rank, dims));
     size_t n = (size_t)x->dims[axis];
     size_t k = (size_t)dims[axis];
-    size_t inner = fw_array_span(x, axis + 1, x->rank);
+    size_t inner = fw_buffer_span(x, axis + 1, x->rank);
     size_t *left = fw_arena_array(r->scratch, n + 1, sizeof *left);
     if (left == NULL)
         return fw_fail_memory(r->cx.err);
-    for (size_t i = 0; i < fw_array_span(x, 0, axis) * inner; i++) {
+    for (size_t i = 0; i < fw_buffer_span(x, 0, axis) * inner; i++) {
         size_t at = i / inner * n * inner + i % inner;
         best_of_line(x, at, n, inner, k, fw_run_attr_int(r, "largest", 1) != 0, left);
         for (size_t j = 0; j < k; j++) {
             size_t to = (i / inner * k + j) * inner + i % inner;
             if (fw_run_out(r, 0) != NULL)
-                fw_array_put(r->out[0], to, fw_array_get(x, at + left[j] * inner));
+                fw_buffer_put(r->out[0], to, fw_buffer_get(x, at + left[j] * inner));
             if (fw_run_out(r, 1) != NULL)
-                fw_array_put_int(r->out[1], to, (int64_t)left[j]);
+                fw_buffer_put_int(r->out[1], to, (int64_t)left[j]);
         }
     }
     return FW_OK;
@@ -172,16 +172,16 @@ KERNEL(top_k) // (x, k) -> values?, indices?
 
 KERNEL(top_k_grad) // (dy, indices, x)
 {
-    const struct fw_array *dy = r->in[0];
-    const struct fw_array *x = r->out[0];
+    const struct fw_buffer *dy = r->in[0];
+    const struct fw_buffer *x = r->out[0];
     unsigned axis;
     FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
-    size_t inner = fw_array_span(x, axis + 1, x->rank);
+    size_t inner = fw_buffer_span(x, axis + 1, x->rank);
     size_t n = (size_t)x->dims[axis];
     size_t k = (size_t)dy->dims[axis];
     zero_out(r, 0);
     for (size_t i = 0; i < dy->n; i++) {
-        size_t at = (size_t)fw_array_int(r->in[1], i);
+        size_t at = (size_t)fw_buffer_int(r->in[1], i);
         FW_REQUIRE(at < n, r->cx.err, FW_SHAPE, "an index is outside of the input");
         reals_out(r, 0)[(i / inner / k * n + at) * inner + i % inner] = reals(r, 0)[i];
     }
@@ -241,7 +241,7 @@ KERNEL(non_max_suppression) // (boxes, scores, most?, overlap?, score?) -> (sele
     size_t batches = (size_t)r->in[1]->dims[0];
     size_t classes = (size_t)r->in[1]->dims[1];
     size_t n = (size_t)r->in[1]->dims[2];
-    int64_t most = fw_run_has(r, 2) ? fw_array_int(r->in[2], 0) : 0;
+    int64_t most = fw_run_has(r, 2) ? fw_buffer_int(r->in[2], 0) : 0;
     REAL limit = fw_run_has(r, 3) ? *reals(r, 3) : 0;
     REAL least = fw_run_has(r, 4) ? *reals(r, 4) : -REAL_MAX;
     struct box *boxes = fw_arena_array(r->scratch, n + 1, sizeof *boxes);
@@ -274,6 +274,6 @@ KERNEL(non_max_suppression) // (boxes, scores, most?, overlap?, score?) -> (sele
     int64_t dims[2] = {(int64_t)n_kept, 3};
     FW_TRY(r->shape(r, 0, 2, dims));
     for (size_t i = 0; i < 3 * n_kept; i++)
-        fw_array_put_int(r->out[0], i, kept[i]);
+        fw_buffer_put_int(r->out[0], i, kept[i]);
     return FW_OK;
 }

@@ -3,39 +3,39 @@
 
 KERNEL(shape)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     int64_t rank = x->rank;
     int64_t from = fw_run_attr_int(r, "start", 0);
     from = from < 0 ? from + rank : from;
     from = from < 0 ? 0 : from > rank ? rank : from;
     for (size_t i = 0; i < r->out[0]->n; i++)
-        fw_array_put_int(r->out[0], i, x->dims[(size_t)from + i]);
+        fw_buffer_put_int(r->out[0], i, x->dims[(size_t)from + i]);
     return FW_OK;
 }
 
 KERNEL(size)
 {
-    fw_array_put_int(r->out[0], 0, (int64_t)r->in[0]->n);
+    fw_buffer_put_int(r->out[0], 0, (int64_t)r->in[0]->n);
     return FW_OK;
 }
 
 KERNEL(range) // start + k*delta
 {
-    const struct fw_array *start = r->in[0];
+    const struct fw_buffer *start = r->in[0];
     bool real = is_real(start);
     double count =
-        ceil((fw_array_get(r->in[1], 0) - fw_array_get(start, 0)) / fw_array_get(r->in[2], 0));
+        ceil((fw_buffer_get(r->in[1], 0) - fw_buffer_get(start, 0)) / fw_buffer_get(r->in[2], 0));
     int64_t n = count > 0 ? (int64_t)count : 0;
     FW_TRY(r->shape(r, 0, 1, &n));
     for (size_t k = 0; k < r->out[0]->n; k++) {
         if (real) {
             REAL step = MUL(*reals(r, 2), (REAL)k);
-            fw_array_put(r->out[0], k, (double)ADD(*reals(r, 0), step));
+            fw_buffer_put(r->out[0], k, (double)ADD(*reals(r, 0), step));
         } else {
             TALLY(FW_MUL);
             TALLY(FW_ADD);
-            fw_array_put_int(r->out[0], k,
-                             fw_array_int(start, 0) + (int64_t)k * fw_array_int(r->in[2], 0));
+            fw_buffer_put_int(r->out[0], k,
+                              fw_buffer_int(start, 0) + (int64_t)k * fw_buffer_int(r->in[2], 0));
         }
     }
     return FW_OK;
@@ -44,8 +44,8 @@ KERNEL(range) // start + k*delta
 KERNEL(constant_of_shape)
 {
     const struct fw_attr *fill = fw_run_attr(r, "value");
-    struct fw_array *y = r->out[0];
-    struct fw_array one = *y;
+    struct fw_buffer *y = r->out[0];
+    struct fw_buffer one = *y;
     if (!fill->given || fill->tensor == NULL) {
         zero_out(r, 0);
         return FW_OK;
@@ -54,9 +54,9 @@ KERNEL(constant_of_shape)
         return FW_OK;
     one.n = 1;
     if (fill->tensor->value != NULL && fw_dim_is_const(*fill->tensor->value))
-        fw_array_put_int(&one, 0, fill->tensor->value->word);
+        fw_buffer_put_int(&one, 0, fill->tensor->value->word);
     else
-        FW_REQUIRE(fw_array_decode(&one, fill->tensor->data), r->cx.err, FW_UNSUPPORTED,
+        FW_REQUIRE(fw_buffer_decode(&one, fill->tensor->data), r->cx.err, FW_UNSUPPORTED,
                    "attribute 'value': contents are wanted");
     size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
     for (size_t i = 1; i < y->n; i++)
@@ -71,14 +71,14 @@ KERNEL(eye_like)
     zero_out(r, 0);
     for (int64_t row = 0; row < r->out[0]->dims[0]; row++)
         if (row + k >= 0 && row + k < width)
-            fw_array_put_int(r->out[0], (size_t)(row * width + row + k), 1);
+            fw_buffer_put_int(r->out[0], (size_t)(row * width + row + k), 1);
     return FW_OK;
 }
 
 KERNEL(trilu) // (x, k?)
 {
-    const struct fw_array *x = r->in[0];
-    int64_t k = fw_run_has(r, 1) ? fw_array_int(r->in[1], 0) : 0;
+    const struct fw_buffer *x = r->in[0];
+    int64_t k = fw_run_has(r, 1) ? fw_buffer_int(r->in[1], 0) : 0;
     bool upper = fw_run_attr_int(r, "upper", 1) != 0;
     int64_t width = x->dims[x->rank - 1];
     int64_t height = x->dims[x->rank - 2];

@@ -84,15 +84,15 @@ static enum fw_status open_line(const struct fw_run *r, size_t n, struct line *l
 
 /* ---- DFT: (x (..., 1 or 2), length?, axis?) ---- */
 
-static enum fw_status dft_axis(const struct fw_run *r, const struct fw_array *x, unsigned *ret)
+static enum fw_status dft_axis(const struct fw_run *r, const struct fw_buffer *x, unsigned *ret)
 {
-    int64_t axis = fw_run_has(r, 2) ? fw_array_int(r->in[2], 0) : -2;
+    int64_t axis = fw_run_has(r, 2) ? fw_buffer_int(r->in[2], 0) : -2;
     return fw_run_axis(r, axis, x->rank, ret);
 }
 
 KERNEL(dft)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     bool inverse = fw_run_attr_int(r, "inverse", 0) != 0;
     bool half = fw_run_attr_int(r, "onesided", 0) != 0;
     struct line l;
@@ -100,7 +100,7 @@ KERNEL(dft)
     FW_TRY(dft_axis(r, x, &axis));
     size_t width = (size_t)x->dims[x->rank - 1];
     size_t have = (size_t)x->dims[axis];
-    size_t n = fw_run_has(r, 1) ? (size_t)fw_array_int(r->in[1], 0) : have;
+    size_t n = fw_run_has(r, 1) ? (size_t)fw_buffer_int(r->in[1], 0) : have;
     FW_REQUIRE(!(half && inverse), r->cx.err, FW_UNSUPPORTED, "an inverse of half a spectrum");
     int64_t dims[FW_MAX_RANK];
     for (unsigned k = 0; k < x->rank; k++)
@@ -110,8 +110,8 @@ KERNEL(dft)
     dims[x->rank - 1] = 2;
     FW_TRY(r->shape(r, 0, x->rank, dims));
     FW_TRY(open_line(r, n, &l));
-    size_t inner = fw_array_span(x, axis + 1, x->rank - 1u);
-    for (size_t i = 0; i < fw_array_span(x, 0, axis) * inner; i++) {
+    size_t inner = fw_buffer_span(x, axis + 1, x->rank - 1u);
+    for (size_t i = 0; i < fw_buffer_span(x, 0, axis) * inner; i++) {
         for (size_t k = 0; k < n; k++) {
             size_t at = ((i / inner * have + k) * inner + i % inner) * width;
             l.x[k].re = k < have ? reals(r, 0)[at] : 0;
@@ -134,8 +134,8 @@ KERNEL(dft)
 /* (dy, length?, axis?, x): the adjoint, conj transform of dy, of which x's part is kept. */
 KERNEL(dft_grad)
 {
-    const struct fw_array *dy = r->in[0];
-    const struct fw_array *dx = r->out[0];
+    const struct fw_buffer *dy = r->in[0];
+    const struct fw_buffer *dx = r->out[0];
     bool inverse = fw_run_attr_int(r, "inverse", 0) != 0;
     struct line l;
     unsigned axis;
@@ -143,10 +143,10 @@ KERNEL(dft_grad)
     size_t width = (size_t)dx->dims[dx->rank - 1];
     size_t have = (size_t)dx->dims[axis];
     size_t out = (size_t)dy->dims[axis];
-    size_t n = fw_run_has(r, 1) ? (size_t)fw_array_int(r->in[1], 0) : have;
-    size_t inner = fw_array_span(dx, axis + 1, dx->rank - 1u);
+    size_t n = fw_run_has(r, 1) ? (size_t)fw_buffer_int(r->in[1], 0) : have;
+    size_t inner = fw_buffer_span(dx, axis + 1, dx->rank - 1u);
     FW_TRY(open_line(r, n, &l));
-    for (size_t i = 0; i < fw_array_span(dx, 0, axis) * inner; i++) {
+    for (size_t i = 0; i < fw_buffer_span(dx, 0, axis) * inner; i++) {
         for (size_t k = 0; k < n; k++) {
             const REAL *from = reals(r, 0) + ((i / inner * out + k) * inner + i % inner) * 2;
             l.x[k] =
@@ -171,7 +171,7 @@ KERNEL(dft_grad)
 
 static enum fw_status window(struct fw_run *r, double a0, double a1, double a2)
 {
-    int64_t n = fw_array_int(r->in[0], 0);
+    int64_t n = fw_buffer_int(r->in[0], 0);
     bool periodic = fw_run_attr_int(r, "periodic", 1) != 0;
     FW_TRY(r->shape(r, 0, 1, &n));
     REAL w = (REAL)(TURN / (double)(periodic ? n : n - 1));
@@ -179,7 +179,7 @@ static enum fw_status window(struct fw_run *r, double a0, double a1, double a2)
         REAL x = SUB((REAL)a0, MUL((REAL)a1, COS(MUL(w, (REAL)k))));
         if (a2 != 0)
             x = ADD(x, MUL((REAL)a2, COS(MUL(2 * w, (REAL)k))));
-        fw_array_put(r->out[0], k, (double)x);
+        fw_buffer_put(r->out[0], k, (double)x);
     }
     return FW_OK;
 }
@@ -227,7 +227,7 @@ static REAL determinant(REAL *a, size_t n)
 
 KERNEL(det)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     size_t n = (size_t)x->dims[x->rank - 1];
     REAL *a = scratch_reals(r, n * n + 1);
     if (a == NULL)
@@ -242,7 +242,7 @@ KERNEL(det)
 /* dy*y*inverse(x)^T; the inverse in place, a row of pivots at a time. */
 KERNEL(det_grad) // (dy, y, x)
 {
-    const struct fw_array *x = r->in[2];
+    const struct fw_buffer *x = r->in[2];
     size_t n = (size_t)x->dims[x->rank - 1];
     REAL *a = scratch_reals(r, n * n + 1);
     if (a == NULL)
@@ -277,13 +277,15 @@ struct frames {
     const REAL *window;
 };
 
-static struct frames frames_of(const struct fw_run *r, const struct fw_array *x)
+static struct frames frames_of(const struct fw_run *r, const struct fw_buffer *x)
 {
-    struct frames f = {.step = (size_t)fw_array_int(r->in[1], 0),
+    struct frames f = {.step = (size_t)fw_buffer_int(r->in[1], 0),
                        .width = x->rank == 3 ? (size_t)x->dims[2] : 1,
                        .length = (size_t)x->dims[1],
                        .window = reals(r, 2)};
-    f.n = fw_run_has(r, 3) ? (size_t)fw_array_int(r->in[3], 0) : f.window != NULL ? r->in[2]->n : 0;
+    f.n = fw_run_has(r, 3)   ? (size_t)fw_buffer_int(r->in[3], 0)
+          : f.window != NULL ? r->in[2]->n
+                             : 0;
     f.count = f.length >= f.n && f.step > 0 ? (f.length - f.n) / f.step + 1 : 0;
     f.out = fw_run_attr_int(r, "onesided", 1) != 0 ? f.n / 2 + 1 : f.n;
     return f;
@@ -291,7 +293,7 @@ static struct frames frames_of(const struct fw_run *r, const struct fw_array *x)
 
 KERNEL(stft)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     struct frames f = frames_of(r, x);
     struct line l;
     int64_t dims[4] = {x->dims[0], (int64_t)f.count, (int64_t)f.out, 2};

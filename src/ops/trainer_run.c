@@ -21,7 +21,7 @@ static REAL regular(REAL g, REAL x, REAL norm)
 KERNEL(trainer_adagrad)
 {
     unsigned n = (r->cx.node->n_in - 2u) / 3;
-    REAL steps = (REAL)fw_array_get(r->in[1], 0);
+    REAL steps = (REAL)fw_buffer_get(r->in[1], 0);
     REAL rate = DIV(*reals(r, 0), ADD((REAL)1, MUL(steps, attr_real(r, "decay_factor"))));
     for (unsigned k = 0; k < n; k++)
         for (size_t i = 0; i < r->in[2 + k]->n; i++) {
@@ -38,7 +38,7 @@ KERNEL(trainer_adagrad)
 KERNEL(trainer_adam)
 {
     unsigned n = (r->cx.node->n_in - 2u) / 4;
-    REAL steps = (REAL)fw_array_get(r->in[1], 0);
+    REAL steps = (REAL)fw_buffer_get(r->in[1], 0);
     REAL a = attr_real(r, "alpha");
     REAL b = attr_real(r, "beta");
     REAL post = attr_real(r, "norm_coefficient_post");
@@ -63,7 +63,7 @@ KERNEL(trainer_momentum)
 {
     unsigned n = (r->cx.node->n_in - 2u) / 3;
     REAL a = attr_real(r, "alpha");
-    REAL b = fw_array_get(r->in[1], 0) > 0 ? attr_real(r, "beta") : 1;
+    REAL b = fw_buffer_get(r->in[1], 0) > 0 ? attr_real(r, "beta") : 1;
     const char *mode = fw_run_attr(r, "mode")->s;
     bool nesterov = mode != NULL && strcmp(mode, "nesterov") == 0;
     for (unsigned k = 0; k < n; k++)

@@ -147,19 +147,19 @@ UNARY_GRAD(RELU, "", "", pick(LESS(0, t), dy, 0))
 /* ---- of integers as well ---- */
 
 /* y = expression of x, whole of x's bits where they are integers. */
-#define EITHER(id, real_expression, int_expression)           \
-    UNARY(id##_OF_REALS, "", "", real_expression)             \
-    KERNEL(id)                                                \
-    {                                                         \
-        size_t from, to;                                      \
-        if (is_real(r->in[0]))                                \
-            return KERNEL_NAME(id##_OF_REALS)(r);             \
-        fw_run_share(r, r->out[0]->n, &from, &to);            \
-        for (size_t i = from; i < to; i++) {                  \
-            const int64_t x = fw_array_int(r->in[0], i);      \
-            fw_array_put_int(r->out[0], i, (int_expression)); \
-        }                                                     \
-        return FW_OK;                                         \
+#define EITHER(id, real_expression, int_expression)            \
+    UNARY(id##_OF_REALS, "", "", real_expression)              \
+    KERNEL(id)                                                 \
+    {                                                          \
+        size_t from, to;                                       \
+        if (is_real(r->in[0]))                                 \
+            return KERNEL_NAME(id##_OF_REALS)(r);              \
+        fw_run_share(r, r->out[0]->n, &from, &to);             \
+        for (size_t i = from; i < to; i++) {                   \
+            const int64_t x = fw_buffer_int(r->in[0], i);      \
+            fw_buffer_put_int(r->out[0], i, (int_expression)); \
+        }                                                      \
+        return FW_OK;                                          \
     }
 EITHER(ABS, ABS(x), (TALLY(FW_MINMAX), x < 0 ? -x : x))
 EITHER(RELU, MAX(x, 0), (TALLY(FW_MINMAX), x < 0 ? 0 : x))
@@ -203,18 +203,18 @@ KERNEL(IS_INF)
 
 KERNEL(CLIP)
 {
-    const struct fw_array *low = fw_run_in(r, 1);
-    const struct fw_array *high = fw_run_in(r, 2);
+    const struct fw_buffer *low = fw_run_in(r, 1);
+    const struct fw_buffer *high = fw_run_in(r, 2);
     size_t from, to;
     fw_run_share(r, r->out[0]->n, &from, &to);
     if (!is_real(r->in[0])) {
         for (size_t i = from; i < to; i++) {
-            int64_t x = fw_array_int(r->in[0], i);
+            int64_t x = fw_buffer_int(r->in[0], i);
             if (low != NULL)
-                x = (TALLY(FW_MINMAX), x < fw_array_int(low, 0)) ? fw_array_int(low, 0) : x;
+                x = (TALLY(FW_MINMAX), x < fw_buffer_int(low, 0)) ? fw_buffer_int(low, 0) : x;
             if (high != NULL)
-                x = (TALLY(FW_MINMAX), x > fw_array_int(high, 0)) ? fw_array_int(high, 0) : x;
-            fw_array_put_int(r->out[0], i, x);
+                x = (TALLY(FW_MINMAX), x > fw_buffer_int(high, 0)) ? fw_buffer_int(high, 0) : x;
+            fw_buffer_put_int(r->out[0], i, x);
         }
         return FW_OK;
     }
@@ -336,10 +336,10 @@ KERNEL(GELU_GRAD) // (dy, x, bias?)
 
 KERNEL(IMAGE_SCALER)
 {
-    const struct fw_array *x = r->in[0];
+    const struct fw_buffer *x = r->in[0];
     const struct fw_attr *bias = fw_run_attr(r, "bias");
     REAL scale = attr_real(r, "scale");
-    size_t inner = fw_array_span(x, 2, x->rank);
+    size_t inner = fw_buffer_span(x, 2, x->rank);
     for (size_t i = 0; i < x->n; i++) {
         REAL b = bias->n > 0 ? (REAL)bias->floats[i / inner % (size_t)x->dims[1]] : 0;
         reals_out(r, 0)[i] = ADD(MUL(scale, reals(r, 0)[i]), b);

@@ -42,7 +42,7 @@ size_t fw_element_bytes(enum fw_dtype dtype, size_t real)
     X(FW_U2, uint8_t)   \
     X(FW_BOOL, uint8_t)
 
-static double real_at(const struct fw_array *v, size_t i)
+static double real_at(const struct fw_buffer *v, size_t i)
 {
     if (fw_dtypes[v->dtype].class == 'c')
         i *= 2;
@@ -50,16 +50,16 @@ static double real_at(const struct fw_array *v, size_t i)
                                     : ((const double *)v->data)[i];
 }
 
-double fw_array_get(const struct fw_array *v, size_t i)
+double fw_buffer_get(const struct fw_buffer *v, size_t i)
 {
     char class = fw_dtypes[v->dtype].class;
     if (class == 'f' || class == 'c')
         return real_at(v, i);
-    int64_t x = fw_array_int(v, i);
+    int64_t x = fw_buffer_int(v, i);
     return v->dtype == FW_U64 ? (double)(uint64_t)x : (double)x;
 }
 
-int64_t fw_array_int(const struct fw_array *v, size_t i)
+int64_t fw_buffer_int(const struct fw_buffer *v, size_t i)
 {
     switch (v->dtype) {
 #define GET(dtype, type) \
@@ -74,7 +74,7 @@ int64_t fw_array_int(const struct fw_array *v, size_t i)
     }
 }
 
-void fw_array_put_int(struct fw_array *v, size_t i, int64_t x)
+void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x)
 {
     if (v->dtype == FW_BOOL)
         x = x != 0;
@@ -93,11 +93,11 @@ void fw_array_put_int(struct fw_array *v, size_t i, int64_t x)
         INTEGERS(PUT)
 #undef PUT
     default:
-        fw_array_put(v, i, (double)x);
+        fw_buffer_put(v, i, (double)x);
     }
 }
 
-void fw_array_put(struct fw_array *v, size_t i, double x)
+void fw_buffer_put(struct fw_buffer *v, size_t i, double x)
 {
     char class = fw_dtypes[v->dtype].class;
     if (class == 'b') {
@@ -110,7 +110,7 @@ void fw_array_put(struct fw_array *v, size_t i, double x)
                     : high ? (int64_t)(x < 18446744073709551616.0 ? (uint64_t)x : UINT64_MAX)
                     : x <= -9223372036854775808.0 ? INT64_MIN
                                                   : (int64_t)x;
-        fw_array_put_int(v, i, y);
+        fw_buffer_put_int(v, i, y);
         return;
     }
     if (class == 'c')
@@ -205,7 +205,7 @@ static double decode_real(enum fw_dtype dtype, uint64_t bits)
     return small_format(dtype, &f) ? decode_small(&f, (uint32_t)bits) : NAN;
 }
 
-bool fw_array_decode(struct fw_array *v, const struct fw_data *data)
+bool fw_buffer_decode(struct fw_buffer *v, const struct fw_data *data)
 {
     enum fw_dtype dtype = (enum fw_dtype)v->dtype;
     unsigned bits = fw_dtypes[dtype].bits;
@@ -218,7 +218,7 @@ bool fw_array_decode(struct fw_array *v, const struct fw_data *data)
             bits < 8 ? ((unsigned)data->bytes[i * bits / 8] >> (i * bits % 8)) & ((1u << bits) - 1u)
                      : load_le(data->bytes + i * (bits / 8), bits > 64 ? 8 : bits / 8);
         if (class == 'f') {
-            fw_array_put(v, i, decode_real(dtype, raw));
+            fw_buffer_put(v, i, decode_real(dtype, raw));
         } else if (class == 'c') {
             unsigned half = bits / 16;
             const unsigned char *p = data->bytes + i * (bits / 8);
@@ -233,7 +233,7 @@ bool fw_array_decode(struct fw_array *v, const struct fw_data *data)
         } else {
             if (class == 'i' && bits < 64 && (raw >> (bits - 1)) & 1u)
                 raw |= UINT64_MAX << bits; // the sign
-            fw_array_put_int(v, i, (int64_t)raw);
+            fw_buffer_put_int(v, i, (int64_t)raw);
         }
     }
     return true;
@@ -320,7 +320,7 @@ void fw_run_share(const struct fw_run *r, size_t n, size_t *from, size_t *to)
     *to = *from + each + (r->part < more);
 }
 
-void fw_array_strides(const struct fw_array *v, unsigned rank, size_t *ret)
+void fw_buffer_strides(const struct fw_buffer *v, unsigned rank, size_t *ret)
 {
     size_t n = 1;
     for (unsigned k = 1; k <= rank; k++) {
@@ -347,11 +347,11 @@ unsigned fw_walk_add(struct fw_walk *w, const ptrdiff_t *stride, ptrdiff_t start
     return w->n++;
 }
 
-unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_array *v)
+unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_buffer *v)
 {
     size_t s[FW_MAX_RANK];
     ptrdiff_t stride[FW_MAX_RANK];
-    fw_array_strides(v, w->rank, s);
+    fw_buffer_strides(v, w->rank, s);
     for (unsigned k = 0; k < w->rank; k++)
         stride[k] = (ptrdiff_t)s[k];
     return fw_walk_add(w, stride, 0);

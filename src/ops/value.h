@@ -16,7 +16,7 @@
 struct fw_hyper;
 struct fw_optimizer;
 
-struct fw_array {
+struct fw_buffer {
     void *data; // row-major
     size_t n;   // elements
     int64_t dims[FW_MAX_RANK];
@@ -25,16 +25,16 @@ struct fw_array {
     uint8_t real;  // bytes of a float element
     /* A sequence, or an optional (0 or 1 items): data, dims and n mean nothing. */
     bool open;
-    struct fw_array **items; // (n_items)
+    struct fw_buffer **items; // (n_items)
     uint32_t n_items;
 };
 
 struct fw_run {
-    struct fw_cx cx;             // the node; all its tensors have constant shapes where known
-    struct fw_array *const *in;  // (node->n_in) NULL where left out
-    struct fw_array *const *out; // (node->n_out) NULL where left out
-    struct fw_arena *scratch;    // cleared after the node
-    unsigned part, parts;        // FW_OP_SPLIT rows do this part of the work only
+    struct fw_cx cx;              // the node; all its tensors have constant shapes where known
+    struct fw_buffer *const *in;  // (node->n_in) NULL where left out
+    struct fw_buffer *const *out; // (node->n_out) NULL where left out
+    struct fw_arena *scratch;     // cleared after the node
+    unsigned part, parts;         // FW_OP_SPLIT rows do this part of the work only
     const struct fw_optimizer *optimizer; // whose updates take hyper; NULL: all
     const struct fw_hyper *hyper;         // of updates
     int64_t step;                         // of updates, from 1
@@ -44,11 +44,11 @@ struct fw_run {
     enum fw_status (*shape)(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims);
     /* A value outside of the graph (an item of a sequence), living as long as the run of the
      * graph. NULL = out of memory. */
-    struct fw_array *(*make)(struct fw_run *r, enum fw_dtype dtype, unsigned rank,
-                             const int64_t *dims);
+    struct fw_buffer *(*make)(struct fw_run *r, enum fw_dtype dtype, unsigned rank,
+                              const int64_t *dims);
     /* Runs a body: in (body->n_inputs), ret (body->n_outputs), valid until the next graph run. */
-    enum fw_status (*body)(struct fw_run *r, struct fw_graph *body, struct fw_array *const *in,
-                           struct fw_array **ret);
+    enum fw_status (*body)(struct fw_run *r, struct fw_graph *body, struct fw_buffer *const *in,
+                           struct fw_buffer **ret);
     void *executor;
 };
 
@@ -56,12 +56,12 @@ extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
 
 size_t fw_element_bytes(enum fw_dtype dtype, size_t real); // 0: no such tensors in memory (strings)
 /* Element i as a number (the real part of a complex one); integers are exact with the _int pair. */
-double fw_array_get(const struct fw_array *v, size_t i);
-void fw_array_put(struct fw_array *v, size_t i, double x); // integers: truncated and wrapped
-int64_t fw_array_int(const struct fw_array *v, size_t i);
-void fw_array_put_int(struct fw_array *v, size_t i, int64_t x);
+double fw_buffer_get(const struct fw_buffer *v, size_t i);
+void fw_buffer_put(struct fw_buffer *v, size_t i, double x); // integers: truncated and wrapped
+int64_t fw_buffer_int(const struct fw_buffer *v, size_t i);
+void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x);
 /* Decodes stored contents (struct fw_data) into v, whose dtype and n are set. */
-bool fw_array_decode(struct fw_array *v, const struct fw_data *data);
+bool fw_buffer_decode(struct fw_buffer *v, const struct fw_data *data);
 /* x as the nearest number of this float type; F32 and wider: in float32 itself. */
 double fw_round_to(enum fw_dtype dtype, double x);
 
@@ -80,11 +80,11 @@ static inline bool fw_run_has(const struct fw_run *r, unsigned i)
 {
     return i < r->cx.node->n_in && r->in[i] != NULL;
 }
-static inline struct fw_array *fw_run_in(const struct fw_run *r, unsigned i)
+static inline struct fw_buffer *fw_run_in(const struct fw_run *r, unsigned i)
 {
     return i < r->cx.node->n_in ? r->in[i] : NULL;
 }
-static inline struct fw_array *fw_run_out(const struct fw_run *r, unsigned i)
+static inline struct fw_buffer *fw_run_out(const struct fw_run *r, unsigned i)
 {
     return i < r->cx.node->n_out ? r->out[i] : NULL;
 }
@@ -93,7 +93,7 @@ enum fw_status fw_run_axis(const struct fw_run *r, int64_t axis, unsigned rank, 
 /* This part's share [*from, *to) of n pieces of work. */
 void fw_run_share(const struct fw_run *r, size_t n, size_t *from, size_t *to);
 /* Elements of dims[from..to). */
-static inline size_t fw_array_span(const struct fw_array *v, unsigned from, unsigned to)
+static inline size_t fw_buffer_span(const struct fw_buffer *v, unsigned from, unsigned to)
 {
     size_t n = 1;
     for (unsigned k = from; k < to; k++)
@@ -101,7 +101,7 @@ static inline size_t fw_array_span(const struct fw_array *v, unsigned from, unsi
     return n;
 }
 /* Strides of v, in elements, seen from a shape it is broadcast to (0 along what is repeated). */
-void fw_array_strides(const struct fw_array *v, unsigned rank, size_t *ret);
+void fw_buffer_strides(const struct fw_buffer *v, unsigned rank, size_t *ret);
 
 /* Positions of a shape in row-major order, and the offsets into up to 4 tensors along the way. */
 struct fw_walk {
@@ -115,7 +115,7 @@ struct fw_walk {
 void fw_walk_init(struct fw_walk *w, unsigned rank, const int64_t *dims);
 /* Adds a tensor with these strides (rank); its offset is w->offset[the value returned]. */
 unsigned fw_walk_add(struct fw_walk *w, const ptrdiff_t *stride, ptrdiff_t start);
-unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_array *v);
+unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_buffer *v);
 void fw_walk_next(struct fw_walk *w);
 
 #endif

@@ -105,7 +105,7 @@ static bool open_stored(const char *folder, const char *kind, unsigned i, struct
 }
 
 /* Element i of numbers that are not raw; floats as bits. */
-static void decode_numbers(const struct fw_file *file, const struct stored *s, struct fw_array *v)
+static void decode_numbers(const struct fw_file *file, const struct stored *s, struct fw_buffer *v)
 {
     struct fw_pb pb = fw_pb_range(file->data, file->size, file->data);
     struct fw_pb_numbers in;
@@ -115,28 +115,28 @@ static void decode_numbers(const struct fw_file *file, const struct stored *s, s
         return;
     for (size_t i = 0; i < v->n && fw_pb_number(&in, &x, NULL) == 1; i++) {
         struct fw_data one = {(const unsigned char *)&x, 8};
-        struct fw_array element = *v;
+        struct fw_buffer element = *v;
         element.n = 1;
         element.data = (char *)v->data + i * fw_element_bytes((enum fw_dtype)v->dtype, v->real);
-        (void)fw_array_decode(&element, &one); // little-endian machines
+        (void)fw_buffer_decode(&element, &one); // little-endian machines
     }
 }
 
 static bool give(struct fw_exec *e, uint32_t id, const struct fw_file *file, const struct stored *s,
                  struct fw_error *err)
 {
-    struct fw_array *v;
+    struct fw_buffer *v;
     if (fw_exec_give(e, id, s->rank, s->dims, &v, err) != FW_OK)
         return false;
     memset(v->data, 0, v->n * fw_element_bytes(s->dtype, v->real));
     if (s->has_numbers)
         decode_numbers(file, s, v);
     else if (v->n > 0)
-        return fw_array_decode(v, &s->data);
+        return fw_buffer_decode(v, &s->data);
     return true;
 }
 
-static double part_of(const struct fw_array *v, size_t i)
+static double part_of(const struct fw_buffer *v, size_t i)
 {
     return v->real == sizeof(float) ? (double)((const float *)v->data)[i]
                                     : ((const double *)v->data)[i];
@@ -147,7 +147,7 @@ static bool same_number(double a, double b)
     return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-3 * fabs(b) + 1e-5;
 }
 
-static bool same_array(const struct fw_array *found, const struct fw_array *want,
+static bool same_array(const struct fw_buffer *found, const struct fw_buffer *want,
                        struct fw_str *why)
 {
     char class = fw_dtypes[want->dtype].class;
@@ -162,9 +162,9 @@ static bool same_array(const struct fw_array *found, const struct fw_array *want
     size_t n = class == 'c' ? 2 * want->n : want->n;
     for (size_t i = 0; i < n; i++) {
         bool real = class == 'f' || class == 'c';
-        double a = real ? part_of(found, i) : (double)fw_array_int(found, i);
-        double b = real ? part_of(want, i) : (double)fw_array_int(want, i);
-        if (real ? same_number(a, b) : fw_array_int(found, i) == fw_array_int(want, i))
+        double a = real ? part_of(found, i) : (double)fw_buffer_int(found, i);
+        double b = real ? part_of(want, i) : (double)fw_buffer_int(want, i);
+        if (real ? same_number(a, b) : fw_buffer_int(found, i) == fw_buffer_int(want, i))
             continue;
         fw_str_addf(why, "element %zu: wanted %.9g, found %.9g", i, b, a);
         return false;
@@ -180,8 +180,8 @@ static bool compare(const char *folder, const struct fw_graph *g, struct fw_exec
         static struct stored s;
         if (g->outputs[i] == FW_NONE || !open_stored(folder, "output", i, &file, &s))
             continue;
-        const struct fw_array *found = fw_exec_value(e, g->outputs[i]);
-        struct fw_array want = {.rank = (uint8_t)s.rank, .dtype = (uint8_t)s.dtype, .n = 1};
+        const struct fw_buffer *found = fw_exec_value(e, g->outputs[i]);
+        struct fw_buffer want = {.rank = (uint8_t)s.rank, .dtype = (uint8_t)s.dtype, .n = 1};
         want.real = found->real;
         for (unsigned k = 0; k < s.rank; k++)
             want.n *= (size_t)(want.dims[k] = s.dims[k]);
@@ -189,7 +189,7 @@ static bool compare(const char *folder, const struct fw_graph *g, struct fw_exec
         if (s.has_numbers)
             decode_numbers(&file, &s, &want);
         else
-            (void)fw_array_decode(&want, &s.data);
+            (void)fw_buffer_decode(&want, &s.data);
         *floats |= fw_dtype_is_float(s.dtype);
         ++*compared;
         bool same = !found->open && same_array(found, &want, why);

@@ -66,21 +66,21 @@ static void fill(struct bench *b, struct fw_exec *e, const uint32_t *dy)
     const struct fw_node *n = &b->g.nodes[b->node];
     for (unsigned i = 0; i < n->n_in && b->want->low < b->want->high; i++) {
         const struct fw_tensor *t = fw_tensor_at(&b->g, n->in[i]);
-        struct fw_array *v;
+        struct fw_buffer *v;
         if (t == NULL || t->value != NULL || fw_dtypes[t->dtype].class != 'f')
             continue;
         if (fw_exec_give(e, n->in[i], 0, NULL, &v, &b->err) != FW_OK)
             wrong(b, "input", "memory", b->err.message);
         for (size_t k = 0; k < v->n; k++)
-            fw_array_put(v, k,
-                         (double)(float)(b->want->low +
-                                         fw_random_unit(&state) * (b->want->high - b->want->low)));
+            fw_buffer_put(v, k,
+                          (double)(float)(b->want->low +
+                                          fw_random_unit(&state) * (b->want->high - b->want->low)));
     }
     for (unsigned o = 0; dy != NULL && o < b->n_out; o++) {
-        struct fw_array *v;
+        struct fw_buffer *v;
         if (dy[o] != FW_NONE && fw_exec_give(e, dy[o], 0, NULL, &v, &b->err) == FW_OK)
             for (size_t k = 0; k < v->n; k++)
-                fw_array_put(v, k, b->want->starts ? 1 : (double)(float)fw_random_normal(&state));
+                fw_buffer_put(v, k, b->want->starts ? 1 : (double)(float)fw_random_normal(&state));
     }
     if (fw_exec_fill(e, &b->err) != FW_OK)
         wrong(b, "inputs", "contents", b->err.message);
@@ -90,8 +90,8 @@ static void fill(struct bench *b, struct fw_exec *e, const uint32_t *dy)
 static void copy_leaves(struct bench *b, struct fw_exec *from, struct fw_exec *to)
 {
     for (uint32_t id = 0; id < b->g.n_tensors; id++) {
-        const struct fw_array *v = fw_exec_value(from, id);
-        struct fw_array *w;
+        const struct fw_buffer *v = fw_exec_value(from, id);
+        struct fw_buffer *w;
         if (b->g.tensors[id].producer != FW_NONE || v->data == NULL)
             continue;
         if (fw_exec_give(to, id, v->rank, v->dims, &w, &b->err) != FW_OK)
@@ -102,7 +102,7 @@ static void copy_leaves(struct bench *b, struct fw_exec *from, struct fw_exec *t
             if (real || complex_)
                 ((float *)w->data)[k] = (float)((const double *)v->data)[k];
             else
-                fw_array_put_int(w, k, fw_array_int(v, k));
+                fw_buffer_put_int(w, k, fw_buffer_int(v, k));
     }
 }
 
@@ -143,14 +143,14 @@ static bool execute_all(struct bench *b, struct fw_exec *e, bool counted)
     return true;
 }
 
-static double part_of(const struct fw_array *v, size_t i)
+static double part_of(const struct fw_buffer *v, size_t i)
 {
     return v->real == sizeof(float) ? (double)((const float *)v->data)[i]
                                     : ((const double *)v->data)[i];
 }
 
-static void check_same(struct bench *b, uint32_t id, const struct fw_array *plain,
-                       const struct fw_array *counted)
+static void check_same(struct bench *b, uint32_t id, const struct fw_buffer *plain,
+                       const struct fw_buffer *counted)
 {
     uint32_t producer = b->g.tensors[id].producer;
     const struct fw_node *n = &b->g.nodes[producer != FW_NONE ? producer : b->node];
@@ -163,8 +163,8 @@ static void check_same(struct bench *b, uint32_t id, const struct fw_array *plai
         if (isfinite(part_of(counted, i)))
             scale = fmax(scale, fabs(part_of(counted, i)));
     for (size_t i = 0; i < each; i++) {
-        double x = real || complex_ ? part_of(plain, i) : (double)fw_array_int(plain, i);
-        double y = real || complex_ ? part_of(counted, i) : (double)fw_array_int(counted, i);
+        double x = real || complex_ ? part_of(plain, i) : (double)fw_buffer_int(plain, i);
+        double y = real || complex_ ? part_of(counted, i) : (double)fw_buffer_int(counted, i);
         bool same = real || complex_ ? fabs(x - y) <= FLOAT_ERROR * scale : x == y;
         char what[96];
         char found[64];
@@ -187,29 +187,29 @@ static double objective(struct bench *b, struct fw_exec *e, const uint32_t *dy)
     for (unsigned o = 0; o < b->n_out; o++) {
         if (dy[o] == FW_NONE)
             continue;
-        const struct fw_array *y = fw_exec_value(e, b->forward.out[o]);
-        const struct fw_array *d = fw_exec_value(e, dy[o]);
+        const struct fw_buffer *y = fw_exec_value(e, b->forward.out[o]);
+        const struct fw_buffer *d = fw_exec_value(e, dy[o]);
         for (size_t i = 0; i < y->n && d->data != NULL; i++)
-            sum += fw_array_get(d, i) * fw_array_get(y, i);
+            sum += fw_buffer_get(d, i) * fw_buffer_get(y, i);
     }
     return sum;
 }
 
 static void check_gradient(struct bench *b, struct fw_exec *e, const uint32_t *dy, unsigned input,
-                           const struct fw_array *dx)
+                           const struct fw_buffer *dx)
 {
     uint64_t state = b->seed;
-    struct fw_array *x = fw_exec_value(e, b->forward.in[input]);
+    struct fw_buffer *x = fw_exec_value(e, b->forward.in[input]);
     for (unsigned k = 0; k < POINTS && x->n > 0; k++) {
         size_t i = x->n <= POINTS ? k % x->n : (size_t)(fw_random(&state) % x->n);
-        double at = fw_array_get(x, i);
-        fw_array_put(x, i, at + STEP);
+        double at = fw_buffer_get(x, i);
+        fw_buffer_put(x, i, at + STEP);
         double more = objective(b, e, dy);
-        fw_array_put(x, i, at - STEP);
+        fw_buffer_put(x, i, at - STEP);
         double less = objective(b, e, dy);
-        fw_array_put(x, i, at);
+        fw_buffer_put(x, i, at);
         double want = (more - less) / (2 * STEP);
-        double found = fw_array_get(dx, i);
+        double found = fw_buffer_get(dx, i);
         char what[96];
         char w[64];
         char f[64];
@@ -225,7 +225,7 @@ static void check_gradient(struct bench *b, struct fw_exec *e, const uint32_t *d
 static void compare_builds(struct bench *b, struct fw_exec *plain, struct fw_exec *counted)
 {
     for (uint32_t id = 0; id < b->g.n_tensors; id++) {
-        const struct fw_array *v = fw_exec_value(plain, id);
+        const struct fw_buffer *v = fw_exec_value(plain, id);
         if (v->data != NULL && !v->open)
             check_same(b, id, v, fw_exec_value(counted, id));
     }
