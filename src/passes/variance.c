@@ -42,11 +42,11 @@ static const double *curve_of(struct walk *w, const struct fw_moments *x)
 }
 
 /* Runs the node's kernel on n values of each input; inputs that are one number have n 1. */
-static bool run_kernel(struct walk *w, struct fw_value *in, unsigned n_in, double *out, size_t n)
+static bool run_kernel(struct walk *w, struct fw_buffer *in, unsigned n_in, double *out, size_t n)
 {
-    struct fw_value result = {
+    struct fw_buffer result = {
         .data = out, .n = n, .dims = {(int64_t)n}, .rank = 1, .dtype = FW_F32, .real = sizeof *out};
-    struct fw_value *ins[MAX_INPUTS], *outs[1] = {&result};
+    struct fw_buffer *ins[MAX_INPUTS], *outs[1] = {&result};
     for (unsigned i = 0; i < n_in; i++)
         ins[i] = in[i].data != NULL ? &in[i] : NULL;
     struct fw_run r = {.cx = w->m.cx, .in = ins, .out = outs, .scratch = &w->scratch, .parts = 1};
@@ -85,12 +85,12 @@ static void set_curve(struct walk *w, uint32_t out, uint32_t base, const double 
 }
 
 /* One input on its way to the kernel: values of a known tensor, or one number. */
-static bool bring_input(struct walk *w, unsigned i, double neutral, struct fw_value *v)
+static bool bring_input(struct walk *w, unsigned i, double neutral, struct fw_buffer *v)
 {
     const struct fw_moments *x = fw_moments_in(&w->m, i);
     double *number;
     uint32_t n;
-    *v = (struct fw_value){.dtype = FW_F32, .real = sizeof *number};
+    *v = (struct fw_buffer){.dtype = FW_F32, .real = sizeof *number};
     if (x == NULL)
         return true;
     if (x->known) {
@@ -119,7 +119,7 @@ static bool function_of(struct walk *w, uint32_t base)
     const struct fw_node *node = w->m.cx.node;
     const struct fw_moment_rule *rule = node->op->moments;
     double neutral = rule == &fw_moments_sum ? 0 : rule == &fw_moments_product ? 1 : (double)NAN;
-    struct fw_value in[MAX_INPUTS];
+    struct fw_buffer in[MAX_INPUTS];
     const char *function = NULL;
     if (node->n_in > MAX_INPUTS || node->op->run[FW_COUNTED] == NULL)
         return false;
@@ -342,12 +342,12 @@ bool fw_function_moments(const char *domain, const char *op, const struct fw_att
         return false;
     fw_normal_init(&w.normal);
     w.m.cx.node = &node;
-    struct fw_value in = {.data = w.normal.z,
-                          .n = FW_NORMAL_POINTS,
-                          .dims = {FW_NORMAL_POINTS},
-                          .rank = 1,
-                          .dtype = FW_F32,
-                          .real = sizeof(double)};
+    struct fw_buffer in = {.data = w.normal.z,
+                           .n = FW_NORMAL_POINTS,
+                           .dims = {FW_NORMAL_POINTS},
+                           .rank = 1,
+                           .dtype = FW_F32,
+                           .real = sizeof(double)};
     if (!run_kernel(&w, &in, 1, out, FW_NORMAL_POINTS))
         return false;
     *ret_mean = fw_normal_mean(&w.normal, out);

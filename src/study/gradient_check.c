@@ -58,13 +58,13 @@ static enum fw_status run(struct check *c, bool backward)
 
 static double at(struct check *c, uint32_t tensor, int64_t i)
 {
-    struct fw_value *v = fw_exec_value(c->e, tensor);
-    return v != NULL && v->data != NULL ? fw_value_get(v, (size_t)i) : NAN;
+    struct fw_buffer *v = fw_exec_value(c->e, tensor);
+    return v != NULL && v->data != NULL ? fw_buffer_get(v, (size_t)i) : NAN;
 }
 
 static enum fw_status loss_with(struct check *c, int64_t place, double weight, double *ret)
 {
-    fw_value_put(fw_exec_value(c->e, c->w), (size_t)place, weight);
+    fw_buffer_put(fw_exec_value(c->e, c->w), (size_t)place, weight);
     FW_TRY(run(c, false));
     *ret = at(c, c->loss, 0);
     return FW_OK;
@@ -100,7 +100,7 @@ static enum fw_status check_all(struct check *c, struct fw_gradient_check *ret)
         int64_t place = c->turned ? k->i * c->in + k->j : k->j * c->out + k->i;
         FW_TRY(loss_with(c, place, k->weight + k->step, &k->above));
         FW_TRY(loss_with(c, place, k->weight - k->step, &k->below));
-        fw_value_put(fw_exec_value(c->e, c->w), (size_t)place, k->weight);
+        fw_buffer_put(fw_exec_value(c->e, c->w), (size_t)place, k->weight);
         k->difference = (k->above - k->below) / (2 * k->step);
     }
     return FW_OK;

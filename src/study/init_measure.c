@@ -135,7 +135,7 @@ static void orthonormalise(float *v, size_t k, size_t n, size_t step_i, size_t s
 }
 
 static enum fw_status draw_layer(struct run *r, const struct fw_variance_layer *l,
-                                 struct fw_value *v)
+                                 struct fw_buffer *v)
 {
     size_t rows = (size_t)l->fans.rows, columns = (size_t)l->fans.columns;
     float *data = v->data;
@@ -156,7 +156,7 @@ static enum fw_status draw_layer(struct run *r, const struct fw_variance_layer *
 static enum fw_status draw_tensor(struct run *r, uint32_t id)
 {
     const struct fw_tensor *t = &r->g->tensors[id];
-    struct fw_value *v;
+    struct fw_buffer *v;
     if (t->kind == FW_KIND_INPUT && fw_dtypes[t->dtype].class != 'f')
         return FW_OK; // filled by the executor
     FW_TRY(fw_exec_give(r->exec, id, 0, NULL, &v, r->err));
@@ -164,7 +164,7 @@ static enum fw_status draw_tensor(struct run *r, uint32_t id)
         return draw_layer(r, r->of[id], v);
     bool normal = t->kind == FW_KIND_INPUT || r->table[id];
     for (size_t i = 0; i < v->n; i++)
-        fw_value_put(v, i, normal ? fw_random_normal(&r->random) : r->ones[id] ? 1 : 0);
+        fw_buffer_put(v, i, normal ? fw_random_normal(&r->random) : r->ones[id] ? 1 : 0);
     return FW_OK;
 }
 
@@ -216,12 +216,12 @@ static enum fw_status execute(struct run *r)
 
 static double mean_square(struct run *r, uint32_t id)
 {
-    struct fw_value *v = id != FW_NONE ? fw_exec_value(r->exec, id) : NULL;
+    struct fw_buffer *v = id != FW_NONE ? fw_exec_value(r->exec, id) : NULL;
     double sum = 0;
     if (v == NULL || v->data == NULL || v->n == 0)
         return NAN;
     for (size_t i = 0; i < v->n; i++) {
-        double x = fw_value_get(v, i);
+        double x = fw_buffer_get(v, i);
         sum += x * x;
     }
     return sum / (double)v->n;

@@ -67,7 +67,7 @@ struct bench {
     struct fw_model model;
     struct fw_exec *exec;
     uint32_t tensor[2 + FW_MAX_STATES]; // parameter, gradient, states
-    struct fw_value *value[2 + FW_MAX_STATES];
+    struct fw_buffer *value[2 + FW_MAX_STATES];
     unsigned n;
     const struct fw_optimizer *used;
 };
@@ -101,10 +101,10 @@ static enum fw_status build(struct bench *b, const struct fw_trial *trial, struc
     return fw_graph_node(g, &spec, &node, err);
 }
 
-static void set_all(struct fw_value *v, double x)
+static void set_all(struct fw_buffer *v, double x)
 {
     for (size_t i = 0; i < v->n; i++)
-        fw_value_put(v, i, x);
+        fw_buffer_put(v, i, x);
 }
 
 static enum fw_status start(struct bench *b, const struct fw_trial *trial, struct fw_error *err)
@@ -156,9 +156,9 @@ static enum fw_status run(struct bench *b, const struct fw_trial *trial,
         fw_exec_set_step(b->exec, t + 1);
         FW_TRY(fw_exec_node(b->exec, 0, tally, err));
         ret->executed = flop_of(tally);
-        step->w = fw_value_get(b->value[0], 0);
+        step->w = fw_buffer_get(b->value[0], 0);
         for (unsigned i = 2; i < b->n; i++)
-            step->state[i - 2] = fw_value_get(b->value[i], 0);
+            step->state[i - 2] = fw_buffer_get(b->value[i], 0);
     }
     return FW_OK;
 }
