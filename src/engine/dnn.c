@@ -9,46 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Calls used here; each becomes a member of `dnn`. */
-#define CALLS(X)                                           \
-    X(dnnl_sgemm)                                          \
-    X(dnnl_version)                                        \
-    X(dnnl_engine_create)                                  \
-    X(dnnl_engine_destroy)                                 \
-    X(dnnl_stream_create)                                  \
-    X(dnnl_stream_destroy)                                 \
-    X(dnnl_memory_desc_init_by_strides)                    \
-    X(dnnl_memory_desc_init_by_tag)                        \
-    X(dnnl_memory_desc_equal)                              \
-    X(dnnl_memory_desc_get_size)                           \
-    X(dnnl_memory_create)                                  \
-    X(dnnl_memory_destroy)                                 \
-    X(dnnl_memory_set_data_handle)                         \
-    X(dnnl_primitive_attr_create)                          \
-    X(dnnl_primitive_attr_destroy)                         \
-    X(dnnl_primitive_attr_set_scratchpad_mode)             \
-    X(dnnl_primitive_desc_create)                          \
-    X(dnnl_primitive_desc_destroy)                         \
-    X(dnnl_primitive_desc_query)                           \
-    X(dnnl_primitive_desc_query_md)                        \
-    X(dnnl_primitive_create)                               \
-    X(dnnl_primitive_destroy)                              \
-    X(dnnl_primitive_execute)                              \
-    X(dnnl_reorder_primitive_desc_create)                  \
-    X(dnnl_dilated_convolution_forward_desc_init)          \
-    X(dnnl_dilated_convolution_backward_data_desc_init)    \
-    X(dnnl_dilated_convolution_backward_weights_desc_init) \
-    X(dnnl_matmul_desc_init)                               \
-    X(dnnl_batch_normalization_forward_desc_init)          \
-    X(dnnl_batch_normalization_backward_desc_init)         \
-    X(dnnl_pooling_v2_forward_desc_init)                   \
-    X(dnnl_pooling_v2_backward_desc_init)
-
 static struct {
-#define X(call) __typeof__(&call) call;
-    CALLS(X)
-#undef X
+#define FW_DNN_CALL(call) __typeof__(&call) call;
+#include "engine/dnn_calls.def"
+#undef FW_DNN_CALL
     void (*omp_set_num_threads)(int);
+    int (*omp_pause_resource_all)(int);
     int (*omp_get_thread_num)(void);
     void (*gomp_parallel)(void (*)(void *), void *, unsigned, unsigned);
     bool there;
@@ -68,11 +34,12 @@ static void load(void)
     if (library == NULL)
         return;
     bool all = true;
-#define X(call) all = find(library, #call, &dnn.call) && all;
-    CALLS(X)
-#undef X
+#define FW_DNN_CALL(call) all = find(library, #call, &dnn.call) && all;
+#include "engine/dnn_calls.def"
+#undef FW_DNN_CALL
     // Debian's oneDNN works with the threads of OpenMP
     all = find(library, "omp_set_num_threads", &dnn.omp_set_num_threads) && all;
+    all = find(library, "omp_pause_resource_all", &dnn.omp_pause_resource_all) && all;
     all = find(library, "omp_get_thread_num", &dnn.omp_get_thread_num) && all;
     all = find(library, "GOMP_parallel", &dnn.gomp_parallel) && all;
     if (!all)
@@ -122,6 +89,13 @@ bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *c
         return false;
     dnn.gomp_parallel(member, &team, n, 0);
     return true;
+}
+
+void fw_dnn_rest(void)
+{
+    enum { HARD = 2 }; // omp_pause_hard
+    if (there())
+        (void)dnn.omp_pause_resource_all(HARD);
 }
 
 /* ---- layouts ---- */
@@ -241,6 +215,7 @@ void fw_dnn_close(struct fw_dnn *d)
         (void)dnn.dnnl_engine_destroy(d->engine);
     fw_arena_clear(&d->arena);
     fw_mem_resize(d->alloc, d, sizeof *d, 0);
+    fw_dnn_rest();
 }
 
 /* ---- descriptions into the library's ---- */

@@ -15,6 +15,10 @@ bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads);
 /* Runs work(ctx, part, parts) on n threads, those that oneDNN uses. False when it is not there. */
 bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *ctx, unsigned n);
 
+/* Ends the threads of OpenMP that wait for more work; the next call starts new ones. No other
+ * thread may be using oneDNN. */
+void fw_dnn_rest(void);
+
 /* An order of elements in memory; NULL everywhere means row-major. */
 struct fw_layout;
 bool fw_layout_same(const struct fw_layout *a, const struct fw_layout *b);

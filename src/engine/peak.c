@@ -152,6 +152,7 @@ static enum fw_status measure_gemm(struct fw_peak *ret, struct fw_error *err)
         memory[i] = (float)(i % 7) - 3.f;
     ret->rate[FW_PEAK_GEMM][FW_ONE_CORE] = gemm_rate(memory, memory + n, 1);
     ret->rate[FW_PEAK_GEMM][FW_ALL_CORES] = gemm_rate(memory, memory + n, ret->cores);
+    fw_dnn_rest();
     fw_mem_resize(&fw_alloc_default, memory, bytes, 0);
     return FW_OK;
 }
