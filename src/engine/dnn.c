@@ -1,6 +1,8 @@
 /* The one place that knows oneDNN (2.x, the C API). */
 #include "engine/dnn.h"
 
+#ifdef FW_HAVE_DNNL // else dnn_none.c
+
 #include "base/arena.h"
 
 #include <dlfcn.h>
@@ -571,3 +573,4 @@ bool fw_dnn_run(struct fw_dnn *d, struct fw_dnn_kernel *k, void *const *data, vo
     return dnn.dnnl_primitive_execute(k->primitive, d->stream, (int)k->n_args, k->args) ==
            dnnl_success;
 }
+#endif
