@@ -264,7 +264,7 @@ enum fw_status fw_ratio_report(struct fw_report **ret, struct fw_net *net,
                                struct fw_error *err)
 {
     struct fw_options defaults = fw_options_default();
-    struct fw_error own;
+    struct fw_error own = {FW_OK, -1, ""};
     struct fw_report *report = NULL;
     struct asker k = {.net = net,
                       .options = options != NULL ? options : &defaults,

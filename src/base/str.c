@@ -151,12 +151,14 @@ void fw_str_add_double(struct fw_str *s, double v, int significant)
 {
     char text[64];
     int digits = significant < 1 ? 1 : significant > 17 ? 17 : significant;
-    add_number(s, text, snprintf(text, sizeof text, "%.*g", digits, v));
+    int n = snprintf(text, sizeof text, "%.*g", digits, v);
+    add_number(s, text, n);
 }
 
 void fw_str_add_fixed(struct fw_str *s, double v, int places)
 {
     char text[352]; // 309 digits, point and places
     int digits = places < 0 ? 0 : places > 32 ? 32 : places;
-    add_number(s, text, snprintf(text, sizeof text, "%.*f", digits, v));
+    int n = snprintf(text, sizeof text, "%.*f", digits, v);
+    add_number(s, text, n);
 }

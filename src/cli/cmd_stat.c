@@ -20,6 +20,7 @@ enum fw_status cmd_stat(const struct cli_command *self, struct cli_args *args, s
     (void)self;
     int exit_code = 0;
     args->positional[0] = args->model;
+    // cppcheck-suppress autoVariables // only until cli_answer returns
     args->ret_exit_code = &exit_code;
     enum fw_status status = cli_answer(args, args->model != NULL ? 1 : 0, ask, err);
     args->exit_code = exit_code;

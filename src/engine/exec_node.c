@@ -230,6 +230,7 @@ static enum fw_status execute(struct fw_exec *e, struct fw_run *r)
         FW_TRY(infer_again(e, r));
     if (is_view(e, n))
         return view(e, r);
+    // cppcheck-suppress AssignmentIntegerToAddress // run is an array of pointers
     fw_kernel *kernel = n->op->run[e->o.build];
     FW_REQUIRE(kernel != NULL, r->cx.err, FW_UNSUPPORTED, "there is no kernel for this operator");
     FW_TRY(ports(e, r));
