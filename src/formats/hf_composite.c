@@ -119,7 +119,7 @@ static void build_siglip(const struct hf_job *job)
     struct hf_config vc = part_of(job, "vision_config", "siglip_vision_model");
     struct hf_arch t;
     struct hf_arch v;
-    int all;
+    int all = -1;
     bool words_alone = strstr(job->model, "TextModel") != NULL;
     int picture = -1;
     if (!words_alone)

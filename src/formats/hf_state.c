@@ -266,15 +266,21 @@ static void fill_mamba2(const struct hf_config *c, struct hf_arch *a)
 /* What layer i is: a letter of the pattern, or a word of the list. */
 static char nemotron_layer(const struct hf_config *c, uint32_t i)
 {
+    static const struct {
+        const char *word;
+        char letter;
+    } layers[] = {{"mamba", 'M'}, {"attention", '*'}, {"mlp", '-'}, {"moe", 'E'}};
+    const char unknown = '?';
     const char *pattern = hf_text(c, "hybrid_override_pattern", NULL);
+    if (pattern != NULL && i >= strlen(pattern))
+        return unknown;
     if (pattern != NULL)
-        return i < strlen(pattern) ? pattern[i] : '?';
+        return pattern[i];
     const char *word = hf_text_item(c, "layers_block_type", i);
-    return strcmp(word, "mamba") == 0       ? 'M'
-           : strcmp(word, "attention") == 0 ? '*'
-           : strcmp(word, "mlp") == 0       ? '-'
-           : strcmp(word, "moe") == 0       ? 'E'
-                                            : '?';
+    for (unsigned k = 0; k < sizeof layers / sizeof *layers; k++)
+        if (strcmp(word, layers[k].word) == 0)
+            return layers[k].letter;
+    return unknown;
 }
 
 static void fill_nemotron_h(const struct hf_config *c, struct hf_arch *a)
