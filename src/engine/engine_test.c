@@ -16,7 +16,7 @@ static struct fw_study *open_study(const char *model, const char *batch, bool in
 {
     struct fw_options o = fw_options_default();
     struct fw_net *net;
-    struct fw_study *study;
+    struct fw_study *study = NULL;
     struct fw_error err;
     o.inference = inference;
     if (fw_net_open(&net, model, &err) != FW_OK ||

@@ -60,7 +60,7 @@ static void *work(void *arg)
 static enum fw_status run_jobs(struct job *jobs, unsigned n, uint64_t rounds, double *ret_seconds,
                                uint64_t *ret_rate, struct fw_error *err)
 {
-    pthread_t threads[MAX_CORES];
+    pthread_t threads[MAX_CORES] = {0};
     atomic_int go = WAIT;
     unsigned started = 1; // this thread is the first
     double begin = 1e300, end = 0, done = 0;

@@ -15,7 +15,7 @@ static bool read_operand(const struct fw_tensor *t, bool transposed, struct oper
 {
     if (!fw_fast_is_f32(t) || t->rank < 2 || t->rank > FW_FAST_BATCH + 2)
         return false;
-    int64_t step = 1, stride[FW_FAST_BATCH + 2];
+    int64_t step = 1, stride[FW_FAST_BATCH + 2] = {0};
     for (unsigned k = t->rank; k-- > 0;) {
         stride[k] = step;
         step *= t->dims[k].word;

@@ -49,17 +49,15 @@ static enum fw_status label_of(const struct fw_run *r, const struct scores *s, s
 
 static void log_softmax(const struct scores *s, const REAL *x, REAL *logs)
 {
-    for (size_t p = 0; p < s->m; p++) {
+    for (size_t p = 0; p < s->m && s->classes > 0; p++) {
         REAL most = x[at_class(s, p, 0)];
-        REAL sum = 0;
         for (size_t c = 1; c < s->classes; c++)
             most = MAX(most, x[at_class(s, p, c)]);
-        for (size_t c = 0; c < s->classes; c++) {
-            size_t at = at_class(s, p, c);
-            logs[at] = SUB(x[at], most);
-            REAL e = EXP(logs[at]);
-            sum = c == 0 ? e : ADD(sum, e);
-        }
+        for (size_t c = 0; c < s->classes; c++)
+            logs[at_class(s, p, c)] = SUB(x[at_class(s, p, c)], most);
+        REAL sum = EXP(logs[at_class(s, p, 0)]);
+        for (size_t c = 1; c < s->classes; c++)
+            sum = ADD(sum, EXP(logs[at_class(s, p, c)]));
         REAL log_sum = LOG(sum);
         for (size_t c = 0; c < s->classes; c++)
             logs[at_class(s, p, c)] = SUB(logs[at_class(s, p, c)], log_sum);

@@ -218,9 +218,9 @@ void fw_matmul_reach(struct fw_cx *c, bool second, unsigned in, bool trans, unsi
     for (unsigned k = 0; k < r; k++)
         ret[k] = fw_reach_all("a product over the axis");
     for (unsigned k = 0; k + 2 < r && r <= y->rank; k++) { // the batch
-        bool repeated = fw_dim_is(x->dims[k], 1);
-        ret[k] =
-            repeated ? (struct fw_reach){.kind = FW_REACH_POINT} : fw_reach_each(y->rank - r + k);
+        ret[k] = fw_reach_each(y->rank - r + k);
+        if (fw_dim_is(x->dims[k], 1)) // repeated
+            ret[k] = (struct fw_reach){.kind = FW_REACH_POINT};
     }
     if (r >= 2 && y->rank >= 1) {
         unsigned kept = inner == r - 1u ? r - 2u : r - 1u;

@@ -84,7 +84,7 @@ static int64_t *all_places(const struct fw_run *r, const struct pool *p)
 /* A flat position with the first axis fastest, as storage_order = 1 numbers it. */
 static int64_t by_columns(const struct pool *p, int64_t position)
 {
-    int64_t index[FW_MAX_AXES];
+    int64_t index[FW_MAX_AXES] = {0};
     int64_t ret = 0;
     for (unsigned k = p->n; k-- > 0;) {
         index[k] = position % p->in[k];

@@ -349,7 +349,7 @@ unsigned fw_walk_add(struct fw_walk *w, const ptrdiff_t *stride, ptrdiff_t start
 
 unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_buffer *v)
 {
-    size_t s[FW_MAX_RANK];
+    size_t s[FW_MAX_RANK] = {0};
     ptrdiff_t stride[FW_MAX_RANK];
     fw_buffer_strides(v, w->rank, s);
     for (unsigned k = 0; k < w->rank; k++)

@@ -165,8 +165,8 @@ static int floor_div(int a, int b)
 static void add_resize(struct net *net)
 {
     static const char *const modes[] = {
-        "mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", "
-        "nearest_mode = \"floor\"",
+        ("mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", "
+         "nearest_mode = \"floor\""),
         "mode = \"nearest\"", "mode = \"linear\""};
     int s = draw(net, 2, 3), mode = draw(net, 0, 2);
     struct line y;

@@ -218,8 +218,9 @@ static void forward(struct walk *w, uint32_t node)
     struct fw_node copy = g->nodes[node];
     w->m.cx.node = &copy;
     struct inputs s = look_at_inputs(w);
-    bool makes = false,
-         table = copy.op->moments == &fw_moments_table && fw_in(&w->m.cx, 0)->kind == FW_KIND_PARAM;
+    const struct fw_tensor *first = fw_in(&w->m.cx, 0);
+    bool makes = false, table = copy.op->moments == &fw_moments_table && first != NULL &&
+                                first->kind == FW_KIND_PARAM;
     for (unsigned i = 0; i < copy.n_out; i++)
         makes |= is_activation(fw_out(&w->m.cx, i));
     if ((s.n == 0 && !table) || !makes)

@@ -368,7 +368,7 @@ static int by_value(const void *x, const void *y)
 double fw_execution_seconds(const struct fw_execution *x)
 {
     enum { MOST = 1024 };
-    double some[MOST];
+    double some[MOST] = {0};
     uint64_t first = x->steps > 1 ? 1 : 0, n = x->steps - first < MOST ? x->steps - first : MOST;
     for (uint64_t i = 0; i < n; i++)
         some[i] = x->seconds[x->steps - n + i];

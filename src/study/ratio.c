@@ -84,18 +84,20 @@ enum fw_status fw_ratio_parts(struct fw_analysis *a, struct fw_ratio_parts *ret,
 
 /* ---- numbers for letters ---- */
 
+enum { N_PARTS = 5 };
+
 static fw_count *part(struct fw_ratio_parts *p, unsigned i)
 {
-    fw_count *const parts[] = {&p->forward, &p->first, &p->backward, &p->first_backward,
-                               &p->update};
-    return i < sizeof parts / sizeof *parts ? parts[i] : NULL;
+    fw_count *const parts[N_PARTS] = {&p->forward, &p->first, &p->backward, &p->first_backward,
+                                      &p->update};
+    return parts[i];
 }
 
 struct fw_ratio_parts fw_ratio_at(struct fw_symbols *sym, const struct fw_ratio_parts *p,
                                   const fw_dim *values, uint32_t n_values)
 {
     struct fw_ratio_parts at = *p;
-    for (unsigned i = 0; part(&at, i) != NULL; i++)
+    for (unsigned i = 0; i < N_PARTS; i++)
         *part(&at, i) = fw_count_substitute(sym, *part(&at, i), values, n_values);
     return at;
 }
@@ -104,7 +106,7 @@ bool fw_ratio_is_known(const struct fw_ratio_parts *p)
 {
     struct fw_ratio_parts copy = *p;
     bool known = true;
-    for (unsigned i = 0; part(&copy, i) != NULL; i++)
+    for (unsigned i = 0; i < N_PARTS; i++)
         known &= fw_count_is_const(*part(&copy, i));
     return known;
 }
@@ -143,7 +145,7 @@ bool fw_ratio_limit(struct fw_symbols *sym, const struct fw_ratio_parts *p, uint
     struct fw_ratio_parts from = *p;
     if (top < 0)
         return false;
-    for (unsigned i = 0; part(&from, i) != NULL; i++) {
+    for (unsigned i = 0; i < N_PARTS; i++) {
         int own = degree(sym, *part(&from, i), letter);
         if (own < 0 || own > top)
             return false;
