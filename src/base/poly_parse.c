@@ -22,7 +22,7 @@ static enum fw_status parse_sum(struct parser *p, struct fraction *ret);
 
 static enum fw_status fail(struct parser *p, size_t at, const char *what)
 {
-    return fw_fail(p->err, FW_USAGE, (int64_t)at, "formula: %s at byte %zu", what, at);
+    return fw_fail(p->err, FW_USAGE, (int64_t)at, "formula: %s", what);
 }
 
 /* The status of an operation at that byte which gave a. */
@@ -32,8 +32,7 @@ static enum fw_status check(struct parser *p, size_t at, struct fraction a)
         return FW_OK;
     if (p->s->fault == FW_MEMORY)
         return fw_fail_memory(p->err);
-    return fw_fail(p->err, FW_LIMIT, (int64_t)at,
-                   "formula: number, degree or nesting too large at byte %zu", at);
+    return fw_fail(p->err, FW_LIMIT, (int64_t)at, "formula: number, degree or nesting too large");
 }
 
 static char peek(struct parser *p)
@@ -61,8 +60,7 @@ static enum fw_status enter(struct parser *p)
 {
     if (++p->depth <= MAX_NESTING)
         return FW_OK;
-    return fw_fail(p->err, FW_LIMIT, (int64_t)p->at, "formula: nested deeper than %d at byte %zu",
-                   MAX_NESTING, p->at);
+    return fw_fail(p->err, FW_LIMIT, (int64_t)p->at, "formula: nested deeper than %d", MAX_NESTING);
 }
 
 static bool is_digit(char c)
@@ -211,8 +209,7 @@ static enum fw_status parse_power(struct parser *p, struct fraction *ret)
     if (p->at == start || accept(p, '.') || peek(p) == '^')
         return fail(p, p->at, "exponent that is no whole number");
     if (exp > 1000)
-        return fw_fail(p->err, FW_LIMIT, (int64_t)start, "formula: exponent too large at byte %zu",
-                       start);
+        return fw_fail(p->err, FW_LIMIT, (int64_t)start, "formula: exponent too large");
     struct fraction power = whole(fw_count_int(1));
     for (; exp && !fw_count_is_bad(power.up) && !fw_count_is_bad(power.down); exp--) {
         power.up = fw_count_mul(p->s, power.up, ret->up);

@@ -13,7 +13,9 @@
     }
 
 const struct cli_option cli_options[] = {
-    {"--format", 0, "NAME", "table (default), json, csv, md, html; count: tree; memory: svg",
+    {"--format", 0, "NAME",
+     "table (default), json, csv, md, html; count: tree; "
+     "memory, ratio, field, hardware --year: svg; optimizer NAME: text",
      CLI_TEXT, CLI_OUTPUT, AT(format)},
     {"--output", 'o', "FILE", "write there, all or nothing; - is standard output", CLI_TEXT,
      CLI_OUTPUT, AT(output)},

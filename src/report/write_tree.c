@@ -6,7 +6,12 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 64, MAX_SUMS = 16 };
+enum {
+    MAX_DEPTH = 64,
+    MAX_SUMS = 16,
+    GAP = 2,        // between columns
+    LEAST_NAME = 16 // columns that are left of a name
+};
 
 struct module {
     const char *name;           // last part of the path
@@ -32,6 +37,7 @@ struct tree {
     char separator;
     char **cells;
     uint32_t n_lines;
+    enum fw_number_style numbers;
 };
 
 static bool can(const struct fw_report *r)
@@ -147,7 +153,7 @@ static enum fw_status add_line(struct tree *tree, const char *lead, uint32_t top
         struct fw_value v = fw_value_count(m->sums[k]);
         const struct fw_column *c = &tree->t->columns[tree->sums[k]];
         fw_str_reset(&text);
-        fw_value_print(tree->r, &v, c->unit, FW_NUMBER_EXACT, &text);
+        fw_value_print(tree->r, &v, c->unit, tree->numbers, &text);
         cells[k + 1] = fw_arena_strndup(&tree->arena, fw_str_text(&text), text.len);
         ok = fw_str_ok(&text) && cells[k + 1] != NULL;
     }
@@ -195,8 +201,64 @@ static enum fw_status build(struct tree *tree)
     tree->cells = fw_arena_array(&tree->arena, n_cells, sizeof *tree->cells);
     if (tree->cells == NULL)
         return fw_fail_memory(tree->err);
+    return FW_OK;
+}
+
+static enum fw_status fill(struct tree *tree, enum fw_number_style numbers)
+{
+    tree->numbers = numbers;
+    tree->n_lines = 0;
     FW_TRY(add_line(tree, "", 0, 0));
     return add_children(tree, 0, "");
+}
+
+/* ---- width ---- */
+
+static size_t column_width(const struct tree *tree, uint32_t k, const char *title)
+{
+    size_t widest = fw_text_columns(title, strlen(title));
+    for (uint32_t line = 0; line < tree->n_lines; line++) {
+        const char *cell = tree->cells[(size_t)line * (tree->n_sums + 1u) + k];
+        size_t width = fw_text_columns(cell, strlen(cell));
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+static enum fw_status shorten_names(struct tree *tree, size_t room)
+{
+    struct fw_str text;
+    enum fw_status status = FW_OK;
+    fw_str_init(&text, tree->r->alloc);
+    for (uint32_t line = 0; line < tree->n_lines && status == FW_OK; line++) {
+        char **cell = &tree->cells[(size_t)line * (tree->n_sums + 1u)];
+        if (fw_text_columns(*cell, strlen(*cell)) <= room)
+            continue;
+        fw_str_reset(&text);
+        fw_text_shorten(*cell, room, false, tree->style->ascii != 0, &text);
+        *cell = fw_arena_strndup(&tree->arena, fw_str_text(&text), text.len);
+        if (!fw_str_ok(&text) || *cell == NULL)
+            status = fw_fail_memory(tree->err);
+    }
+    fw_str_free(&text);
+    return status;
+}
+
+/* As tables do: exact numbers where they fit the terminal, else rounded ones and shorter names. */
+static enum fw_status fit(struct tree *tree, const struct fw_grid_column *columns)
+{
+    size_t limit = tree->style->width > 0 ? (size_t)tree->style->width : SIZE_MAX;
+    const enum fw_number_style styles[] = {FW_NUMBER_EXACT, FW_NUMBER_HUMAN};
+    size_t numbers = 0;
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        FW_TRY(fill(tree, styles[i]));
+        numbers = 0;
+        for (uint32_t k = 1; k <= tree->n_sums; k++)
+            numbers += GAP + column_width(tree, k, columns[k].title);
+        if (numbers + column_width(tree, 0, columns[0].title) <= limit)
+            return FW_OK;
+    }
+    return shorten_names(tree, limit > numbers + LEAST_NAME ? limit - numbers : LEAST_NAME);
 }
 
 static enum fw_status print(struct tree *tree, struct fw_out *o)
@@ -205,6 +267,7 @@ static enum fw_status print(struct tree *tree, struct fw_out *o)
     struct fw_grid_column columns[MAX_SUMS + 1] = {{"module", false}};
     for (uint32_t k = 0; k < tree->n_sums; k++)
         columns[k + 1] = (struct fw_grid_column){tree->t->columns[tree->sums[k]].title, true};
+    FW_TRY(fit(tree, columns));
     struct fw_grid grid = {columns, tree->n_sums + 1u, (const char *const *)tree->cells,
                            tree->n_lines, tree->style->color != 0};
     return fw_grid_print(&grid, &o->text, tree->err);
