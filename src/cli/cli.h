@@ -80,7 +80,7 @@ struct cli_option {
     const char *name;  // "--batch"
     char letter;       // 'o' for -o, or 0
     const char *value; // "N"; NULL for a switch
-    const char *help;
+    const char *help;  // NULL: the formats of the command
     enum cli_kind kind;
     unsigned groups; // enum cli_group
     size_t at;       // offset in struct cli_args; unused by CLI_SETTING
@@ -94,6 +94,7 @@ struct cli_command {
     const char *operands; // "MODEL"
     size_t min, max;      // number of operands
     unsigned groups;
+    const char *formats; // what --format takes
     const char *help;    // one line
     const char *example; // a call that works
     enum fw_status (*run)(const struct cli_command *self, struct cli_args *args,

@@ -13,10 +13,8 @@
     }
 
 const struct cli_option cli_options[] = {
-    {"--format", 0, "NAME",
-     "table (default), json, csv, md, html; count: tree; "
-     "memory, ratio, field, hardware --year: svg; optimizer NAME: text",
-     CLI_TEXT, CLI_OUTPUT, AT(format)},
+    // help: the formats of the command
+    {"--format", 0, "NAME", NULL, CLI_TEXT, CLI_OUTPUT, AT(format)},
     {"--output", 'o', "FILE", "write there, all or nothing; - is standard output", CLI_TEXT,
      CLI_OUTPUT, AT(output)},
     {"--no-color", 0, NULL, "no colour, as with NO_COLOR in the environment", CLI_SET, CLI_OUTPUT,
@@ -47,14 +45,20 @@ const struct cli_option cli_options[] = {
     {"--input-grad", 0, NULL, "the network's input wants a gradient too", CLI_SET,
      CLI_TRAIN | CLI_LEARN, AT(options.input_grad)},
     {"--recompute", 0, "WHAT",
-     "runs twice to save memory: none (default), full, layers, selective, pattern", CLI_TEXT,
-     CLI_TRAIN, AT(options.recompute)},
-    {"--attention", 0, "HOW", "plain (default) keeps probabilities, flash computes them again",
+     "what runs twice to save memory: none (default), full, layers (all but what "
+     "numbered layers hand on), selective (what attention makes on its way), a pattern",
+     CLI_TEXT, CLI_TRAIN, AT(options.recompute)},
+    {"--attention", 0, "HOW",
+     "of a config.json: plain (default) keeps its probabilities for the gradient, flash "
+     "computes them again",
      CLI_TEXT, CLI_TRAIN, AT(options.attention)},
-    {"--head", 0, "WHICH", "of a config.json: model (default), as it names; none, without its head",
+    {"--head", 0, "WHICH",
+     "of a config.json: model (default), the one that architectures names; none, without its head",
      CLI_TEXT, CLI_TRAIN, AT(options.head)},
-    {"--lora", 0, "SPEC", "adapters are trained, as in r=16,targets=q_proj+v_proj", CLI_TEXT,
-     CLI_TRAIN, AT(options.lora)},
+    {"--lora", 0, "SPEC",
+     "low-rank adapters are trained and nothing else, as in r=16,targets=q_proj+v_proj; a target "
+     "is a pattern over the last part of a layer's name",
+     CLI_TEXT, CLI_TRAIN, AT(options.lora)},
     {"--sweep", 0, "NAME=LIST", "values for a size, as in batch=1,2,4..1024 (.. doubles)", CLI_TEXT,
      CLI_SWEEP, AT(sweep)},
     {"--input", 0, "NAME", "input that is meant; default: the first that windows slide along",
@@ -75,8 +79,8 @@ const struct cli_option cli_options[] = {
      CLI_BUDGET, AT(budget.max_step_flop)},
     {"--max-memory", 0, "BYTES", "at most this much at the peak, as in 2GiB; --infer: of inference",
      CLI_TEXT, CLI_BUDGET, AT(budget.max_memory)},
-    {"--year", 0, NULL, "peaks by year of release instead of by device", CLI_SET, CLI_HARDWARE,
-     AT(years)},
+    {"--year", 0, NULL, "peaks by year of release instead of by device: mean, median and largest",
+     CLI_SET, CLI_HARDWARE, AT(years)},
     {"--mode", 0, "NAME", "kernels: fast (oneDNN, default) or exact (plain C)", CLI_TEXT, CLI_RUN,
      AT(mode)},
     {"--threads", 0, "N", "threads that compute: all cores (default) or fewer", CLI_TEXT, CLI_RUN,
@@ -163,8 +167,8 @@ const struct cli_option cli_options[] = {
 const size_t cli_n_options = sizeof cli_options / sizeof *cli_options;
 
 const struct cli_command cli_commands[] = {
-#define CLI_COMMAND(name, operands, least, most, groups, help, example) \
-    {#name, operands, least, most, groups, help, example, cmd_##name},
+#define CLI_COMMAND(name, operands, least, most, groups, formats, help, example) \
+    {#name, operands, least, most, groups, formats, help, example, cmd_##name},
 #include "cli/commands.def"
 #undef CLI_COMMAND
 };
@@ -379,6 +383,9 @@ static void list_names(const char *title, const char *(*name)(size_t i))
     }
 }
 
+/* Groups with a list of names behind the options. */
+enum { LISTS = CLI_TRAIN | CLI_LEARN | CLI_ROWS | CLI_EXPLAIN | CLI_INIT };
+
 enum fw_status cli_help_command(const struct cli_command *command, struct fw_error *err)
 {
     bool some = command->groups != 0;
@@ -395,7 +402,7 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         (void)snprintf(spelling, sizeof spelling, "%s%s%s%s", letter, o->name,
                        o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
         printf("  %-23s  ", spelling);
-        print_help(o->help);
+        print_help(o->help != NULL ? o->help : command->formats);
     }
     if (command->groups & (CLI_TRAIN | CLI_LEARN))
         list_names("Optimizers", fw_optimizer_name);
@@ -407,8 +414,7 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         list_names("Topics", fw_topic_name);
     if (command->groups & CLI_INIT)
         list_names("Schemes", fw_init_scheme_name);
-    printf("%s\nExample:\n  %s\n", command->groups & (CLI_TRAIN | CLI_LEARN) ? "\n" : "",
-           command->example);
+    printf("%s\nExample:\n  %s\n", command->groups & LISTS ? "\n" : "", command->example);
     return flush(stdout, err);
 }
 

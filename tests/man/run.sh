@@ -6,8 +6,8 @@ FLOPWISE=${FLOPWISE:-build/flopwise}
 passed=0
 failed=0
 
-options_of_page() { # FILE: what stands at the beginning of a line as *--name*
-    sed -n '/^# OPTIONS/,/^# EXIT/s/^\(\*-[a-z]\*, \)\{0,1\}\*\(--[a-z0-9-]*\)\*.*/\2/p' "$1" | sort
+options_of_page() { # reads it as scdoc gets it
+    sed -n '/^# OPTIONS/,/^# EXIT/s/^\(\*-[a-z]\*, \)\{0,1\}\*\(--[a-z0-9-]*\)\*.*/\2/p' | sort
 }
 
 options_of_help() { # COMMAND
@@ -33,7 +33,7 @@ check "flopwise(1) lists the commands" "$commands" "$listed"
 for command in $commands; do
     [ -f "man/flopwise-$command.1.scd" ] || continue
     check "options of $command" "$(options_of_help "$command")" \
-        "$(options_of_page "man/flopwise-$command.1.scd")"
+        "$(tools/man_page.sh "$FLOPWISE" "man/flopwise-$command.1.scd" | options_of_page)"
     summary=$("$FLOPWISE" help | sed -n "s/^  $command  *\(.*\)/\1/p")
     check "summary of $command" "$summary" \
         "$(sed -n "s/^flopwise-$command - //p" "man/flopwise-$command.1.scd")"
