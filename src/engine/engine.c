@@ -69,23 +69,29 @@ static void settle(struct fw_engine *e)
     }
 }
 
+bool fw_engine_put_known(struct fw_engine *e, uint32_t tensor, struct fw_buffer *v)
+{
+    uint32_t n;
+    const fw_dim *value = fw_tensor_value(e->g, tensor, &n);
+    for (uint32_t k = 0; value != NULL && k < n; k++) {
+        if (fw_dim_is_const(value[k]))
+            fw_buffer_put_int(v, k, value[k].word);
+        else
+            fw_buffer_put(v, k, fw_count_to_double(e->g->sym, fw_count_of(value[k])));
+    }
+    return value != NULL;
+}
+
 /* What inference knows goes into the constants that no node makes. */
 static void put_constants(struct fw_engine *e)
 {
     for (uint32_t i = 0; i < e->g->n_tensors; i++) {
         const struct fw_held *h = &e->held[i];
-        uint32_t n;
         if (!h->there || h->at.block != FW_BLOCK_OWN)
             continue;
-        const fw_dim *value = fw_tensor_value(e->g, i, &n);
         struct fw_buffer v = fw_engine_value(e, i);
         v.data = fw_engine_at(e, h->at);
-        for (uint32_t k = 0; k < n; k++) {
-            if (fw_dim_is_const(value[k]))
-                fw_buffer_put_int(&v, k, value[k].word);
-            else
-                fw_buffer_put(&v, k, fw_count_to_double(e->g->sym, fw_count_of(value[k])));
-        }
+        (void)fw_engine_put_known(e, i, &v);
     }
 }
 

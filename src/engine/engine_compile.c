@@ -128,6 +128,7 @@ static enum fw_status add_call(struct fw_engine *e, uint32_t node, bool pointwis
     if (call == NULL || s == NULL)
         return fw_fail_memory(err);
     s->call = call;
+    call->node = node;
     call->pointwise = pointwise;
     call->ports = ports;
     call->values = fw_arena_array(&e->arena, ports + 1u, sizeof *call->values);

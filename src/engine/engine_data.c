@@ -99,7 +99,7 @@ static enum fw_status fill(struct fw_engine *e, uint32_t tensor, struct fw_error
     FW_TRY(staging(e, tensor, &data, &copy, err));
     struct fw_buffer v = fw_engine_value(e, tensor);
     v.data = data;
-    if (!fw_buffer_decode(&v, t->data))
+    if (!fw_buffer_decode(&v, t->data) && !fw_engine_put_known(e, tensor, &v))
         draw(e, tensor, &v);
     return unstage(e, tensor, data, copy, err);
 }

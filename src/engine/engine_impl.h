@@ -23,6 +23,7 @@ struct fw_glue {
 
 /* A node by its reference kernel. */
 struct fw_call {
+    uint32_t node; // a stored tensor that is rearranged for a reader: not the step's
     struct fw_buffer *values; // (n_in + n_out)
     struct fw_buffer **in, **out;
     struct fw_address *at; // (n_in + n_out)
@@ -92,6 +93,8 @@ static inline void *fw_engine_at(const struct fw_engine *e, struct fw_address a)
 uint64_t fw_engine_elements(const struct fw_engine *e, uint32_t tensor);
 size_t fw_engine_bytes(const struct fw_engine *e, uint32_t tensor);           // as held in memory
 struct fw_buffer fw_engine_value(const struct fw_engine *e, uint32_t tensor); // without data
+/* Contents that inference knows; false when it does not. */
+bool fw_engine_put_known(struct fw_engine *e, uint32_t tensor, struct fw_buffer *v);
 
 /* ---- engine_compile.c ---- */
 

@@ -11,7 +11,6 @@ static const uint64_t worth_sharing = 16384; // elements from which threads help
 
 struct task {
     struct fw_engine *e;
-    uint32_t node;
     const struct fw_call *call;
     enum fw_status status[FW_MAX_THREADS];
     struct fw_error error[FW_MAX_THREADS];
@@ -19,9 +18,9 @@ struct task {
 
 static enum fw_status shape_stays(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims)
 {
-    const struct fw_buffer *v = r->out[i];
-    bool same = v != NULL && v->rank == rank;
-    for (unsigned k = 0; same && k < rank; k++)
+    const struct fw_buffer *v = fw_run_out(r, i);
+    bool same = v == NULL || v->rank == rank;
+    for (unsigned k = 0; v != NULL && same && k < rank; k++)
         same = v->dims[k] == dims[k];
     FW_REQUIRE(same, r->cx.err, FW_UNSUPPORTED, "output %u has another size than was planned", i);
     return FW_OK;
@@ -31,7 +30,7 @@ static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
 {
     struct fw_engine *e = t->e;
     return (struct fw_run){
-        .cx = {.g = e->g, .sym = e->g->sym, .node = &e->g->nodes[t->node], .err = &t->error[part]},
+        .cx = {.g = e->g, .sym = e->g->sym, .node = &e->g->nodes[t->call->node], .err = &t->error[part]},
         .in = t->call->in,
         .out = t->call->out,
         .scratch = &e->scratch[part],
@@ -91,8 +90,8 @@ static void run_piece(void *ctx, unsigned part, unsigned parts)
 
 static enum fw_status run_call(struct fw_engine *e, const struct fw_step *s, struct fw_error *err)
 {
-    struct task t = {.e = e, .node = s->node, .call = s->call};
-    const struct fw_node *n = &e->g->nodes[s->node];
+    struct task t = {.e = e, .call = s->call};
+    const struct fw_node *n = &e->g->nodes[s->call->node];
     unsigned threads = e->o.n_threads;
     size_t most = 0;
     for (unsigned i = 0; i < (unsigned)n->n_in + n->n_out; i++)

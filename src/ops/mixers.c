@@ -236,7 +236,7 @@ static enum fw_status infer_image(struct fw_cx *c)
 
 /* ---- rows ---- */
 
-FW_KERNELS(swiglu);
+FW_KERNELS(swiglu, causal_conv, linear_attention);
 
 static const struct fw_op rows[] = {
     {.name = "SwiGLU",
@@ -254,7 +254,8 @@ static const struct fw_op rows[] = {
     {.name = "CausalConvWithState",
      .domain = "",
      .formula = "fma = elements(X)*k; bias 1 add, SiLU 1 add 1 mul 1 div 1 special per element",
-     .doc = "dX and dW: products of the same size; dBias = sum of dY",
+     .doc = "the convolution again and Swish backward where it has an activation; dX and dW: "
+            "products of the same size; dBias = sum of dY; with a past a named gap",
      FW_ATTRS(causal_attrs),
      FW_PORTS(2, 4, 1, 2),
      .flags = FW_OP_CONTRACTION,
@@ -263,6 +264,7 @@ static const struct fw_op rows[] = {
      .field = fw_field_whole,
      .cost = cost_causal,
      .grad = fw_grad_causal_conv,
+     FW_RUN(causal_conv),
      .cache = fw_cache_causal_conv},
     {.name = "LinearAttention",
      .domain = "",
@@ -276,6 +278,7 @@ static const struct fw_op rows[] = {
      .field = fw_field_attention,
      .cost = cost_linear,
      .grad = fw_grad_linear_attention,
+     FW_RUN(linear_attention),
      .cache = fw_cache_linear_attention},
     {.name = "FlexAttention",
      .domain = "ai.onnx.preview",

@@ -7,8 +7,9 @@
  * own gradient, 1 special each again. The delta rule's V add and V mul come again and twice
  * backward; the scale of the queries 1 mul per value.
  *
- * CausalConvWithState: dX and dW have the products of the forward pass; the activation's gradient
- * takes 3 add, 3 mul, 1 div, 1 special per element (it is computed again). */
+ * CausalConvWithState: dX and dW have the products of the forward pass. What goes into the
+ * activation is not kept: the convolution is computed again, and the activation's gradient is that
+ * of Swish. */
 #include "ops/mixers.h"
 
 enum { LINEAR, CONV_INPUT, CONV_WEIGHT, CONV_BIAS, N_ROWS };
@@ -43,9 +44,10 @@ static const struct fw_attr_spec linear_attrs[] = {
 
 static enum fw_status infer_linear(struct fw_cx *c)
 {
+    static const fw_dim none = {0};
     for (unsigned i = L_Q; i < L_N_IN; i++)
-        if (fw_has_in(c, i))
-            FW_TRY(fw_set_out_like(c, i - L_Q, fw_in(c, i)));
+        FW_TRY(fw_has_in(c, i) ? fw_set_out_like(c, i - L_Q, fw_in(c, i))
+                               : fw_set_out(c, i - L_Q, FW_F32, 1, &none));
     return FW_OK;
 }
 
@@ -73,7 +75,7 @@ enum fw_status fw_grad_linear_attention(struct fw_grad *gr)
     static const unsigned from[] = {FW_LINEAR_Q, FW_LINEAR_K, FW_LINEAR_V, FW_LINEAR_DECAY,
                                     FW_LINEAR_BETA};
     const struct fw_node *n = gr->cx.node;
-    if (in_at(gr, FW_LINEAR_PAST) != FW_NONE)
+    if (in_at(gr, FW_LINEAR_PAST) != FW_NONE || (n->n_out > 1 && gr->dy[1] != FW_NONE))
         return fw_grad_gap(gr);
     uint32_t in[L_N_IN] = {gr->dy[0]};
     for (unsigned i = L_Q; i < L_N_IN; i++)
@@ -110,34 +112,34 @@ static void cost_conv(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, n, fw_count_of(fw_in(c, C_W)->dims[2])), 1);
 }
 
-/* With the gradient of the activation in front. */
-static void cost_conv_input(struct fw_cx *c, struct fw_cost *cost)
-{
-    fw_count n = fw_elements(c, fw_in(c, C_DY));
-    cost_conv(c, cost);
-    if (fw_attr_is(c, 0, "none") || fw_attr_is(c, 0, ""))
-        return;
-    fw_cost_add(c, cost, FW_ADD, n, 3);
-    fw_cost_add(c, cost, FW_MUL, n, 3);
-    fw_cost_add(c, cost, FW_DIV, n, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
-}
-
 static void cost_conv_bias(struct fw_cx *c, struct fw_cost *cost)
 {
     fw_count n = fw_elements(c, fw_in(c, C_DY));
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, fw_elements(c, fw_in(c, C_LIKE))), 1);
 }
 
+/* dY behind the activation as that in front of it. */
+static enum fw_status grad_activation(struct fw_grad *gr, uint32_t *dy)
+{
+    const struct fw_node *n = gr->cx.node;
+    struct fw_attr plain = {.s = "none", .n = 4, .given = true};
+    uint32_t in[2] = {*dy};
+    FW_TRY(fw_emit(gr, -1, n->op, n->in, n->n_in, &plain, &in[1]));
+    return fw_emit(gr, -1, fw_op_find("flopwise", "SwishGrad"), in, 2, NULL, dy);
+}
+
 enum fw_status fw_grad_causal_conv(struct fw_grad *gr)
 {
     static const unsigned row[] = {CONV_INPUT, CONV_WEIGHT, CONV_BIAS};
     const struct fw_node *n = gr->cx.node;
-    if (in_at(gr, 3) != FW_NONE)
+    uint32_t dy = gr->dy[0];
+    if (in_at(gr, 3) != FW_NONE || (n->n_out > 1 && gr->dy[1] != FW_NONE))
         return fw_grad_gap(gr);
+    if (!fw_attr_is(&gr->cx, 0, "none") && !fw_attr_is(&gr->cx, 0, ""))
+        FW_TRY(grad_activation(gr, &dy));
     for (unsigned i = 0; i < 3; i++) {
-        uint32_t in[C_N_IN] = {gr->dy[0], n->in[0], n->in[1], in_at(gr, i)};
-        FW_TRY(fw_grad_node(gr, i, &rows[row[i]], in, C_N_IN, n->attr));
+        uint32_t in[C_N_IN] = {dy, n->in[0], n->in[1], in_at(gr, i)};
+        FW_TRY(fw_grad_node(gr, i, &rows[row[i]], in, C_N_IN, NULL));
     }
     return FW_OK;
 }
@@ -148,16 +150,15 @@ void fw_cache_causal_conv(struct fw_cx *c, struct fw_cache *ret)
     ret->fixed = fw_count_of(fw_dim_mul(c->sym, fw_in(c, 0)->dims[1], behind));
 }
 
-static const struct fw_attr_spec conv_attrs[] = {
-    {"activation", FW_ATTR_STRING, false, {.s = "none"}},
-};
-#define CONV(title, words, unread, count)                                                       \
+#define CONV(title, words, unread, count, kernel)                                               \
     {                                                                                           \
         .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC,          \
-        FW_ATTRS(conv_attrs), FW_PORTS(C_N_IN, C_N_IN, 1, 1),                                   \
+        FW_NO_ATTRS, FW_PORTS(C_N_IN, C_N_IN, 1, 1),                                            \
         .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL, .shape_only = unread, .infer = infer_conv, \
-        .cost = count, .grad = fw_grad_none                                                     \
+        .cost = count, .grad = fw_grad_none, FW_RUN(kernel)                                     \
     }
+
+FW_KERNELS(linear_attention_grad, causal_conv_input, causal_conv_weight, causal_conv_bias);
 
 static const struct fw_op rows[N_ROWS] = {
     [LINEAR] = {.name = "LinearAttentionGrad",
@@ -169,12 +170,13 @@ static const struct fw_op rows[N_ROWS] = {
                 .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL,
                 .infer = infer_linear,
                 .cost = cost_linear,
-                .grad = fw_grad_none},
-    [CONV_INPUT] = CONV("CausalConvGradInput", "fma = elements(X)*k; SiLU again and its gradient",
-                        1u << C_LIKE, cost_conv_input),
-    [CONV_WEIGHT] =
-        CONV("CausalConvGradWeight", "fma = elements(X)*k", 1u << C_LIKE | 1u << C_W, cost_conv),
+                .grad = fw_grad_none,
+                FW_RUN(linear_attention_grad)},
+    [CONV_INPUT] = CONV("CausalConvGradInput", "fma = elements(X)*k", 1u << C_LIKE | 1u << C_X,
+                        cost_conv, causal_conv_input),
+    [CONV_WEIGHT] = CONV("CausalConvGradWeight", "fma = elements(X)*k", 1u << C_LIKE | 1u << C_W,
+                         cost_conv, causal_conv_weight),
     [CONV_BIAS] = CONV("CausalConvGradBias", "add = elements(X) - elements(bias)",
-                       1u << C_LIKE | 1u << C_W | 1u << C_X, cost_conv_bias),
+                       1u << C_LIKE | 1u << C_W | 1u << C_X, cost_conv_bias, causal_conv_bias),
 };
 const struct fw_op_table fw_ops_mixers_grad = {rows, N_ROWS};

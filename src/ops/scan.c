@@ -1,13 +1,17 @@
 /* Recurrences of a state for every channel: the selective scan of Mamba, the time mixing of RWKV-4.
  *
- *     SelectiveScan  (x, dt, A, B, C, D) of widths d and n: h = exp(dt*A)*h + dt*B*x, y = C*h +
- * D*x. Per token and element of the state (d*n): 2 mul for dt*A and dt*B, 1 special, 1 mul with x,
- * 1 mul and 1 add for h, 1 fma to read; per channel D 1 mul, 1 add Wkv            (w, u, k, v) of
- * width d: weighted mean of values with a running maximum. Per token and channel 6 add, 6 mul, 1
- * div, 4 special, 2 minmax
+ *     SelectiveScan  (x, dt, A, B, C, D) of widths d and n: h = exp(dt*A)*h + dt*B*x,
+ *                    y = C*h + D*x. Per token and element of the state (d*n): 2 mul for dt*A and
+ *                    dt*B, 1 special, 1 mul with x, 1 mul and 1 add for h, 1 fma to read; per
+ *                    channel D 1 mul, 1 add
+ *     Wkv            (w, u, k, v) of width d: weighted mean of values; state and sums are held
+ *                    times exp(-maximum). Output and next state each: 5 add (k + u or the old
+ *                    maximum + w, two differences, two sums), 3 mul, 2 special, 1 minmax; 1 div
  *
- * The gradients compute the states again (as the forward pass, without reading) and walk them
- * backward, which takes twice the forward operations. */
+ * The gradients compute the states again (without reading them), keep them and exp(dt*A), and walk
+ * backward. SelectiveScan, per element: dC and dh 2 fma; dh*exp(dt*A), that with h, and dt and A
+ * of it, dh*B, dh*(dt*x): 6 mul, 4 add; per channel 5 mul, 3 add. Wkv: the mean again (5 add,
+ * 3 mul, 2 special, 1 minmax, 1 div), then 9 add, 11 mul, 1 div. */
 #include "ops/reach.h"
 
 enum { SCAN, SCAN_GRAD, WKV, WKV_GRAD, N_ROWS };
@@ -21,6 +25,8 @@ struct recurrence {
     uint8_t weights; // bits: inputs that are weights, (d, n) or (d)
     uint8_t state[FW_N_CLASSES];
     uint8_t channel[FW_N_CLASSES];
+    uint8_t state_back[FW_N_CLASSES]; // of the gradient
+    uint8_t channel_back[FW_N_CLASSES];
 };
 
 static const struct recurrence *kind(const struct fw_cx *c)
@@ -52,19 +58,16 @@ static enum fw_status infer(struct fw_cx *c)
     return fw_set_out_like(c, 0, x);
 }
 
-static void add(struct fw_cx *c, struct fw_cost *cost, unsigned first, int64_t times)
+static void add(struct fw_cx *c, struct fw_cost *cost, unsigned first, const uint8_t *state,
+                const uint8_t *channel)
 {
-    const struct recurrence *r = kind(c);
-    fw_count n = fw_elements(c, fw_in(c, first + r->values));
-    for (unsigned k = 0; k < FW_N_CLASSES; k++) {
-        fw_cost_add(c, cost, (enum fw_cost_class)k, moved(c, first), times * r->state[k]);
-        fw_cost_add(c, cost, (enum fw_cost_class)k, n, times * r->channel[k]);
-    }
+    fw_cost_each(c, cost, moved(c, first), state);
+    fw_cost_each(c, cost, fw_elements(c, fw_in(c, first + kind(c)->values)), channel);
 }
 
 static void cost(struct fw_cx *c, struct fw_cost *cost)
 {
-    add(c, cost, 0, 1);
+    add(c, cost, 0, kind(c)->state, kind(c)->channel);
 }
 
 static void cache(struct fw_cx *c, struct fw_cache *ret)
@@ -87,8 +90,7 @@ static enum fw_status infer_grad(struct fw_cx *c)
 
 static void cost_grad(struct fw_cx *c, struct fw_cost *cost)
 {
-    add(c, cost, 1, 3);
-    fw_cost_add(c, cost, FW_FMA, moved(c, 1), -kind(c)->state[FW_FMA]);
+    add(c, cost, 1, kind(c)->state_back, kind(c)->channel_back);
 }
 
 static enum fw_status grad(struct fw_grad *gr)
@@ -113,16 +115,25 @@ static const struct recurrence scan = {
     .n_in = 6,
     .values = 0,
     .state = {[FW_FMA] = 1, [FW_ADD] = 1, [FW_MUL] = 4, [FW_SPECIAL] = 1},
-    .channel = {[FW_ADD] = 1, [FW_MUL] = 1}};
+    .channel = {[FW_ADD] = 1, [FW_MUL] = 1},
+    .state_back = {[FW_FMA] = 2, [FW_ADD] = 5, [FW_MUL] = 10, [FW_SPECIAL] = 1},
+    .channel_back = {[FW_ADD] = 3, [FW_MUL] = 5}};
 static const struct recurrence wkv = {
     .grad = &rows[WKV_GRAD],
     .n_in = 4,
     .values = 3,
-    .channel = {[FW_ADD] = 6, [FW_MUL] = 6, [FW_DIV] = 1, [FW_SPECIAL] = 4, [FW_MINMAX] = 2}};
+    .channel = {[FW_ADD] = 10, [FW_MUL] = 6, [FW_DIV] = 1, [FW_SPECIAL] = 4, [FW_MINMAX] = 2},
+    .channel_back = {
+        [FW_ADD] = 19, [FW_MUL] = 17, [FW_DIV] = 2, [FW_SPECIAL] = 4, [FW_MINMAX] = 2}};
 
 #define SCAN_WORDS "per token and element of the state: fma, add, special, 4 mul; D 1 mul, 1 add"
-#define WKV_WORDS "per token and channel: 6 add, 6 mul, 1 div, 4 special, 2 minmax"
-#define AGAIN "the forward operations three times, the reading twice"
+#define WKV_WORDS "per token and channel: 10 add, 6 mul, 1 div, 4 special, 2 minmax"
+#define SCAN_BACK_WORDS                                                                     \
+    "per token and element of the state: 2 fma, 5 add, 10 mul, 1 special; per token and channel " \
+    "5 mul, 3 add"
+#define WKV_BACK_WORDS "per token and channel: 19 add, 17 mul, 2 div, 4 special, 2 minmax"
+
+FW_KERNELS(selective_scan, selective_scan_grad, wkv, wkv_grad);
 
 static const struct fw_op rows[N_ROWS] = {
     [SCAN] = {.name = "SelectiveScan",
@@ -138,10 +149,11 @@ static const struct fw_op rows[N_ROWS] = {
               .field = fw_field_recurrence,
               .cost = cost,
               .grad = grad,
+              FW_RUN(selective_scan),
               .cache = cache},
     [SCAN_GRAD] = {.name = "SelectiveScanGrad",
                    .domain = "flopwise",
-                   .formula = AGAIN,
+                   .formula = SCAN_BACK_WORDS,
                    .doc = FW_INTERNAL_DOC,
                    FW_NO_ATTRS,
                    FW_PORTS(7, 7, 6, 6),
@@ -149,7 +161,8 @@ static const struct fw_op rows[N_ROWS] = {
                    .family = &scan,
                    .infer = infer_grad,
                    .cost = cost_grad,
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none,
+                   FW_RUN(selective_scan_grad)},
     [WKV] = {.name = "Wkv",
              .domain = "flopwise",
              .formula = WKV_WORDS,
@@ -162,10 +175,11 @@ static const struct fw_op rows[N_ROWS] = {
              .field = fw_field_recurrence,
              .cost = cost,
              .grad = grad,
+             FW_RUN(wkv),
              .cache = cache},
     [WKV_GRAD] = {.name = "WkvGrad",
                   .domain = "flopwise",
-                  .formula = AGAIN,
+                  .formula = WKV_BACK_WORDS,
                   .doc = FW_INTERNAL_DOC,
                   FW_NO_ATTRS,
                   FW_PORTS(5, 5, 4, 4),
@@ -173,6 +187,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .family = &wkv,
                   .infer = infer_grad,
                   .cost = cost_grad,
-                  .grad = fw_grad_none},
+                  .grad = fw_grad_none,
+                  FW_RUN(wkv_grad)},
 };
 const struct fw_op_table fw_ops_scan = {rows, N_ROWS};

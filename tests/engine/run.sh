@@ -1,6 +1,7 @@
 #!/bin/sh
 # `run` from outside: memory as predicted, a loss that falls, data in and out, errors.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 FLOPWISE=$(realpath "${FLOPWISE:-build/flopwise}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -71,11 +72,13 @@ assert numpy.isfinite(x).all() and (x == y).all() and x.std() > 0"
         "$FLOPWISE" run $net --batch 4 --mode exact --input other=x.npy
 fi
 
+modes=exact
 # oneDNN, where it is
 if "$FLOPWISE" peak --format json | grep -q '"gemm_by": "none"'; then
     echo "SKIPPED fast kernels: oneDNN is not installed"
     skipped=$((skipped + 1))
 else
+    modes="exact fast"
     "$FLOPWISE" run zoo:convnet,size=24 --batch 4 --train --steps 8 --lr 0.05 --format json \
         >fast.json
     check "planned as predicted" test "$(value fast.json planned_bytes)" = \
@@ -84,6 +87,21 @@ else
         $(value exact.json last_loss); exit !(d < 1e-3 && d > -1e-3) }"
     check "fast kernels" test "$(value fast.json fast_nodes)" -gt 5
 fi
+# networks of config.json, random weights: a training step by both kinds of kernel
+while IFS="$(printf '\t')" read -r name config; do
+    case $name in '#'*) continue ;; esac
+    mkdir "$name"
+    printf '%s' "$config" >"$name/config.json"
+    for mode in $modes; do
+        "$FLOPWISE" run "$name/config.json" --batch 2 --seq 6 --train --steps 3 --lr 0.1 \
+            --mode $mode --format json >"$name/$mode.json" 2>error || cat error
+    done
+    check "$name: the loss falls" less "$(value "$name/exact.json" last_loss)" \
+        "$(value "$name/exact.json" first_loss)"
+    [ "$modes" != exact ] || continue
+    check "$name: the same loss" awk "BEGIN { d = $(value "$name/fast.json" last_loss) - \
+        $(value "$name/exact.json" last_loss); exit !(d < 1e-3 && d > -1e-3) }"
+done <"$here/configs.tsv"
 check "open sizes" fails 5 "sizes are open" "$FLOPWISE" run zoo:mlp,depth=2,width=K --batch 4
 check "a wrong mode" fails 2 "fast or exact" "$FLOPWISE" run zoo:onenet --mode slow
 echo "$passed passed, $failed failed, $skipped skipped"
