@@ -23,7 +23,7 @@ struct fw_glue {
 
 /* A node by its reference kernel. */
 struct fw_call {
-    uint32_t node; // a stored tensor that is rearranged for a reader: not the step's
+    uint32_t node;            // a stored tensor that is rearranged for a reader: not the step's
     struct fw_buffer *values; // (n_in + n_out)
     struct fw_buffer **in, **out;
     struct fw_address *at; // (n_in + n_out)

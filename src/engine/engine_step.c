@@ -30,7 +30,10 @@ static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
 {
     struct fw_engine *e = t->e;
     return (struct fw_run){
-        .cx = {.g = e->g, .sym = e->g->sym, .node = &e->g->nodes[t->call->node], .err = &t->error[part]},
+        .cx = {.g = e->g,
+               .sym = e->g->sym,
+               .node = &e->g->nodes[t->call->node],
+               .err = &t->error[part]},
         .in = t->call->in,
         .out = t->call->out,
         .scratch = &e->scratch[part],

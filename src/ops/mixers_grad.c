@@ -150,12 +150,12 @@ void fw_cache_causal_conv(struct fw_cx *c, struct fw_cache *ret)
     ret->fixed = fw_count_of(fw_dim_mul(c->sym, fw_in(c, 0)->dims[1], behind));
 }
 
-#define CONV(title, words, unread, count, kernel)                                               \
-    {                                                                                           \
-        .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC,          \
-        FW_NO_ATTRS, FW_PORTS(C_N_IN, C_N_IN, 1, 1),                                            \
-        .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL, .shape_only = unread, .infer = infer_conv, \
-        .cost = count, .grad = fw_grad_none, FW_RUN(kernel)                                     \
+#define CONV(title, words, unread, count, kernel)                                                 \
+    {                                                                                             \
+        .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC,            \
+        FW_NO_ATTRS, FW_PORTS(C_N_IN, C_N_IN, 1, 1), .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL, \
+        .shape_only = unread, .infer = infer_conv, .cost = count, .grad = fw_grad_none,           \
+        FW_RUN(kernel)                                                                            \
     }
 
 FW_KERNELS(linear_attention_grad, causal_conv_input, causal_conv_weight, causal_conv_bias);

@@ -1,6 +1,6 @@
 /* Kernels of mixers.c and mixers_grad.c: short convolutions, linear attention with its state. */
-#include "ops/mixers.h"
 #include "ops/kernel.h"
+#include "ops/mixers.h"
 
 /* ---- CausalConvWithState: a line of a channel with what came before it ---- */
 

@@ -128,7 +128,7 @@ static const struct recurrence wkv = {
 
 #define SCAN_WORDS "per token and element of the state: fma, add, special, 4 mul; D 1 mul, 1 add"
 #define WKV_WORDS "per token and channel: 10 add, 6 mul, 1 div, 4 special, 2 minmax"
-#define SCAN_BACK_WORDS                                                                     \
+#define SCAN_BACK_WORDS                                                                           \
     "per token and element of the state: 2 fma, 5 add, 10 mul, 1 special; per token and channel " \
     "5 mul, 3 add"
 #define WKV_BACK_WORDS "per token and channel: 19 add, 17 mul, 2 div, 4 special, 2 minmax"

@@ -105,8 +105,8 @@ KERNEL(selective_scan_grad) // (dy, ...)
             advance(&s, b * s.length + t, h + t * cells, h + (t + 1) * cells, fade + t * cells);
         memset(dh, 0, cells * sizeof *dh);
         for (size_t t = s.length; t-- > 0;)
-            scan_back(r, &s, b * s.length + t, h + (t + 1) * cells, h + t * cells,
-                      fade + t * cells, dh);
+            scan_back(r, &s, b * s.length + t, h + (t + 1) * cells, h + t * cells, fade + t * cells,
+                      dh);
     }
     return FW_OK;
 }
