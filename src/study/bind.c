@@ -2,8 +2,8 @@
  *
  * A binding replaces a symbol wherever the file uses it, so that two inputs that share one stay
  * equal. "batch" and "seq" are what people ask for whatever the file calls it: they also find the
- * usual names, then the symbol that stands in that place of the first input, and "batch" finally a
- * leading 1 that every input has. */
+ * usual names where an input has them, then the symbol that stands in that place of the first
+ * input, and "batch" finally a leading 1 that every input has. */
 #include "study/bind.h"
 
 #include <string.h>
@@ -77,20 +77,34 @@ static enum fw_status fail_unknown(struct binder *b, const char *name)
     return status;
 }
 
+/* A usual name means the batch or the sequence only as a size of an input: elsewhere n may be a
+ * depth. Batch and time come first, in either order where features follow. */
+static bool is_input_size(struct binder *b, uint32_t symbol, unsigned place)
+{
+    for (uint32_t i = 0; i < b->m->graph.n_inputs; i++) {
+        const struct fw_tensor *t = input_at(b, i);
+        if (t->rank == FW_RANK_UNKNOWN)
+            continue;
+        for (unsigned k = 0; k < t->rank; k++)
+            if (fw_symbol_of(b->m->sym, t->dims[k]) == symbol &&
+                (k == place || strlen(fw_symbol_name(b->m->sym, symbol)) > 1 ||
+                 (k < 2 && t->rank > 2)))
+                return true;
+    }
+    return false;
+}
+
 static uint32_t find_alias(struct binder *b, const char *const *names, unsigned place)
 {
     for (; *names != NULL; names++) {
         uint32_t i = fw_symbols_find(b->m->sym, *names, strlen(*names));
-        if (i != UINT32_MAX)
+        if (i != UINT32_MAX && is_input_size(b, i, place))
             return i;
     }
     for (uint32_t i = 0; i < b->m->graph.n_inputs; i++) {
         const struct fw_tensor *t = input_at(b, i);
-        if (t->rank != FW_RANK_UNKNOWN && t->rank > place) {
-            uint32_t s = fw_symbol_of(b->m->sym, t->dims[place]);
-            if (s != UINT32_MAX)
-                return s;
-        }
+        if (t->rank != FW_RANK_UNKNOWN && t->rank > place)
+            return fw_symbol_of(b->m->sym, t->dims[place]);
     }
     return UINT32_MAX;
 }
