@@ -76,7 +76,7 @@ enum fw_status fw_estimate_remarks(struct fw_estimate_report *er, struct fw_erro
     static const struct fw_table head = {
         .key = "remarks", .columns = columns, .n_columns = 1, .flags = FW_TABLE_SKIP_EMPTY};
     const struct fw_run *run = er->e->run;
-    struct remarks m = {.er = er, .room = 3 * run->n_phases + run->n_fleets + 1};
+    struct remarks m = {.er = er, .room = 3 * run->n_phases + run->n_fleets + 2};
     m.v = fw_arena_array(&er->r->arena, m.room + 1, sizeof *m.v);
     if (m.v == NULL)
         return fw_fail_memory(err);
@@ -84,6 +84,9 @@ enum fw_status fw_estimate_remarks(struct fw_estimate_report *er, struct fw_erro
         add_phase(&m, run, &run->phases[i]);
     for (uint32_t i = 0; i < run->n_fleets; i++)
         add_device(&m, run, i);
+    if (run->n_fleets > 0 && isnan(er->e->q[FW_Q_METHOD1].mid) && isnan(er->e->q[FW_Q_METHOD2].mid))
+        add(&m, "nothing is estimated: a device computes for some time (--time or --gpu-hours), or "
+                "for some work (--params and --tokens, or --model)");
     if (er->e->q[FW_Q_MFU].mid > 1)
         add(&m, "the inputs contradict each other: method 1 is more than the peak of the hardware "
                 "allows in its time");

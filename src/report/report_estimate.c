@@ -45,7 +45,7 @@ const char *fw_interval_text(struct fw_arena *arena, struct fw_quantity q, const
 
 /* ---- the contract: method1, method2, ratio, implied_utilisation ---- */
 
-enum { MAX_TOP = 8 };
+enum { MAX_TOP = 10 };
 
 struct top {
     struct fw_column columns[MAX_TOP]; // (n)
@@ -97,6 +97,29 @@ static enum fw_status put_method(struct top *t, const struct fw_estimate_report 
     return FW_OK;
 }
 
+/* The 90 % interval of a number that stands beside it. */
+static enum fw_status put_interval(struct top *t, const struct fw_estimate_report *er,
+                                   const char *key, enum fw_quantity_name name,
+                                   struct fw_error *err)
+{
+    static const struct fw_column columns[] = {
+        {"low", "low", "lower end of the 90 % interval", FW_UNIT_MEASURE, 0},
+        {"high", "high", "upper end of the 90 % interval", FW_UNIT_MEASURE, 0},
+    };
+    static const struct fw_table head = {.key = "interval"};
+    struct fw_quantity q = er->e->q[name];
+    struct fw_value v = none;
+    if (!isnan(q.mid)) {
+        const struct fw_value ends[] = {number(q.low), number(q.high)};
+        v = (struct fw_value){.kind = FW_VALUE_TABLE,
+                              .table = fw_record_new(er->r, &head, columns, ends, 2)};
+        if (v.table == NULL)
+            return fw_fail_memory(err);
+    }
+    put(t, key, "its 90 % interval", v);
+    return FW_OK;
+}
+
 static enum fw_status add_top(const struct fw_estimate_report *er, struct fw_error *err)
 {
     const struct fw_estimate *e = er->e;
@@ -107,8 +130,10 @@ static enum fw_status add_top(const struct fw_estimate_report *er, struct fw_err
     FW_TRY(put_method(t, er, "method2", "from hardware and time", FW_Q_METHOD2, err));
     put(t, "complete", "false: method 1 is a lower bound", fw_value_bool(e->complete));
     put(t, "ratio", "method 1 of what ran here over method 2", number(e->q[FW_Q_RATIO].mid));
+    FW_TRY(put_interval(t, er, "ratio_interval", FW_Q_RATIO, err));
     put(t, "implied_utilisation", "MFU: method 1 over what the peak allows",
         number(e->q[FW_Q_MFU].mid));
+    FW_TRY(put_interval(t, er, "implied_utilisation_interval", FW_Q_MFU, err));
     put(t, "implied_hardware_utilisation", "HFU: with recomputation",
         e->recomputes ? number(e->q[FW_Q_HFU].mid) : none);
     static const struct fw_table head = {.flags = FW_TABLE_MERGE | FW_TABLE_JSON_ONLY};

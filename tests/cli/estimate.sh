@@ -7,3 +7,4 @@
     --recompute full
 "$FLOPWISE" estimate --params 7B --tokens 2T --hardware h100 --deadline 30d --precision fp32
 "$FLOPWISE" estimate --params 175e9 --tokens 300e9 --hardware V100 --count 100 --time 30d | head -8
+"$FLOPWISE" estimate --hardware H100 --count 8 | tail -1
