@@ -36,8 +36,9 @@ struct hf_family {
 };
 
 /* Tables of families, one file each; the last row is empty. */
-extern const struct hf_family hf_llamas[], hf_gpts[], hf_encoders[], hf_seq2seqs[], hf_states[],
-    hf_visions[], hf_composites[], hf_diffusions[], hf_convnets[], hf_speeches[];
+extern const struct hf_family hf_llamas[], hf_moes[], hf_mambas[], hf_gpts[], hf_encoders[],
+    hf_seq2seqs[], hf_states[], hf_visions[], hf_composites[], hf_qwen_vls[], hf_diffusions[],
+    hf_convnets[], hf_speeches[];
 const struct hf_family *hf_find_family(const char *type); // NULL: no such type
 
 /* A stack that reads words and gives words: embedding, layers, head. */
@@ -51,7 +52,10 @@ void hf_windows(const struct hf_config *c, struct hf_arch *a, int64_t every);
 void hf_turn_part(const struct hf_config *c, struct hf_arch *a, double share);
 /* Layers from the first on whose number leaves this rest have experts. */
 void hf_expert_layers(struct hf_arch *a, uint32_t first, int64_t every, int64_t offset);
-/* Experts as Qwen has them. */
+/* Experts as Qwen and DeepSeek have them. */
+void hf_deepseek_experts(const struct hf_config *c, struct hf_arch *a, int64_t n);
+/* Latent attention in every layer. */
+void hf_latent_sizes(const struct hf_config *c, struct hf_arch *a, bool narrow);
 void hf_qwen_experts(const struct hf_config *c, struct hf_arch *a);
 /* "num_labels", or as many as "id2label" has, or 2. */
 int64_t hf_labels(const struct hf_config *c);

@@ -23,10 +23,12 @@ struct hf_names {
     const char *cross_norm, *cross_q, *cross_k, *cross_v, *cross_o;
     const char *gate, *up, *down, *gate_up; // gate_up: one for two
     const char *router, *router_bias;
+    const char *correction; // of the router's scores, where it is a parameter
     const char *expert_gate, *expert_up, *expert_down, *expert_gate_up;
-    const char *shared_gate, *shared_up, *shared_down; // the expert all tokens meet
-    const char *shared_switch;                         // its learned gate
-    const char *bias_table;                            // of relative positions, in the first layer
+    const char *latent_in, *latent_out; // into the space of the experts and back
+    const char *shared_gate, *shared_up, *shared_down, *shared_gate_up; // the expert all meet
+    const char *shared_switch;                                          // its learned gate
+    const char *bias_table; // of relative positions, in the first layer
 };
 
 enum hf_norm_kind {
@@ -67,6 +69,7 @@ struct hf_layer {
 struct hf_experts {
     int64_t n, top, width;
     int64_t shared; // width of the expert all tokens meet, 0: none
+    int64_t latent; // width of the space they work in, 0: of the layers
     bool sigmoid;   // scores of the router
     bool corrected; // a buffer is added to the scores for the choice
     bool normed;    // the weights of those chosen are made to add up to one
@@ -79,7 +82,7 @@ struct hf_latent { // multi-head latent attention
 
 struct hf_state { // of layers that keep a state
     int64_t inner, state, heads, groups, kernel, rank;
-    bool bias, conv_bias, normed, packed;
+    bool bias, out_bias, conv_bias, normed, packed;
 };
 
 struct hf_arch {
@@ -125,6 +128,8 @@ struct hf_arch {
     int slopes;          // bias of the scores (alibi, relative positions), -1: none
     int memory;          // what cross-attention looks at, -1: none
     int64_t memory_seq;  // its length
+    const int *more;     // (n_more) what the first layers add to the first places of their result
+    uint32_t n_more;
 };
 
 /* Sizes that nearly all have under the same keys, and one equal layer for all. */

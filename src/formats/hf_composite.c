@@ -142,32 +142,6 @@ static void build_siglip(const struct hf_job *job)
 
 /* ---- language models that see ---- */
 
-/* The language model over picture (batch, places, hidden) and words. */
-static void tell(const struct hf_job *job, const struct hf_config *c, const char *scope,
-                 int picture)
-{
-    struct hf_job text = {.c = c, .b = job->b, .model = job->model, .head = job->head};
-    struct hf_arch a;
-    text.family = hf_find_family(c->type);
-    if (text.family == NULL || text.family->fill == NULL) {
-        hf_complain(job->c, "text_config", "no language model '%.60s' is known", c->type);
-        return;
-    }
-    fw_enter(job->b, scope);
-    hf_decoder_arch(&text, &a);
-    bool own = hf_given(job->c, "tie_word_embeddings") || !hf_given(c, "tie_word_embeddings");
-    a.tied = hf_flag(own ? job->c : c, "tie_word_embeddings", true);
-    int64_t dims[2] = {a.batch, a.seq};
-    int x = hf_embed(&a, fw_input(job->b, "input_ids", "int64", 2, dims));
-    int parts[2] = {picture, x};
-    x = hf_layers(&a, fw_concat(job->b, parts, 2, 1));
-    if (job->head == HF_HEAD_LM || job->head == HF_HEAD_NONE)
-        hf_heads(&text, &a, x);
-    else
-        hf_complain(job->c, "architectures", "no head of %.60s is known", job->model);
-    fw_leave(job->b);
-}
-
 static int64_t text_width(const struct hf_config *c)
 {
     return hf_size(c, "hidden_size");
@@ -200,7 +174,7 @@ static void build_llava(const struct hf_job *job)
         int parts[2] = {x, fw_build_plain(job->b, "Expand", NULL, line, 2)};
         x = fw_concat(job->b, parts, 2, 1);
     }
-    tell(job, &tc, "language_model", x);
+    hf_tell(job, &tc, "language_model", x, NULL, 0);
 }
 
 static void build_paligemma(const struct hf_job *job)
@@ -216,7 +190,7 @@ static void build_paligemma(const struct hf_job *job)
     fw_leave(job->b);
     int64_t width = hf_int(&vc, "projection_dim", text_width(&tc));
     int x = hf_linear(&v, all, "multi_modal_projector.linear", width, true);
-    tell(job, &tc, "language_model", x);
+    hf_tell(job, &tc, "language_model", x, NULL, 0);
 }
 
 static void build_gemma3(const struct hf_job *job)
@@ -245,7 +219,7 @@ static void build_gemma3(const struct hf_job *job)
     int64_t dims[2] = {v.hidden, text_width(&tc)};
     int w = hf_param(&v, "multi_modal_projector.mm_input_projection_weight", NULL, 2, dims);
     x = fw_linear_with(b, x, "multi_modal_projector.mm_input_projection", w, -1);
-    tell(job, &tc, "language_model", x);
+    hf_tell(job, &tc, "language_model", x, NULL, 0);
 }
 
 /* ---- Llama 4 ---- */
@@ -292,57 +266,7 @@ static void build_llama4(const struct hf_job *job)
     x = fw_activation(b, hf_linear(&v, x, name[1], hf_size(&vc, "projector_output_dim"), false),
                       "gelu");
     x = hf_linear(&v, x, "multi_modal_projector.linear_1", text_width(&tc), false);
-    tell(job, &tc, "language_model", x);
-}
-
-/* ---- Qwen 3.5 ---- */
-
-static const struct hf_names qwen_tower = {.layers = "model.visual.blocks.",
-                                           .norm1 = "norm1",
-                                           .norm2 = "norm2",
-                                           .qkv = "attn.qkv",
-                                           .o = "attn.proj",
-                                           .up = "mlp.linear_fc1",
-                                           .down = "mlp.linear_fc2"};
-
-/* Pictures of as many patches as there are positions; four neighbours become one place. */
-static int qwen_picture(struct hf_arch *v, const struct hf_config *c)
-{
-    struct fw_builder *b = c->b;
-    hf_arch_init(v, c, &qwen_tower);
-    v->norm = HF_LAYER_NORM;
-    v->causal = false;
-    v->qkv_bias = v->o_bias = v->feed_bias = true;
-    v->rotary = v->head;
-    int64_t places = hf_size(c, "num_position_embeddings");
-    int64_t merge = hf_size(c, "spatial_merge_size");
-    int64_t patch = hf_size(c, "patch_size");
-    int64_t times = hf_size(c, "temporal_patch_size");
-    int64_t in = hf_int(c, "in_channels", 3);
-    int64_t pixels[5] = {fw_size_times(b, v->batch, places), in, times, patch, patch};
-    struct fw_window_spec w = fw_window_of(3, patch, patch, 0);
-    w.kernel[0] = w.stride[0] = times;
-    int x = fw_conv(b, fw_input(b, "pixel_values", "float32", 5, pixels),
-                    "model.visual.patch_embed.proj", v->hidden, &w);
-    int64_t dims[3] = {v->batch, places, v->hidden};
-    int64_t merged[3] = {v->batch, places / (merge * merge), v->hidden * merge * merge};
-    x = fw_reshape(b, x, 3, dims);
-    x = hf_layers(v, fw_add(b, x, hf_param(v, "model.visual.pos_embed", "weight", 2, dims + 1)));
-    x = fw_reshape(b, hf_norm(v, x, "model.visual.merger.norm"), 3, merged);
-    x = fw_activation(b, hf_linear(v, x, "model.visual.merger.linear_fc1", merged[2], true),
-                      "gelu");
-    return hf_linear(v, x, "model.visual.merger.linear_fc2", hf_size(c, "out_hidden_size"), true);
-}
-
-static void build_qwen35(const struct hf_job *job)
-{
-    struct hf_config tc;
-    struct hf_config vc;
-    struct hf_arch v;
-    bool moe = strcmp(job->family->type, "qwen3_5_moe") == 0;
-    hf_config_part(job->c, "text_config", moe ? "qwen3_5_moe_text" : "qwen3_5_text", &tc);
-    hf_config_part(job->c, "vision_config", moe ? "qwen3_5_moe_vision" : "qwen3_5_vision", &vc);
-    tell(job, &tc, "", qwen_picture(&v, &vc));
+    hf_tell(job, &tc, "language_model", x, NULL, 0);
 }
 
 #define ROW(type, like, model, build)              \
@@ -361,7 +285,5 @@ const struct hf_family hf_composites[] = {
     ROW("paligemma", NULL, "PaliGemmaForConditionalGeneration", build_paligemma),
     ROW("gemma3", NULL, "Gemma3ForConditionalGeneration", build_gemma3),
     ROW("llama4", NULL, "Llama4ForConditionalGeneration", build_llama4),
-    ROW("qwen3_5", NULL, "Qwen3_5ForConditionalGeneration", build_qwen35),
-    ROW("qwen3_5_moe", NULL, "Qwen3_5MoeForConditionalGeneration", build_qwen35),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

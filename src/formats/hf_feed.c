@@ -26,6 +26,20 @@ static int dense(struct hf_arch *a, int x, int64_t width)
 
 /* ---- experts ---- */
 
+/* What is added to the scores before the choice: a buffer, or a parameter that no gradient trains.
+ */
+static int correction(struct hf_arch *a)
+{
+    struct fw_builder *b = a->b;
+    int64_t dims[2] = {1, a->experts.n};
+    if (a->names->correction == NULL)
+        return fw_build_stored(b, fw_build_name(b, "router_correction", ""), FW_KIND_BUFFER, 1,
+                               dims + 1);
+    int shift = hf_param(a, a->names->correction, NULL, 2, dims);
+    hf_freeze(a, shift);
+    return shift;
+}
+
 /* The experts chosen for each token, *ret_weights with (batch, seq, top, 1). */
 static int choose(struct hf_arch *a, int x, int *ret_weights)
 {
@@ -35,11 +49,8 @@ static int choose(struct hf_arch *a, int x, int *ret_weights)
     int p = hf_linear(a, x, n->router, e->n, n->router_bias != NULL);
     p = e->sigmoid ? fw_activation(b, p, "sigmoid") : fw_softmax(b, p, 2);
     int ranked = p;
-    if (e->corrected) {
-        int shift =
-            fw_build_stored(b, fw_build_name(b, "router_correction", ""), FW_KIND_BUFFER, 1, &e->n);
-        ranked = fw_add(b, p, shift);
-    }
+    if (e->corrected)
+        ranked = fw_add(b, p, correction(a));
     struct fw_build_node top = fw_build_node(b, "", "TopK");
     int in[2] = {ranked, fw_sizes(b, 1, &e->top)};
     int best = fw_build_add(&top, fw_build_name(b, "choose", "TopK"), in, 2, 2);
@@ -80,7 +91,9 @@ static int shared_expert(struct hf_arch *a, int x)
     const struct hf_names *n = a->names;
     int64_t width = a->experts.shared;
     int y;
-    if (a->gated) {
+    if (a->gated && n->shared_gate_up != NULL) {
+        y = hf_gate(a, hf_linear(a, x, n->shared_gate_up, 2 * width, a->feed_bias), width);
+    } else if (a->gated) {
         y = hf_act(a, hf_linear(a, x, n->shared_gate, width, a->feed_bias), a->act);
         y = fw_mul(b, y, hf_linear(a, x, n->shared_up, width, a->feed_bias));
     } else {
@@ -101,29 +114,31 @@ int hf_experts_feed(struct hf_arch *a, int x)
     int weights;
     int chosen = choose(a, x, &weights);
     int64_t seq = fw_size_of(b, x, 1);
-    int64_t one[4] = {a->batch, seq, 1, a->hidden};
-    int64_t many[4] = {a->batch, seq, e->top, a->hidden};
-    int copies[2] = {fw_reshape(b, x, 4, one), fw_sizes(b, 4, many)};
+    int64_t width = e->latent > 0 ? e->latent : a->hidden;
+    int h = e->latent > 0 ? hf_linear(a, x, n->latent_in, width, a->feed_bias) : x;
+    int64_t one[4] = {a->batch, seq, 1, width};
+    int64_t many[4] = {a->batch, seq, e->top, width};
+    int copies[2] = {fw_reshape(b, h, 4, one), fw_sizes(b, 4, many)};
     int t = e->top == 1 ? copies[0] : fw_build_plain(b, "Expand", NULL, copies, 2);
     int y;
     if (n->expert_gate_up != NULL) {
-        y = hf_gate(
-            a, expert_linear(a, t, chosen, n->expert_gate_up, a->hidden, 2 * e->width, e->bias),
-            e->width);
+        y = hf_gate(a, expert_linear(a, t, chosen, n->expert_gate_up, width, 2 * e->width, e->bias),
+                    e->width);
     } else {
-        y = expert_linear(a, t, chosen, a->gated ? n->expert_gate : n->expert_up, a->hidden,
-                          e->width, e->bias);
+        y = expert_linear(a, t, chosen, a->gated ? n->expert_gate : n->expert_up, width, e->width,
+                          e->bias);
         y = hf_act(a, y, a->act);
         if (a->gated)
-            y = fw_mul(b, y,
-                       expert_linear(a, t, chosen, n->expert_up, a->hidden, e->width, e->bias));
+            y = fw_mul(b, y, expert_linear(a, t, chosen, n->expert_up, width, e->width, e->bias));
     }
-    y = expert_linear(a, y, chosen, n->expert_down, e->width, a->hidden, e->bias);
+    y = expert_linear(a, y, chosen, n->expert_down, e->width, width, e->bias);
     struct fw_build_node sum = fw_build_node(b, "", "ReduceSum");
     fw_build_int(&sum, "keepdims", 0);
     int64_t axis = 2;
     int in[2] = {fw_mul(b, y, weights), fw_sizes(b, 1, &axis)};
     y = fw_build_add(&sum, fw_build_name(b, "combine", "combine"), in, 2, 1);
+    if (e->latent > 0)
+        y = hf_linear(a, y, n->latent_out, a->hidden, a->feed_bias);
     return e->shared > 0 ? fw_add(b, y, shared_expert(a, x)) : y;
 }
 

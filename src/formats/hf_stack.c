@@ -332,11 +332,23 @@ int hf_layer(struct hf_arch *a, uint32_t i, int x)
     return a->layout == HF_AFTER ? after(a, i, x) : before(a, i, x);
 }
 
+/* y has as many places as there are before the words of x. */
+static int add_to_first(struct hf_arch *a, int x, int y)
+{
+    struct fw_builder *b = a->b;
+    int64_t sizes[2] = {fw_size_of(b, y, 1), a->seq};
+    int parts = fw_split(b, x, 1, 2, sizes);
+    int both[2] = {fw_add(b, parts, y), parts + 1};
+    return fw_concat(b, both, 2, 1);
+}
+
 int hf_layers(struct hf_arch *a, int x)
 {
     for (uint32_t i = 0; i < a->n_layers && fw_build_ok(a->b); i++) {
         fw_enter_number(a->b, a->names->layers, i);
         x = hf_layer(a, i, x);
+        if (i < a->n_more)
+            x = add_to_first(a, x, a->more[i]);
         fw_leave(a->b);
     }
     return hf_norm(a, x, a->names->final);

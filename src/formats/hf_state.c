@@ -1,49 +1,18 @@
-/* Families whose layers keep a state instead of all that was read, alone or beside attention:
- * Mamba, Jamba, Nemotron-H, gated delta rules (Qwen3-Next), lightning attention (MiniMax), RWKV. */
-#include "formats/hf.h"
+/* Families whose layers keep a state instead of all that was read, beside attention or alone: gated
+ * delta rules (Qwen3-Next, Kimi Linear), lightning attention (MiniMax), RWKV; hf_mamba.c has
+ * Mamba's. */
+#include "formats/hf_state.h"
 
 #include <string.h>
 
 /* ---- names ---- */
 
-#define ATTENTION(stem) \
-    .q = stem "q_proj", .k = stem "k_proj", .v = stem "v_proj", .o = stem "o_proj"
-static const struct hf_names mamba = {.embed = "backbone.embeddings",
-                                      .layers = "backbone.layers.",
-                                      .final = "backbone.norm_f",
-                                      .norm1 = "norm"};
-static const struct hf_names jamba = {.embed = "model.embed_tokens",
-                                      .layers = "model.layers.",
-                                      .final = "model.final_layernorm",
-                                      .norm1 = "input_layernorm",
-                                      .norm2 = "pre_ff_layernorm",
-                                      ATTENTION("self_attn."),
-                                      .gate = "feed_forward.gate_proj",
-                                      .up = "feed_forward.up_proj",
-                                      .down = "feed_forward.down_proj",
-                                      .router = "feed_forward.router",
-                                      .expert_gate = "feed_forward.experts.*.gate_proj",
-                                      .expert_up = "feed_forward.experts.*.up_proj",
-                                      .expert_down = "feed_forward.experts.*.down_proj"};
-static const struct hf_names nemotron = {.embed = "backbone.embeddings",
-                                         .layers = "backbone.layers.",
-                                         .final = "backbone.norm_f",
-                                         .norm1 = "norm",
-                                         .norm2 = "norm",
-                                         ATTENTION("mixer."),
-                                         .up = "mixer.up_proj",
-                                         .down = "mixer.down_proj",
-                                         .router = "mixer.gate",
-                                         .expert_up = "mixer.experts.*.up_proj",
-                                         .expert_down = "mixer.experts.*.down_proj",
-                                         .shared_up = "mixer.shared_experts.up_proj",
-                                         .shared_down = "mixer.shared_experts.down_proj"};
-#define QWEN(stem)                                                                            \
-    .embed = stem ".embed_tokens", .layers = stem ".layers.", .final = stem ".norm",          \
-    .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm", ATTENTION("self_attn."), \
-    .q_norm = "self_attn.q_norm", .k_norm = "self_attn.k_norm", .gate = "mlp.gate_proj",      \
-    .up = "mlp.up_proj", .down = "mlp.down_proj", .router = "mlp.gate",                       \
-    .shared_gate = "mlp.shared_expert.gate_proj", .shared_up = "mlp.shared_expert.up_proj",   \
+#define QWEN(stem)                                                                          \
+    .embed = stem ".embed_tokens", .layers = stem ".layers.", .final = stem ".norm",        \
+    .norm1 = "input_layernorm", .norm2 = "post_attention_layernorm", HF_QKVO("self_attn."), \
+    .q_norm = "self_attn.q_norm", .k_norm = "self_attn.k_norm", .gate = "mlp.gate_proj",    \
+    .up = "mlp.up_proj", .down = "mlp.down_proj", .router = "mlp.gate",                     \
+    .shared_gate = "mlp.shared_expert.gate_proj", .shared_up = "mlp.shared_expert.up_proj", \
     .shared_down = "mlp.shared_expert.down_proj", .shared_switch = "mlp.shared_expert_gate"
 static const struct hf_names qwen_next = {QWEN("model"), .expert_gate = "mlp.experts.*.gate_proj",
                                           .expert_up = "mlp.experts.*.up_proj",
@@ -51,12 +20,27 @@ static const struct hf_names qwen_next = {QWEN("model"), .expert_gate = "mlp.exp
 static const struct hf_names qwen35 = {QWEN("model.language_model"),
                                        .expert_gate_up = "mlp.experts.gate_up_proj",
                                        .expert_down = "mlp.experts.down_proj"};
+static const struct hf_names kimi = {.embed = "model.embed_tokens",
+                                     .layers = "model.layers.",
+                                     .final = "model.norm",
+                                     .norm1 = "input_layernorm",
+                                     .norm2 = "post_attention_layernorm",
+                                     .gate = "mlp.gate_proj",
+                                     .up = "mlp.up_proj",
+                                     .down = "mlp.down_proj",
+                                     .router = "block_sparse_moe.gate",
+                                     .expert_gate = "block_sparse_moe.experts.*.w1",
+                                     .expert_up = "block_sparse_moe.experts.*.w3",
+                                     .expert_down = "block_sparse_moe.experts.*.w2",
+                                     .shared_gate = "block_sparse_moe.shared_experts.gate_proj",
+                                     .shared_up = "block_sparse_moe.shared_experts.up_proj",
+                                     .shared_down = "block_sparse_moe.shared_experts.down_proj"};
 static const struct hf_names minimax = {.embed = "model.embed_tokens",
                                         .layers = "model.layers.",
                                         .final = "model.norm",
                                         .norm1 = "input_layernorm",
                                         .norm2 = "post_attention_layernorm",
-                                        ATTENTION("self_attn."),
+                                        HF_QKVO("self_attn."),
                                         .router = "block_sparse_moe.gate",
                                         .expert_gate = "block_sparse_moe.experts.*.w1",
                                         .expert_up = "block_sparse_moe.experts.*.w3",
@@ -70,7 +54,7 @@ static const struct hf_names rwkv = {.embed = "rwkv.embeddings",
 /* ---- pieces ---- */
 
 /* A convolution over what was read last, each channel for itself: (batch, seq, channels). */
-static int short_conv(struct hf_arch *a, int x, const char *name, int64_t kernel, bool bias)
+int hf_short_conv(struct hf_arch *a, int x, const char *name, int64_t kernel, bool bias)
 {
     struct fw_builder *b = a->b;
     static const int64_t perm[3] = {0, 2, 1};
@@ -83,20 +67,14 @@ static int short_conv(struct hf_arch *a, int x, const char *name, int64_t kernel
 }
 
 /* -exp(A_log) */
-static int rate(struct hf_arch *a, const char *name, int rank, const int64_t *dims)
+int hf_decay_rate(struct hf_arch *a, const char *name, int rank, const int64_t *dims)
 {
     int x = hf_param(a, name, NULL, rank, dims);
     x = fw_build_plain(a->b, "Exp", NULL, &x, 1);
     return fw_build_plain(a->b, "Neg", NULL, &x, 1);
 }
 
-struct linear {
-    int64_t heads; // of the state, as many of queries
-    const char *rule;
-    int q, k, v, decay, beta; // -1: none
-};
-
-static int linear_attention(struct hf_arch *a, const struct linear *l)
+int hf_linear_attention(struct hf_arch *a, const struct hf_linear_attention *l)
 {
     struct fw_build_node n = fw_build_node(a->b, "", "LinearAttention");
     fw_build_int(&n, "kv_num_heads", l->heads);
@@ -107,7 +85,7 @@ static int linear_attention(struct hf_arch *a, const struct linear *l)
 }
 
 /* (batch, seq, groups*width) to (batch, seq, heads*width), each group repeated. */
-static int repeat(struct hf_arch *a, int x, int64_t groups, int64_t heads, int64_t width)
+int hf_repeat(struct hf_arch *a, int x, int64_t groups, int64_t heads, int64_t width)
 {
     struct fw_builder *b = a->b;
     int64_t seq = fw_size_of(b, x, 1);
@@ -120,203 +98,9 @@ static int repeat(struct hf_arch *a, int x, int64_t groups, int64_t heads, int64
     return fw_reshape(b, fw_build_plain(b, "Expand", NULL, in, 2), 3, folded);
 }
 
-static int silu(struct hf_arch *a, int x)
+int hf_silu(struct hf_arch *a, int x)
 {
     return fw_activation(a->b, x, "silu");
-}
-
-/* ---- Mamba: a state for every channel ---- */
-
-static int mamba_sizes(struct hf_arch *a, struct hf_state *s)
-{
-    const struct hf_config *c = a->c;
-    bool own = hf_has(c, "mamba_d_state");
-    s->inner = a->hidden * hf_int(c, own ? "mamba_expand" : "expand", 2);
-    if (hf_given(c, "intermediate_size") && !own)
-        s->inner = hf_size(c, "intermediate_size");
-    s->state = hf_size(c, own ? "mamba_d_state" : "state_size");
-    s->kernel = hf_size(c, own ? "mamba_d_conv" : "conv_kernel");
-    s->bias = hf_flag(c, own ? "mamba_proj_bias" : "use_bias", false);
-    s->conv_bias = hf_flag(c, own ? "mamba_conv_bias" : "use_conv_bias", true);
-    const char *key = own ? "mamba_dt_rank" : "time_step_rank";
-    bool given = hf_has(c, key) && !hf_is(c, key, "auto");
-    s->rank = given ? hf_size(c, key) : (a->hidden + 15) / 16;
-    return 0;
-}
-
-static int mamba_mixer(struct hf_arch *a, uint32_t i, int x)
-{
-    struct fw_builder *b = a->b;
-    const struct hf_state *s = &a->state;
-    int64_t parts[3] = {s->rank, s->state, s->state};
-    int64_t table[2] = {s->inner, s->state};
-    (void)i;
-    fw_enter(b, a->state_name);
-    int xz = fw_split(b, hf_linear(a, x, "in_proj", 2 * s->inner, s->bias), 2, 2, NULL);
-    int u = short_conv(a, xz, "conv1d", s->kernel, s->conv_bias);
-    int t = fw_split(b, hf_linear(a, u, "x_proj", s->rank + 2 * s->state, false), 2, 3, parts);
-    int dt = t;
-    int in = t + 1;
-    int out = t + 2;
-    if (s->normed) {
-        dt = hf_norm(a, dt, "dt_layernorm");
-        in = hf_norm(a, in, "b_layernorm");
-        out = hf_norm(a, out, "c_layernorm");
-    }
-    dt = fw_activation(b, hf_linear(a, dt, "dt_proj", s->inner, true), "softplus");
-    int ports[6] = {u, dt, rate(a, "A_log", 2, table), in, out, hf_param(a, "D", NULL, 1, table)};
-    struct fw_build_node scan = fw_build_node(b, "flopwise", "SelectiveScan");
-    int y = fw_build_add(&scan, fw_build_name(b, "scan", "scan"), ports, 6, 1);
-    y = hf_linear(a, fw_mul(b, y, silu(a, xz + 1)), "out_proj", a->hidden, s->bias);
-    fw_leave(b);
-    return y;
-}
-
-static void fill_mamba(const struct hf_config *c, struct hf_arch *a)
-{
-    (void)c;
-    mamba_sizes(a, &a->state);
-    a->mixer = mamba_mixer;
-    a->state_name = "mixer";
-    for (uint32_t i = 0; i < a->n_layers; i++) {
-        a->layer[i].mixer = HF_OTHER_MIXER;
-        a->layer[i].feed = HF_NO_FEED;
-    }
-}
-
-static void fill_jamba(const struct hf_config *c, struct hf_arch *a)
-{
-    fill_mamba(c, a);
-    a->state.normed = true;
-    a->state_name = "mamba";
-    a->gated = true;
-    int64_t every = hf_size(c, "attn_layer_period");
-    int64_t offset = hf_int(c, "attn_layer_offset", 0);
-    a->experts = (struct hf_experts){.n = hf_int(c, "num_experts", 1),
-                                     .top = hf_size(c, "num_experts_per_tok"),
-                                     .width = a->width};
-    int64_t sparse = hf_size(c, "expert_layer_period");
-    int64_t rest = hf_int(c, "expert_layer_offset", 0);
-    for (uint32_t i = 0; i < a->n_layers; i++) {
-        bool experts = a->experts.n > 1 && i % (uint64_t)sparse == (uint64_t)(rest % sparse);
-        a->layer[i].mixer =
-            i % (uint64_t)every == (uint64_t)(offset % every) ? HF_ATTENTION : HF_OTHER_MIXER;
-        a->layer[i].feed = experts ? HF_EXPERTS : HF_DENSE;
-        a->layer[i].rotary = false;
-    }
-}
-
-/* ---- Mamba-2: a state for every head ---- */
-
-static int mamba2_mixer(struct hf_arch *a, uint32_t i, int x)
-{
-    struct fw_builder *b = a->b;
-    const struct hf_state *s = &a->state;
-    int64_t shared = s->groups * s->state;
-    int64_t first[3] = {s->inner, s->inner + 2 * shared, s->heads};
-    int64_t parts[3] = {s->inner, shared, shared};
-    (void)i;
-    fw_enter(b, a->state_name);
-    int p = fw_split(b, hf_linear(a, x, "in_proj", 2 * s->inner + 2 * shared + s->heads, s->bias),
-                     2, 3, first);
-    int u = fw_split(b, short_conv(a, p + 1, "conv1d", s->kernel, s->conv_bias), 2, 3, parts);
-    int dt = fw_add(b, p + 2, hf_param(a, "dt_bias", NULL, 1, &s->heads));
-    dt = fw_activation(b, dt, "softplus");
-    int64_t steps[4] = {a->batch, fw_size_of(b, x, 1), s->heads, 1};
-    int values = hf_unfold(a, u, s->heads, s->inner / s->heads);
-    struct linear l = {.heads = s->heads,
-                       .rule = "gated",
-                       .q = repeat(a, u + 2, s->groups, s->heads, s->state),
-                       .k = repeat(a, u + 1, s->groups, s->heads, s->state),
-                       .v = hf_fold(a, fw_mul(b, values, fw_reshape(b, dt, 4, steps))),
-                       .decay = fw_mul(b, dt, rate(a, "A_log", 1, &s->heads)),
-                       .beta = -1};
-    int64_t per_head[2] = {s->heads, 1};
-    int skip = fw_reshape(b, hf_param(a, "D", NULL, 1, &s->heads), 2, per_head);
-    int y = fw_add(b, linear_attention(a, &l), hf_fold(a, fw_mul(b, values, skip)));
-    y = hf_norm(a, fw_mul(b, y, silu(a, p)), "norm");
-    y = hf_linear(a, y, "out_proj", a->hidden, s->bias);
-    fw_leave(b);
-    return y;
-}
-
-static void fill_mamba2(const struct hf_config *c, struct hf_arch *a)
-{
-    struct hf_state *s = &a->state;
-    a->mixer = mamba2_mixer;
-    a->state_name = "mixer";
-    s->heads = hf_size(c, "num_heads");
-    s->inner = a->hidden * hf_int(c, "expand", 2);
-    s->groups = hf_size(c, "n_groups");
-    s->state = hf_size(c, "state_size");
-    s->kernel = hf_size(c, "conv_kernel");
-    s->bias = hf_flag(c, "use_bias", false);
-    s->conv_bias = hf_flag(c, "use_conv_bias", true);
-    if (s->inner % s->heads != 0 || s->heads % s->groups != 0)
-        hf_complain(c, "num_heads",
-                    "a divisor of the inner width (%lld) and a multiple of "
-                    "'n_groups' is wanted",
-                    (long long)s->inner);
-    for (uint32_t i = 0; i < a->n_layers; i++) {
-        a->layer[i].mixer = HF_OTHER_MIXER;
-        a->layer[i].feed = HF_NO_FEED;
-    }
-}
-
-/* What layer i is: a letter of the pattern, or a word of the list. */
-static char nemotron_layer(const struct hf_config *c, uint32_t i)
-{
-    static const struct {
-        const char *word;
-        char letter;
-    } layers[] = {{"mamba", 'M'}, {"attention", '*'}, {"mlp", '-'}, {"moe", 'E'}};
-    const char unknown = '?';
-    const char *pattern = hf_text(c, "hybrid_override_pattern", NULL);
-    if (pattern != NULL && i >= strlen(pattern))
-        return unknown;
-    if (pattern != NULL)
-        return pattern[i];
-    const char *word = hf_text_item(c, "layers_block_type", i);
-    for (unsigned k = 0; k < sizeof layers / sizeof *layers; k++)
-        if (strcmp(word, layers[k].word) == 0)
-            return layers[k].letter;
-    return unknown;
-}
-
-static void fill_nemotron_h(const struct hf_config *c, struct hf_arch *a)
-{
-    struct hf_state *s = &a->state;
-    a->mixer = mamba2_mixer;
-    a->state_name = "mixer";
-    s->heads = hf_size(c, "mamba_num_heads");
-    s->inner = s->heads * hf_size(c, "mamba_head_dim");
-    s->groups = hf_size(c, "n_groups");
-    s->state = hf_size(c, "ssm_state_size");
-    s->kernel = hf_size(c, "conv_kernel");
-    s->bias = hf_flag(c, "use_bias", false);
-    s->conv_bias = hf_flag(c, "use_conv_bias", true);
-    a->feed_bias = hf_flag(c, "mlp_bias", false);
-    a->head =
-        hf_int(c, hf_given(c, "attention_head_dim") ? "attention_head_dim" : "head_dim", a->head);
-    hf_arch_spread(a);
-    if (hf_has(c, "moe_latent_size"))
-        hf_complain(c, "moe_latent_size", "experts in a narrower space are not built");
-    a->experts = (struct hf_experts){.n = hf_int(c, "n_routed_experts", 0),
-                                     .top = hf_int(c, "num_experts_per_tok", 1),
-                                     .width = hf_int(c, "moe_intermediate_size", 1),
-                                     .shared = hf_int(c, "moe_shared_expert_intermediate_size", 0),
-                                     .sigmoid = true,
-                                     .corrected = true,
-                                     .normed = hf_flag(c, "norm_topk_prob", true)};
-    for (uint32_t i = 0; i < a->n_layers && fw_build_ok(a->b); i++) {
-        struct hf_layer *l = &a->layer[i];
-        char kind = nemotron_layer(c, i);
-        if (strchr("M*-E", kind) == NULL || kind == '\0')
-            hf_complain(c, "hybrid_override_pattern", "M, *, - or E is wanted for layer %u", i);
-        l->rotary = false;
-        l->mixer = kind == 'M' ? HF_OTHER_MIXER : kind == '*' ? HF_ATTENTION : HF_NO_MIXER;
-        l->feed = kind == '-' ? HF_DENSE : kind == 'E' ? HF_EXPERTS : HF_NO_FEED;
-    }
 }
 
 /* ---- the gated delta rule ---- */
@@ -346,18 +130,19 @@ static int delta_mixer(struct hf_arch *a, uint32_t i, int x)
         beta = hf_linear(a, x, "in_proj_b", s->heads, false);
         alpha = hf_linear(a, x, "in_proj_a", s->heads, false);
     }
-    int qkv = fw_split(b, short_conv(a, mixed, "conv1d", s->kernel, false), 2, 3, three);
+    int qkv = fw_split(b, hf_short_conv(a, mixed, "conv1d", s->kernel, false), 2, 3, three);
     alpha =
         fw_activation(b, fw_add(b, alpha, hf_param(a, "dt_bias", NULL, 1, &s->heads)), "softplus");
-    struct linear l = {.heads = s->heads,
-                       .rule = "gated_delta",
-                       .q = repeat(a, qkv, s->groups, s->heads, s->state),
-                       .k = repeat(a, qkv + 1, s->groups, s->heads, s->state),
-                       .v = qkv + 2,
-                       .decay = fw_mul(b, alpha, rate(a, "A_log", 1, &s->heads)),
-                       .beta = fw_activation(b, beta, "sigmoid")};
-    int y = hf_unfold(a, linear_attention(a, &l), s->heads, s->inner / s->heads);
-    y = fw_mul(b, hf_fold(a, hf_norm(a, y, "norm")), silu(a, z));
+    struct hf_linear_attention l = {.heads = s->heads,
+                                    .rule = "gated_delta",
+                                    .q = hf_repeat(a, qkv, s->groups, s->heads, s->state),
+                                    .k = hf_repeat(a, qkv + 1, s->groups, s->heads, s->state),
+                                    .v = qkv + 2,
+                                    .decay =
+                                        fw_mul(b, alpha, hf_decay_rate(a, "A_log", 1, &s->heads)),
+                                    .beta = fw_activation(b, beta, "sigmoid")};
+    int y = hf_unfold(a, hf_linear_attention(a, &l), s->heads, s->inner / s->heads);
+    y = fw_mul(b, hf_fold(a, hf_norm(a, y, "norm")), hf_silu(a, z));
     y = hf_linear(a, y, "out_proj", a->hidden, false);
     fw_leave(b);
     return y;
@@ -390,6 +175,78 @@ static void fill_qwen_next(const struct hf_config *c, struct hf_arch *a)
         hf_qwen_experts(c, a);
 }
 
+/* ---- Kimi's delta attention: every channel of a head decays for itself ---- */
+
+static int kimi_mixer(struct hf_arch *a, uint32_t i, int x)
+{
+    struct fw_builder *b = a->b;
+    const struct hf_state *s = &a->state;
+    static const char *const part[3][2] = {
+        {"q_proj", "q_conv1d"}, {"k_proj", "k_conv1d"}, {"v_proj", "v_conv1d"}};
+    int64_t head = s->inner / s->heads;
+    int64_t each[4] = {1, 1, s->heads, 1};
+    int qkv[3];
+    (void)i;
+    fw_enter(b, "self_attn");
+    for (unsigned k = 0; k < 3; k++)
+        qkv[k] = hf_short_conv(a, hf_linear(a, x, part[k][0], s->inner, false), part[k][1],
+                               s->kernel, false);
+    int g = hf_linear(a, hf_linear(a, x, "f_a_proj", head, false), "f_b_proj", s->inner, false);
+    g = fw_activation(b, fw_add(b, g, hf_param(a, "dt_bias", NULL, 1, &s->inner)), "softplus");
+    g = fw_mul(b, hf_unfold(a, g, s->heads, head), hf_decay_rate(a, "A_log", 4, each));
+    struct hf_linear_attention l = {
+        .heads = s->heads,
+        .rule = "gated_delta",
+        .q = qkv[0],
+        .k = qkv[1],
+        .v = qkv[2],
+        .decay = hf_fold(a, g),
+        .beta = fw_activation(b, hf_linear(a, x, "b_proj", s->heads, false), "sigmoid")};
+    int y = hf_unfold(a, hf_linear_attention(a, &l), s->heads, head);
+    int z = hf_linear(a, hf_linear(a, x, "g_a_proj", head, false), "g_b_proj", s->inner, false);
+    y = fw_mul(b, hf_fold(a, hf_norm(a, y, "o_norm")), fw_activation(b, z, "sigmoid"));
+    y = hf_linear(a, y, "o_proj", a->hidden, false);
+    fw_leave(b);
+    return y;
+}
+
+/* Layers are counted from one in the lists of released files. */
+static bool kimi_attends(const struct hf_config *c, const struct hf_config *lists, uint32_t i)
+{
+    if (hf_length(c, "layer_types") > 0)
+        return strcmp(hf_text_item(c, "layer_types", i), "full_attention") == 0;
+    if (hf_length(lists, "full_attn_layers") > 0)
+        return hf_holds(lists, "full_attn_layers", (int64_t)i + 1);
+    return i > 0 && i % 4 == 0;
+}
+
+static void fill_kimi_linear(const struct hf_config *c, struct hf_arch *a)
+{
+    struct hf_state *s = &a->state;
+    struct hf_config own;
+    bool inner = hf_config_part(c, "linear_attn_config", "", &own);
+    a->mixer = kimi_mixer;
+    a->gated = true;
+    s->heads = inner ? hf_size(&own, "num_heads") : hf_size(c, "linear_num_heads");
+    s->inner = s->heads * (inner ? hf_size(&own, "head_dim") : hf_size(c, "linear_head_dim"));
+    s->kernel =
+        inner ? hf_size(&own, "short_conv_kernel_size") : hf_size(c, "linear_conv_kernel_dim");
+    hf_latent_sizes(c, a, true);
+    hf_deepseek_experts(c, a, hf_int(c, "num_local_experts", 0));
+    a->experts.sigmoid = a->experts.corrected = true;
+    bool listed = hf_length(c, "mlp_layer_types") > 0;
+    for (uint32_t i = 0; i < a->n_layers && fw_build_ok(a->b); i++) {
+        struct hf_layer *l = &a->layer[i];
+        l->mixer = kimi_attends(c, &own, i) ? HF_LATENT : HF_OTHER_MIXER;
+        l->rotary = false;
+        if (i == 0 && !hf_has(c, "first_k_dense_replace"))
+            l->feed = HF_DENSE;
+        if (listed)
+            l->feed = strcmp(hf_text_item(c, "mlp_layer_types", i), "sparse") == 0 ? HF_EXPERTS
+                                                                                   : HF_DENSE;
+    }
+}
+
 /* ---- lightning attention ---- */
 
 static int lightning_mixer(struct hf_arch *a, uint32_t i, int x)
@@ -398,15 +255,15 @@ static int lightning_mixer(struct hf_arch *a, uint32_t i, int x)
     int64_t width = a->heads * a->head;
     (void)i;
     fw_enter(b, "self_attn");
-    int qkv = fw_split(b, silu(a, hf_linear(a, x, "qkv_proj", 3 * width, false)), 2, 3, NULL);
-    struct linear l = {.heads = a->heads,
-                       .rule = "gated",
-                       .q = qkv,
-                       .k = qkv + 1,
-                       .v = qkv + 2,
-                       .decay = fw_constant(b, "slopes", 1, &a->heads),
-                       .beta = -1};
-    int y = hf_norm(a, linear_attention(a, &l), "norm");
+    int qkv = fw_split(b, hf_silu(a, hf_linear(a, x, "qkv_proj", 3 * width, false)), 2, 3, NULL);
+    struct hf_linear_attention l = {.heads = a->heads,
+                                    .rule = "gated",
+                                    .q = qkv,
+                                    .k = qkv + 1,
+                                    .v = qkv + 2,
+                                    .decay = fw_constant(b, "slopes", 1, &a->heads),
+                                    .beta = -1};
+    int y = hf_norm(a, hf_linear_attention(a, &l), "norm");
     int gate = fw_activation(b, hf_linear(a, x, "output_gate", width, false), "sigmoid");
     y = hf_linear(a, fw_mul(b, gate, y), "out_proj", a->hidden, false);
     fw_leave(b);
@@ -471,10 +328,10 @@ static int heads_wkv(struct hf_arch *a, int r, int k, int v)
     const struct hf_state *s = &a->state;
     int64_t dims[2] = {s->heads, s->inner / s->heads};
     int64_t last = 3;
-    int decay = fw_reshape(b, rate(a, "time_decay", 2, dims), 1, &s->inner);
-    struct linear l = {
+    int decay = fw_reshape(b, hf_decay_rate(a, "time_decay", 2, dims), 1, &s->inner);
+    struct hf_linear_attention l = {
         .heads = s->heads, .rule = "gated", .q = r, .k = k, .v = v, .decay = decay, .beta = -1};
-    int y = linear_attention(a, &l);
+    int y = hf_linear_attention(a, &l);
     int bonus =
         fw_mul(b, hf_unfold(a, k, dims[0], dims[1]), hf_param(a, "time_faaaa", NULL, 2, dims));
     bonus = fw_mul(b, bonus, hf_unfold(a, r, dims[0], dims[1]));
@@ -502,7 +359,7 @@ static int rwkv_mixer(struct hf_arch *a, uint32_t i, int x)
     if (s->heads > 0) {
         y = heads_wkv(a, r, k, v);
         int g = hf_linear(a, mixed_with(a, x, before, "time_mix_gate"), "gate", s->inner, false);
-        y = fw_mul(b, y, silu(a, g));
+        y = fw_mul(b, y, hf_silu(a, g));
     } else {
         y = fw_mul(b, fw_activation(b, r, "sigmoid"), wkv(a, k, v));
     }
@@ -559,14 +416,10 @@ static void build_rwkv(const struct hf_job *job)
         type, NULL, model, &(names), fill, hf_build_decoder, "lm_head" \
     }
 const struct hf_family hf_states[] = {
-    ROW("mamba", "MambaForCausalLM", mamba, fill_mamba),
-    ROW("falcon_mamba", "FalconMambaForCausalLM", mamba, fill_mamba),
-    ROW("mamba2", "Mamba2ForCausalLM", mamba, fill_mamba2),
-    ROW("jamba", "JambaForCausalLM", jamba, fill_jamba),
-    ROW("nemotron_h", "NemotronHForCausalLM", nemotron, fill_nemotron_h),
     ROW("qwen3_next", "Qwen3NextForCausalLM", qwen_next, fill_qwen_next),
     ROW("qwen3_5_text", "Qwen3_5ForCausalLM", qwen35, fill_qwen_next),
     ROW("qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", qwen35, fill_qwen_next),
+    ROW("kimi_linear", "KimiLinearForCausalLM", kimi, fill_kimi_linear),
     ROW("minimax", "MiniMaxForCausalLM", minimax, fill_minimax),
     {"rwkv", NULL, "RwkvForCausalLM", &rwkv, fill_rwkv, build_rwkv, "head"},
     {"rwkv5", "rwkv", "RwkvForCausalLM", &rwkv, fill_rwkv5, build_rwkv, "head"},

@@ -22,6 +22,11 @@ void hf_tower_arch(struct hf_arch *a, const struct hf_config *c, const struct hf
 int hf_tower_patches(struct hf_arch *a, const struct hf_tower *t);
 int64_t hf_tower_places(const struct hf_config *c);
 
+/* The language model over a picture (batch, places, hidden) and the words behind it. The first
+ * layers add to the picture what stands in more (n). */
+void hf_tell(const struct hf_job *job, const struct hf_config *c, const char *scope, int picture,
+             const int *more, uint32_t n);
+
 extern const struct hf_tower hf_tower_clip, hf_tower_siglip;
 /* The pooling head of SigLIP. */
 int hf_siglip_pool(struct hf_arch *a, int x, const char *stem);
