@@ -151,6 +151,38 @@ static inline bool is_real(const struct fw_buffer *v)
 {
     return fw_dtypes[v->dtype].class == 'f';
 }
+/* Scratch memory for real numbers in the shape of v; data NULL = out of memory. */
+static inline struct fw_buffer reals_like(const struct fw_run *r, const struct fw_buffer *v)
+{
+    struct fw_buffer copy = *v;
+    copy.dtype = FW_F32;
+    copy.real = sizeof(REAL);
+    copy.data = scratch_reals(r, v->n + 1);
+    return copy;
+}
+
+/* Executes a row's kernel on these tensors in the node's place: this build's, with attributes of
+ * that row (NULL: its defaults), one output. op NULL: the node's own row and attributes. */
+static inline enum fw_status run_as(const struct fw_run *r, const struct fw_op *op,
+                                    const struct fw_attr *attr, struct fw_buffer *const *in,
+                                    unsigned n_in, struct fw_buffer *out)
+{
+    struct fw_node node = *r->cx.node;
+    struct fw_run sub = *r;
+    struct fw_buffer *outs[] = {out};
+    node.n_in = (uint16_t)n_in;
+    node.n_out = 1;
+    if (op != NULL) {
+        node.op = op;
+        node.attr = attr;
+    }
+    sub.cx.node = &node;
+    sub.in = in;
+    sub.out = outs;
+    sub.part = 0;
+    sub.parts = 1;
+    return node.op->run[FW_COUNT ? FW_COUNTED : FW_PLAIN](&sub);
+}
 
 /* y += a*x over n numbers: the form in which products retire exactly 2 operations a term. */
 static inline void axpy(REAL *restrict y, REAL a, const REAL *restrict x, size_t n)

@@ -4,7 +4,7 @@
  * point is 1 add; bringing a sum to the output's scale is 1 mul, 1 round, 1 add, 2 bounds; to float
  * 1 mul; from float 1 div, 1 round, 1 add, 2 bounds. Zero points of operands are taken off once,
  * before the products. Schemas: ONNX, onnxruntime's contrib operators, qonnx. */
-#include "ops/conv.h"
+#include "ops/qlinear.h"
 #include "ops/matmul.h"
 #include "ops/ops.h"
 #include "ops/pool.h"
@@ -35,7 +35,6 @@ static const struct fw_attr_spec softmax_attrs[] = {
 static const struct fw_attr_spec concat_attrs[] = {
     {"axis", FW_ATTR_INT, true, {.i = 0}},
 };
-enum { BITS_K, BITS_N };
 static const struct fw_attr_spec bits_attrs[] = {
     {"K", FW_ATTR_INT, true, {.i = 0}},
     {"N", FW_ATTR_INT, true, {.i = 0}},
@@ -111,15 +110,9 @@ static void quantise(struct fw_cx *c, struct fw_cost *cost, fw_count n)
 
 /* ---- convolutions ---- */
 
-struct q_conv {
-    struct fw_conv_form conv; // first: conv.c reads it
-    int8_t x_zero, w_zero;    // inputs
-    bool integer;             // the result stays an int32 sum
-};
-
 static void cost_conv(struct fw_cx *c, struct fw_cost *cost)
 {
-    const struct q_conv *q = c->node->op->family;
+    const struct fw_q_conv *q = c->node->op->family;
     fw_conv_cost(c, cost);
     take_off(c, cost, q->conv.x, q->x_zero);
     take_off(c, cost, q->conv.w, q->w_zero);
@@ -129,19 +122,9 @@ static void cost_conv(struct fw_cx *c, struct fw_cost *cost)
 
 /* ---- products ---- */
 
-struct q_product {
-    uint8_t a, b;
-    int8_t a_zero, b_zero, bias; // inputs, -1: none
-    int8_t type;                 // input whose type the output has; -1: int32
-    int8_t scale;                // input that scales the output; -1: the result is an int32 sum
-    int8_t zero;                 // its zero point: with both the output is quantised
-    bool flags;                  // transA, transB
-    bool dynamic;                // A is float and quantised by its own range
-};
-
 static enum fw_status infer_product(struct fw_cx *c)
 {
-    const struct q_product *q = c->node->op->family;
+    const struct fw_q_product *q = c->node->op->family;
     unsigned rank;
     fw_dim y[FW_MAX_RANK + 2];
     FW_TRY(fw_matmul_shape(c, q->a, q->b, q->flags, &rank, y));
@@ -164,7 +147,7 @@ static void quantise_by_range(struct fw_cx *c, struct fw_cost *cost, fw_count n)
 
 static void cost_product(struct fw_cx *c, struct fw_cost *cost)
 {
-    const struct q_product *q = c->node->op->family;
+    const struct fw_q_product *q = c->node->op->family;
     const struct fw_tensor *a = fw_in(c, q->a);
     bool trans = q->flags && fw_attr_at(c, FW_MATMUL_TRANS_A)->i != 0;
     fw_dim k = a->dims[trans ? a->rank - 2u : a->rank - 1u];
@@ -190,8 +173,8 @@ static enum fw_status infer_bits(struct fw_cx *c)
 {
     FW_TRY(fw_want_rank(c, 0, 1, FW_MAX_RANK));
     const struct fw_tensor *a = fw_in(c, 0);
-    int64_t k = fw_attr_at(c, BITS_K)->i;
-    int64_t n = fw_attr_at(c, BITS_N)->i;
+    int64_t k = fw_attr_at(c, FW_BITS_K)->i;
+    int64_t n = fw_attr_at(c, FW_BITS_N)->i;
     FW_REQUIRE(k >= 1 && n >= 1 && k <= FW_DIM_MAX && n <= FW_DIM_MAX, c->err, FW_SHAPE,
                "attributes K and N: at least 1 is wanted, found %lld and %lld", (long long)k,
                (long long)n);
@@ -206,8 +189,8 @@ static enum fw_status infer_bits(struct fw_cx *c)
 
 static void add_bits(struct fw_cx *c, struct fw_cost *cost, const struct fw_tensor *y)
 {
-    fw_count k = fw_count_of(fw_dim_int(fw_attr_at(c, BITS_K)->i));
-    fw_count n = fw_count_of(fw_dim_int(fw_attr_at(c, BITS_N)->i));
+    fw_count k = fw_count_of(fw_dim_int(fw_attr_at(c, FW_BITS_K)->i));
+    fw_count n = fw_count_of(fw_dim_int(fw_attr_at(c, FW_BITS_N)->i));
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, fw_elements(c, y), k), 1);
     dequantise(c, cost, fw_count_mul(c->sym, k, n));
 }
@@ -243,14 +226,9 @@ static enum fw_status grad_bits(struct fw_grad *gr)
 
 /* ---- elementwise ---- */
 
-struct q_map {
-    uint8_t n_x;             // operands: inputs 0, 3
-    uint8_t n[FW_N_CLASSES]; // of the function itself, per element of the output
-};
-
 static enum fw_status infer_map(struct fw_cx *c)
 {
-    const struct q_map *q = c->node->op->family;
+    const struct fw_q_map *q = c->node->op->family;
     FW_TRY(fw_want_rank(c, 0, 0, FW_MAX_RANK));
     const struct fw_tensor *a = fw_in(c, 0);
     fw_dim y[FW_MAX_RANK];
@@ -265,7 +243,7 @@ static enum fw_status infer_map(struct fw_cx *c)
 
 static void cost_map(struct fw_cx *c, struct fw_cost *cost)
 {
-    const struct q_map *q = c->node->op->family;
+    const struct fw_q_map *q = c->node->op->family;
     fw_count y = fw_elements(c, fw_out(c, 0));
     for (unsigned i = 0; i < q->n_x; i++)
         dequantise(c, cost, fw_elements(c, fw_in(c, 3 * i)));
@@ -372,7 +350,7 @@ static enum fw_status infer_fake(struct fw_cx *c)
 
 static void cost_fake(struct fw_cx *c, struct fw_cost *cost)
 {
-    const struct q_map *q = c->node->op->family;
+    const struct fw_q_map *q = c->node->op->family;
     fw_count y = fw_elements(c, fw_out(c, 0));
     fw_cost_each(c, cost, y, q->n);
 }
@@ -382,56 +360,82 @@ static enum fw_status grad_fake(struct fw_grad *gr)
     return fw_grad_needs(gr, 0) ? fw_grad_give(gr, 0, gr->dy[0]) : FW_OK;
 }
 
-static const struct q_conv form_conv = {
+static const struct fw_q_conv form_conv = {
     .conv = {.x = 0, .w = 3, .bias = 8, .y = -1, .type = 7, .last = -1, .extra = -1},
     .x_zero = 2,
     .w_zero = 5};
-static const struct q_conv form_ms_conv = {
+static const struct fw_q_conv form_ms_conv = {
     .conv = {.x = 0, .w = 3, .bias = 8, .y = -1, .type = 7, .last = FW_N_CONV_ATTRS, .extra = -1},
     .x_zero = 2,
     .w_zero = 5};
-static const struct q_conv form_conv_integer = {
+static const struct fw_q_conv form_conv_integer = {
     .conv = {.x = 0, .w = 1, .bias = -1, .y = -1, .type = -1, .last = -1, .extra = -1},
     .x_zero = 2,
     .w_zero = 3,
     .integer = true};
-static const struct q_product form_qlinear = {
-    .a = 0, .b = 3, .a_zero = 2, .b_zero = 5, .bias = -1, .type = 7, .scale = 6, .zero = 7};
-static const struct q_product form_integer = {
-    .a = 0, .b = 1, .a_zero = 2, .b_zero = 3, .bias = -1, .type = -1, .scale = -1, .zero = -1};
-static const struct q_product form_qgemm = {.a = 0,
-                                            .b = 3,
-                                            .a_zero = 2,
-                                            .b_zero = 5,
-                                            .bias = 6,
-                                            .type = 8,
-                                            .scale = 1,
-                                            .zero = 8,
-                                            .flags = true};
-static const struct q_product form_dynamic = {.a = 0,
-                                              .b = 1,
-                                              .a_zero = -1,
-                                              .b_zero = 3,
-                                              .bias = 4,
-                                              .type = 0,
-                                              .scale = 2,
-                                              .zero = -1,
-                                              .dynamic = true};
-static const struct q_product form_to_float = {
-    .a = 0, .b = 1, .a_zero = 4, .b_zero = 5, .bias = 6, .type = 2, .scale = 2, .zero = -1};
+static const struct fw_q_product form_qlinear = {.a = 0,
+                                                 .b = 3,
+                                                 .a_zero = 2,
+                                                 .b_zero = 5,
+                                                 .bias = -1,
+                                                 .type = 7,
+                                                 .scale = 6,
+                                                 .zero = 7,
+                                                 .scales = {1, 4, 6}};
+static const struct fw_q_product form_integer = {.a = 0,
+                                                 .b = 1,
+                                                 .a_zero = 2,
+                                                 .b_zero = 3,
+                                                 .bias = -1,
+                                                 .type = -1,
+                                                 .scale = -1,
+                                                 .zero = -1,
+                                                 .scales = {-1, -1, -1}};
+static const struct fw_q_product form_qgemm = {.a = 0,
+                                               .b = 3,
+                                               .a_zero = 2,
+                                               .b_zero = 5,
+                                               .bias = 6,
+                                               .type = 8,
+                                               .scale = 1,
+                                               .zero = 8,
+                                               .flags = true,
+                                               .scales = {1, 4, 7}};
+static const struct fw_q_product form_dynamic = {.a = 0,
+                                                 .b = 1,
+                                                 .a_zero = -1,
+                                                 .b_zero = 3,
+                                                 .bias = 4,
+                                                 .type = 0,
+                                                 .scale = 2,
+                                                 .zero = -1,
+                                                 .dynamic = true,
+                                                 .bias_last = true,
+                                                 .scales = {-1, 2, -1}};
+static const struct fw_q_product form_to_float = {.a = 0,
+                                                  .b = 1,
+                                                  .a_zero = 4,
+                                                  .b_zero = 5,
+                                                  .bias = 6,
+                                                  .type = 2,
+                                                  .scale = 2,
+                                                  .zero = -1,
+                                                  .bias_last = true,
+                                                  .scales = {2, 3, -1}};
 static const struct fw_pool_form form_average = {
     .kind = FW_POOL_AVERAGE, .last = FW_N_WINDOW_ATTRS + 1, .p = -1};
 static const struct fw_pool_form form_global = {
     .kind = FW_POOL_AVERAGE, .last = 0, .p = -1, .global = true};
-static const struct q_map map_add = {2, {[FW_ADD] = 1}};
-static const struct q_map map_mul = {2, {[FW_MUL] = 1}};
-static const struct q_map map_sigmoid = {1, {[FW_ADD] = 2, [FW_SPECIAL] = 1, [FW_DIV] = 1}};
-static const struct q_map map_leaky = {1, {[FW_MINMAX] = 1, [FW_MUL] = 1}};
-static const struct q_map map_quant = {1,
-                                       {[FW_DIV] = 1, [FW_ADD] = 2, [FW_MUL] = 1, [FW_MINMAX] = 3}};
-static const struct q_map map_bipolar = {1, {[FW_MINMAX] = 1, [FW_MUL] = 1}};
-static const struct q_map map_trunc = {1,
-                                       {[FW_DIV] = 2, [FW_ADD] = 2, [FW_MUL] = 1, [FW_MINMAX] = 2}};
+static const struct fw_q_map map_add = {2, "Add", {[FW_ADD] = 1}};
+static const struct fw_q_map map_mul = {2, "Mul", {[FW_MUL] = 1}};
+static const struct fw_q_map map_sigmoid = {
+    1, "Sigmoid", {[FW_ADD] = 2, [FW_SPECIAL] = 1, [FW_DIV] = 1}};
+static const struct fw_q_map map_leaky = {1, "LeakyRelu", {[FW_MINMAX] = 1, [FW_MUL] = 1}};
+static const struct fw_q_map map_quant = {
+    1, NULL, {[FW_DIV] = 1, [FW_ADD] = 2, [FW_MUL] = 1, [FW_MINMAX] = 3}};
+static const struct fw_q_map map_bipolar = {1, NULL, {[FW_MINMAX] = 1, [FW_MUL] = 1}};
+static const struct fw_q_map map_trunc = {
+    1, NULL, {[FW_DIV] = 2, [FW_ADD] = 2, [FW_MUL] = 1, [FW_MINMAX] = 2}};
 
 #define IN(least, most) FW_PORTS(least, most, 1, 1)
 #define INTEGER .doc = "none: of rounded integers", .grad = fw_grad_none
@@ -439,12 +443,13 @@ static const struct q_map map_trunc = {1,
     .formula = "as Conv; add = elements(X) and elements(W) for their zero points; per "         \
                "element of Y 1 mul 1 add 3 minmax",                                             \
     IN(8, 9), .flags = FW_OP_CONTRACTION, .weight_slots = 1u << 3 | 1u << 8, .family = &(form), \
-    .infer = fw_conv_infer, .field = fw_field_conv, .cost = cost_conv, INTEGER
+    .infer = fw_conv_infer, .field = fw_field_conv, .cost = cost_conv, INTEGER, FW_RUN(q_conv)
 #define PRODUCT(form)                                                                              \
     .flags = FW_OP_CONTRACTION, .family = &(form), .infer = infer_product, .field = field_product, \
-    .cost = cost_product, INTEGER
-#define MAP(form) \
-    .family = &(form), .infer = infer_map, .field = fw_field_same, .cost = cost_map, INTEGER
+    .cost = cost_product, INTEGER, FW_RUN(q_product)
+#define MAP(form)                                                                             \
+    .family = &(form), .infer = infer_map, .field = fw_field_same, .cost = cost_map, INTEGER, \
+    FW_RUN(q_map)
 #define MAP_FORMULA(what) \
     "per element of each operand 1 add 1 mul; of Y " what " and 1 div 1 add 3 minmax"
 #define FAKE(form)                                                                        \
@@ -457,12 +462,15 @@ static const struct q_map map_trunc = {1,
 
 static void field_product(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
 {
-    const struct q_product *q = c->node->op->family;
+    const struct fw_q_product *q = c->node->op->family;
     bool second = in == q->b;
     unsigned trans = second ? FW_MATMUL_TRANS_B : FW_MATMUL_TRANS_A;
     if (in == q->a || second)
         fw_matmul_reach(c, second, in, q->flags && fw_attr_at(c, trans)->i != 0, out, ret);
 }
+
+FW_KERNELS(q_conv, q_product, matmul_bits, matmul_bits_grad, q_map, q_softmax, q_concat, q_pool);
+FW_KERNELS(fake_quantize, fake_sign, fake_trunc);
 
 // one row is one paragraph: a line for each field would stretch the table over pages
 // clang-format off
@@ -476,7 +484,7 @@ static const struct fw_op rows[N_ROWS] = {
                       .flags = FW_OP_CONTRACTION, .weight_slots = 2,
                       .family = &form_conv_integer, .infer = fw_conv_infer,
                       .field = fw_field_conv, .cost = cost_conv,
-                      INTEGER},
+                      INTEGER, FW_RUN(q_conv)},
     [QLINEAR_MATMUL] = {.name = "QLinearMatMul", .domain = "",
                         .formula = "fma = elements(Y) * K; add = elements(A) + elements(B); per "
                                    "element of Y 1 mul 1 add 3 minmax",
@@ -508,14 +516,14 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_ATTRS(bits_attrs), IN(3, 6), .flags = FW_OP_CONTRACTION,
                      .weight_slots = 2u | 1u << 5, .infer = infer_bits, .field = fw_field_last,
                      .cost = cost_bits,
-                     .grad = grad_bits},
+                     .grad = grad_bits, FW_RUN(matmul_bits)},
     [MATMUL_BITS_GRAD] = {.name = "MatMulNBitsGrad", .domain = "flopwise",
                           .formula = "fma = elements(dY) * K; per weight (K*N) 1 add 1 mul",
                           .doc = FW_INTERNAL_DOC,
                           FW_ATTRS(bits_attrs), IN(6, 6),
                           .flags = FW_OP_CONTRACTION | FW_OP_INTERNAL, .shape_only = 1u << 5,
                           .infer = infer_bits_grad, .cost = cost_bits_grad,
-                          .grad = fw_grad_none},
+                          .grad = fw_grad_none, FW_RUN(matmul_bits_grad)},
     [Q_ADD] = {.name = "QLinearAdd", MS, .formula = MAP_FORMULA("1 add"), IN(7, 8), MAP(map_add)},
     [Q_MUL] = {.name = "QLinearMul", MS, .formula = MAP_FORMULA("1 mul"), IN(7, 8), MAP(map_mul)},
     [Q_SIGMOID] = {.name = "QLinearSigmoid", MS, .formula = MAP_FORMULA("2 add 1 special 1 div"),
@@ -525,32 +533,32 @@ static const struct fw_op rows[N_ROWS] = {
     [Q_SOFTMAX] = {.name = "QLinearSoftmax", MS, .formula = MAP_FORMULA("those of Softmax"),
                    FW_ATTRS(softmax_attrs), IN(5, 5), .infer = infer_softmax,
                    .field = fw_field_line, .cost = cost_softmax,
-                   INTEGER},
+                   INTEGER, FW_RUN(q_softmax)},
     [Q_CONCAT] = {.name = "QLinearConcat", MS,
                   .formula = "per element 2 add 1 mul 1 div 3 minmax", FW_ATTRS(concat_attrs),
                   IN(5, UINT16_MAX), .infer = infer_concat, .field = fw_field_joined,
-                  .cost = cost_concat, INTEGER},
+                  .cost = cost_concat, INTEGER, FW_RUN(q_concat)},
     [Q_AVERAGE] = {.name = "QLinearAveragePool", MS,
                    .formula = "as AveragePool; per element of Y 2 add 1 mul 3 minmax",
                    FW_ATTRS(pool_attrs), IN(4, 5), .family = &form_average,
                    .infer = fw_pool_infer, .field = fw_field_pool,
-                   .cost = cost_average, INTEGER},
+                   .cost = cost_average, INTEGER, FW_RUN(q_pool)},
     [Q_GLOBAL_AVERAGE] = {.name = "QLinearGlobalAveragePool", MS,
                           .formula = "as GlobalAveragePool; per element of Y 2 add 1 mul 3 minmax",
                           FW_ATTRS(last_attrs), IN(5, 5), .family = &form_global,
                           .infer = fw_pool_infer_global, .field = fw_field_pool_global,
-                          .cost = cost_global_average, INTEGER},
+                          .cost = cost_global_average, INTEGER, FW_RUN(q_pool)},
     [QUANT] = {.name = "Quant", FAKE(map_quant),
                .formula = "per element 1 div 2 add 1 mul 3 minmax", FW_ATTRS(quant_attrs),
-               IN(4, 4)},
+               IN(4, 4), FW_RUN(fake_quantize)},
     [INT_QUANT] = {.name = "IntQuant", FAKE(map_quant),
                    .formula = "per element 1 div 2 add 1 mul 3 minmax", FW_ATTRS(quant_attrs),
-                   IN(4, 4)},
+                   IN(4, 4), FW_RUN(fake_quantize)},
     [BIPOLAR_QUANT] = {.name = "BipolarQuant", FAKE(map_bipolar),
-                       .formula = "per element 1 minmax 1 mul", IN(2, 2)},
+                       .formula = "per element 1 minmax 1 mul", IN(2, 2), FW_RUN(fake_sign)},
     [TRUNC] = {.name = "Trunc", FAKE(map_trunc),
                .formula = "per element 2 div 2 add 1 mul 2 minmax", FW_ATTRS(quant_attrs),
-               IN(5, 6)},
+               IN(5, 6), FW_RUN(fake_trunc)},
 };
 // clang-format on
 const struct fw_op_table fw_ops_qlinear = {rows, N_ROWS};

@@ -1,5 +1,5 @@
 /* Kernels of quantize.c. */
-#include "ops/kernel.h"
+#include "ops/quantize_kernel.h"
 
 /* A float to a type with fewer bits: nearest; saturate says what is beyond its range. */
 static double narrowed(enum fw_dtype to, double x, bool saturate)
@@ -71,19 +71,6 @@ static size_t scale_at(const struct scales *s, size_t i)
     return (i / s->inner / s->n * blocks + k / s->block) * s->inner + i % s->inner;
 }
 
-/* The least and largest number of an integer type. */
-static void range_of(enum fw_dtype t, REAL *low, REAL *high)
-{
-    unsigned bits = fw_dtypes[t].bits;
-    bool sign = fw_dtypes[t].class == 'i';
-    *low = sign ? (REAL)-ldexp(1, (int)bits - 1) : 0;
-    *high = (REAL)(ldexp(1, (int)bits - (sign ? 1 : 0)) - 1);
-    if (fw_dtypes[t].class == 'f') {
-        *high = (REAL)fw_round_to(t, INFINITY);
-        *low = -*high;
-    }
-}
-
 /* Saturated round(x/scale) + zero point; float types round by themselves. */
 static void quantize_one(const struct fw_run *r, const struct scales *s, struct fw_buffer *y,
                          size_t i)
@@ -93,8 +80,10 @@ static void quantize_one(const struct fw_run *r, const struct scales *s, struct 
     bool real = is_real(y);
     range_of((enum fw_dtype)y->dtype, &low, &high);
     REAL q = DIV((REAL)fw_buffer_get(r->in[0], i), (REAL)fw_buffer_get(s->scale, at));
-    TALLY(FW_MINMAX);
-    q = real ? q : LIBM(rint)((REAL)(float)q); // ties are those of single precision
+    if (real)
+        TALLY(FW_MINMAX);
+    else
+        q = whole(q);
     if (s->zero != NULL)
         q = ADD(q, (REAL)fw_buffer_get(s->zero, s->zero->n == 1 ? 0 : at));
     q = MAX(low, MIN(high, q));
@@ -124,10 +113,8 @@ KERNEL(dequantize)
     return FW_OK;
 }
 
-KERNEL(dynamic_quantize) // -> y, scale, zero point
+void quantize_by_range(const REAL *x, size_t n, REAL *q, REAL *ret_scale, REAL *ret_zero)
 {
-    const REAL *x = reals(r, 0);
-    size_t n = r->in[0]->n;
     REAL low = 0;
     REAL high = 0;
     for (size_t i = 0; i < n; i++) { // with zero in the range: n - 1 + 1 of each
@@ -137,11 +124,21 @@ KERNEL(dynamic_quantize) // -> y, scale, zero point
     REAL scale = (REAL)(float)DIV(SUB(high, low), (REAL)255); // as the standard stores it
     REAL zero = ROUND(DIV(low, scale > 0 ? scale : 1));
     zero = MAX(0, MIN((REAL)255, NEG(zero)));
-    reals_out(r, 1)[0] = scale;
+    for (size_t i = 0; i < n; i++)
+        q[i] = MAX(0, MIN((REAL)255, ADD(whole(DIV(x[i], scale > 0 ? scale : 1)), zero)));
+    *ret_scale = scale;
+    *ret_zero = zero;
+}
+
+KERNEL(dynamic_quantize) // -> y, scale, zero point
+{
+    struct fw_buffer q = reals_like(r, r->in[0]);
+    REAL zero;
+    if (q.data == NULL)
+        return fw_fail_memory(r->cx.err);
+    quantize_by_range(reals(r, 0), q.n, q.data, reals_out(r, 1), &zero);
     fw_buffer_put(r->out[2], 0, (double)zero);
-    for (size_t i = 0; i < n; i++) {
-        REAL q = ROUND((REAL)(float)DIV(x[i], scale > 0 ? scale : 1));
-        fw_buffer_put(r->out[0], i, (double)MAX(0, MIN((REAL)255, ADD(q, zero))));
-    }
+    for (size_t i = 0; i < q.n; i++)
+        fw_buffer_put(r->out[0], i, fw_buffer_get(&q, i));
     return FW_OK;
 }
