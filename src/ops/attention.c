@@ -44,7 +44,18 @@ static enum fw_status head_of(struct fw_cx *c, fw_dim width, fw_dim heads, fw_di
 
 /* ---- ai.onnx Attention ---- */
 
-enum { A_CAUSAL, A_KV_HEADS, A_Q_HEADS, A_QK_MODE, A_SCALE, A_SOFTCAP, A_PRECISION, A_N };
+enum {
+    A_CAUSAL,
+    A_KV_HEADS,
+    A_Q_HEADS,
+    A_QK_MODE,
+    A_SCALE,
+    A_SOFTCAP,
+    A_PRECISION,
+    A_LEFT,
+    A_RIGHT,
+    A_N
+};
 static const struct fw_attr_spec onnx_attrs[A_N] = {
     {"is_causal", FW_ATTR_INT, false, {.i = 0}},
     {"kv_num_heads", FW_ATTR_INT, false, {.i = 0}},
@@ -53,6 +64,8 @@ static const struct fw_attr_spec onnx_attrs[A_N] = {
     {"scale", FW_ATTR_FLOAT, false, {.f = 0}},
     {"softcap", FW_ATTR_FLOAT, false, {.f = 0}},
     {"softmax_precision", FW_ATTR_INT, false, {.i = 0}},
+    {"left_window_size", FW_ATTR_INT, false, {.i = -1}},
+    {"right_window_size", FW_ATTR_INT, false, {.i = -1}},
 };
 
 /* (batch, heads, len, width) of one of Q, K, V, which may be folded to (batch, len, heads*width).
@@ -533,14 +546,14 @@ static const struct fw_attention_ports group_ports = {1,    2, NONE, 10, NONE, 3
     .name = title, .domain = dom, .formula = words, .doc = DOC, FW_ATTRS(spec),           \
     FW_PORTS(least, most, 1, outs), .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES | (fl),  \
     .weight_slots = slots, .family = &(list), .infer = slot, .field = fw_field_attention, \
-    .cost = cost, .grad = give
+    .cost = cost, .grad = give, FW_RUN(attention)
 #define PACKED_WORDS "fma = B*L*W*(Dq+Dk+Dv) for the projection, then " WORDS
 #define GROUP_WORDS WORDS "; rotary 2 mul, 1 add per element turned"
 #define TRAIN(title, list, spec, words, least, most, outs, slots, slot, kept)                     \
     {                                                                                             \
         ROW(title, "flopwise", list, spec, words, least, most, outs, slots, FW_OP_INTERNAL, slot, \
             fw_grad_attention),                                                                   \
-            .reserve_out = kept, FW_RUN(attention)                                                \
+            .reserve_out = kept                                                                   \
     }
 
 FW_KERNELS(attention);
@@ -549,13 +562,13 @@ enum { ONNX, PACKED, MULTI, GROUP, MASKED, TRAINING, N_ROWS = TRAINING + MASKED 
 static const struct fw_op rows[N_ROWS] = {
     [ONNX] = {ROW("Attention", "", onnx_ports, onnx_attrs, WORDS, 3, 7, 4, 0, 0, infer_onnx,
                   fw_grad_attention),
-              .train_form = &rows[TRAINING + ONNX], FW_RUN(attention)},
+              .train_form = &rows[TRAINING + ONNX]},
     [PACKED] = {ROW("Attention", "com.microsoft", packed_ports, packed_attrs, PACKED_WORDS, 2, 7, 2,
                     6, 0, infer_packed, fw_grad_attention),
                 .train_form = &rows[TRAINING + PACKED]},
     [MULTI] = {ROW("MultiHeadAttention", "com.microsoft", multi_ports, multi_attrs, WORDS, 1, 10, 4,
                    8, 0, infer_multi, fw_grad_attention),
-               .train_form = &rows[TRAINING + MULTI], FW_RUN(attention)},
+               .train_form = &rows[TRAINING + MULTI]},
     [GROUP] = {ROW("GroupQueryAttention", "com.microsoft", group_ports, group_attrs, GROUP_WORDS, 1,
                    14, 4, 0, 0, infer_group, fw_grad_attention),
                .train_form = &rows[TRAINING + GROUP]},

@@ -16,18 +16,20 @@
 #include <math.h>
 #include <string.h>
 
-enum { SCORES, OPERAND, PACKED, BIAS, WEIGHT, N_ROWS };
+enum { SCORES, OPERAND, PACKED, BIASED, BIAS, WEIGHT, N_ROWS };
 static const struct fw_op rows[N_ROWS];
 
 /* ---- dS ---- */
 
-enum { S_SCALED, S_SOFTCAP, S_SCALE, S_N };
+enum { S_SCALED, S_SOFTCAP, S_SCALE, S_GROUPS, S_PAIRS, S_N };
 static const struct fw_attr_spec scores_attrs[S_N] = {
     {"scaled", FW_ATTR_INT, true, {.i = 0}},
     {"softcap", FW_ATTR_FLOAT, true, {.f = 0}},
     {"scale", FW_ATTR_FLOAT, true, {.f = 1}},
+    {"groups", FW_ATTR_INT, true, {.i = 0}}, // heads of the keys
+    {"pairs", FW_ATTR_INT, true, {.i = 0}},  // neighbours turn together
 };
-enum { S_DY, S_V, S_P, S_Q, S_K, S_N_IN };
+enum { S_DY, S_V, S_P, S_Q, S_K, S_COS, S_SIN, S_N_IN };
 
 /* dS and, where a mask wants it, the same before scale and cap. */
 static enum fw_status infer_scores(struct fw_cx *c)
@@ -58,6 +60,16 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_MUL, s, 3 + (attr[S_SCALED].i != 0 ? 1 : 0));
     fw_cost_add(c, cost, FW_SPECIAL, s, 1);
     fw_cost_add(c, cost, FW_ADD, s, 1);
+    if (!fw_has_in(c, S_COS)) // else the query again, and keys that are packed with it
+        return;
+    fw_count turned = fw_elements(c, q);
+    fw_count heads = fw_count_of(fw_in(c, S_P)->dims[1]);
+    fw_dim head = fw_dim_of(fw_count_div(c->sym, turned, rows_of(c, S_P)));
+    if (!fw_has_in(c, S_Q)) {
+        fw_count k = fw_count_mul(c->sym, turned, fw_count_int(attr[S_GROUPS].i));
+        turned = fw_count_add(c->sym, turned, fw_count_div(c->sym, k, heads));
+    }
+    fw_cost_rotation(c, cost, fw_rotated(c, turned, head, fw_in(c, S_COS)));
 }
 
 /* ---- dQ, dK, dV ---- */
@@ -67,6 +79,8 @@ enum { O_SCORES, O_OTHER, O_LIKE, O_SIZED, O_COS, O_SIN, O_N_IN };
 static const struct fw_attr_spec operand_attrs[] = {
     {"turn_again", FW_ATTR_INT, true, {.i = 0}}, // the other factor is turned here as well
     {"of", FW_ATTR_INT, true, {.i = 0}},         // 0 query, 1 key, 2 value
+    {"groups", FW_ATTR_INT, true, {.i = 0}},
+    {"pairs", FW_ATTR_INT, true, {.i = 0}},
 };
 
 static enum fw_status infer_operand(struct fw_cx *c)
@@ -92,10 +106,12 @@ static void cost_operand(struct fw_cx *c, struct fw_cost *cost)
 /* ---- packed query, key and value, or packed key and value ---- */
 
 enum { P_SCORES, P_PROBS, P_LIKE, P_DY, P_Q, P_COS, P_SIN, P_N_IN };
-enum { P_PRODUCTS, P_UNEVEN, P_N };
+enum { P_PRODUCTS, P_UNEVEN, P_GROUPS, P_PAIRS, P_N };
 static const struct fw_attr_spec packed_attrs[P_N] = {
     {"products", FW_ATTR_INT, true, {.i = 3}}, // 3: dQ, dK, dV; 2: dK, dV
     {"uneven", FW_ATTR_INT, true, {.i = 0}},   // values are not as wide as keys
+    {"groups", FW_ATTR_INT, true, {.i = 0}},
+    {"pairs", FW_ATTR_INT, true, {.i = 0}},
 };
 
 /* dV has the width of dY; query and key share what else is in the packed tensor, or have the
@@ -120,6 +136,14 @@ static void cost_packed(struct fw_cx *c, struct fw_cost *cost)
 }
 
 /* ---- biases and the projection ---- */
+
+/* (x, bias): query 0, key 1 or value 2, or several in one, with their part of the bias again. */
+static const struct fw_attr_spec biased_attrs[] = {{"of", FW_ATTR_INT, true, {.i = 0}}};
+
+static void cost_biased(struct fw_cx *c, struct fw_cost *cost)
+{
+    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, 0)), 1);
+}
 
 /* (nothing, dq and dk and dv or one packed, like at input 2): sums over the batch and the length */
 enum { B_FIRST, B_SECOND, B_LIKE, B_THIRD, B_N_IN };
@@ -168,6 +192,23 @@ static double scale_of(const struct fw_grad *gr, const struct fw_attention *a)
     return fw_dim_is_const(a->head) ? 1 / sqrt((double)a->head.word) : 1;
 }
 
+/* Heads of the keys where they are a number, and how a rotation pairs: attributes of every row. */
+static struct fw_attr groups_of(const struct fw_attention *a)
+{
+    return (struct fw_attr){.i = fw_dim_is_const(a->kv_heads) ? a->kv_heads.word : 0,
+                            .given = true};
+}
+
+static struct fw_attr pairs_of(const struct fw_grad *gr)
+{
+    const struct fw_op *op = gr->cx.node->op;
+    struct fw_attr ret = {.given = true};
+    for (unsigned i = 0; i < op->n_attrs; i++)
+        if (strcmp(op->attrs[i].name, "rotary_interleaved") == 0)
+            ret.i = fw_attr_at(&gr->cx, i)->i;
+    return ret;
+}
+
 /* dS; hands the masks their gradients. */
 static enum fw_status emit_scores(struct fw_grad *gr, const struct fw_attention *a, uint32_t q,
                                   uint32_t k, uint32_t v, uint32_t *ret)
@@ -177,10 +218,18 @@ static enum fw_status emit_scores(struct fw_grad *gr, const struct fw_attention 
                            [S_V] = v,
                            [S_P] = gr->cx.node->out[p->probs],
                            [S_Q] = a->softcap != 0 ? q : FW_NONE,
-                           [S_K] = a->softcap != 0 ? k : FW_NONE};
+                           [S_K] = a->softcap != 0 ? k : FW_NONE,
+                           [S_COS] = FW_NONE,
+                           [S_SIN] = FW_NONE};
     struct fw_attr attr[S_N] = {[S_SCALED] = {.i = a->scaled, .given = true},
                                 [S_SOFTCAP] = {.f = a->softcap, .given = true},
-                                [S_SCALE] = {.f = scale_of(gr, a), .given = true}};
+                                [S_SCALE] = {.f = scale_of(gr, a), .given = true},
+                                [S_GROUPS] = groups_of(a),
+                                [S_PAIRS] = pairs_of(gr)};
+    if (a->softcap != 0 && p->cos != FW_NO_PORT) {
+        in[S_COS] = in_at(gr, p->cos);
+        in[S_SIN] = in_at(gr, p->sin);
+    }
     bool masks = needs_mask(gr, p->mask) || needs_mask(gr, p->more_mask);
     FW_TRY(fw_emit_n(gr, -1, &rows[SCORES], in, S_N_IN, attr, masks ? 2 : 1, ret));
     const unsigned mask[2] = {p->mask, p->more_mask};
@@ -190,8 +239,9 @@ static enum fw_status emit_scores(struct fw_grad *gr, const struct fw_attention 
     return FW_OK;
 }
 
-static enum fw_status emit_packed(struct fw_grad *gr, unsigned input, uint32_t ds, uint32_t like,
-                                  uint32_t q, const int64_t *products_uneven, uint32_t *ret)
+static enum fw_status emit_packed(struct fw_grad *gr, const struct fw_attention *a, unsigned input,
+                                  uint32_t ds, uint32_t like, uint32_t q,
+                                  const int64_t *products_uneven, uint32_t *ret)
 {
     const struct fw_attention_ports *p = ports_of(gr);
     const struct fw_op *op = &rows[PACKED];
@@ -205,7 +255,9 @@ static enum fw_status emit_packed(struct fw_grad *gr, unsigned input, uint32_t d
         [P_SIN] = p->sin == FW_NO_PORT ? FW_NONE : in_at(gr, p->sin),
     };
     struct fw_attr attr[P_N] = {[P_PRODUCTS] = {.i = products_uneven[0], .given = true},
-                                [P_UNEVEN] = {.i = products_uneven[1], .given = true}};
+                                [P_UNEVEN] = {.i = products_uneven[1], .given = true},
+                                [P_GROUPS] = groups_of(a),
+                                [P_PAIRS] = pairs_of(gr)};
     return fw_emit(gr, (int)input, op, in, P_N_IN, attr, ret);
 }
 
@@ -217,7 +269,7 @@ static enum fw_status grad_projected(struct fw_grad *gr, const struct fw_attenti
     uint32_t d;
     FW_TRY(emit_scores(gr, a, FW_NONE, FW_NONE, qkv, &ds));
     const int64_t products[2] = {3, !fw_dim_eq(a->head, a->v_head)};
-    FW_TRY(emit_packed(gr, 0, ds, qkv, FW_NONE, products, &d));
+    FW_TRY(emit_packed(gr, a, 0, ds, qkv, FW_NONE, products, &d));
     if (fw_grad_needs(gr, 0)) {
         const struct fw_attr attr[5] = {{.f = 1}, {.i = 0}, {.i = 1}, {.i = 0}, {.i = 0}};
         const uint32_t in[2] = {d, in_at(gr, 1)};
@@ -231,8 +283,8 @@ static enum fw_status grad_projected(struct fw_grad *gr, const struct fw_attenti
 }
 
 /* One of dQ, dK, dV (input i). */
-static enum fw_status emit_operand(struct fw_grad *gr, unsigned i, uint32_t scores, uint32_t other,
-                                   uint32_t sized, uint32_t *ret)
+static enum fw_status emit_operand(struct fw_grad *gr, const struct fw_attention *a, unsigned i,
+                                   uint32_t scores, uint32_t other, uint32_t sized, uint32_t *ret)
 {
     const struct fw_attention_ports *p = ports_of(gr);
     bool turned = p->cos != FW_NO_PORT && i < 2;
@@ -242,8 +294,20 @@ static enum fw_status emit_operand(struct fw_grad *gr, unsigned i, uint32_t scor
                            [O_SIZED] = sized,
                            [O_COS] = turned ? in_at(gr, p->cos) : FW_NONE,
                            [O_SIN] = turned ? in_at(gr, p->sin) : FW_NONE};
-    struct fw_attr attr[2] = {{.i = i == 1, .given = true}, {.i = i, .given = true}};
+    struct fw_attr attr[] = {{.i = i == 1 && turned, .given = true},
+                             {.i = i, .given = true},
+                             groups_of(a),
+                             pairs_of(gr)};
     return fw_emit(gr, (int)i, &rows[OPERAND], in, O_N_IN, attr, ret);
+}
+
+/* Input i as the products met it. */
+static enum fw_status with_bias(struct fw_grad *gr, unsigned i, uint32_t *io)
+{
+    const struct fw_attention_ports *p = ports_of(gr);
+    uint32_t in[2] = {*io, p->bias == FW_NO_PORT ? FW_NONE : in_at(gr, p->bias)};
+    const struct fw_attr attr[1] = {{.i = i, .given = true}};
+    return in[1] == FW_NONE ? FW_OK : fw_emit(gr, -1, &rows[BIASED], in, 2, attr, io);
 }
 
 /* Query, key and value as inputs of their own, or the last two packed in the key. d[] receives the
@@ -261,16 +325,22 @@ static enum fw_status grad_separate(struct fw_grad *gr, const struct fw_attentio
     for (unsigned i = 0; i < 3; i++)
         want[i] = in_at(gr, i) != FW_NONE && (all || fw_grad_needs(gr, i));
     uint32_t ds;
+    bool both = in_at(gr, 2) == FW_NONE;
+    FW_TRY(with_bias(gr, 0, &q));
+    FW_TRY(with_bias(gr, 1, &k));
+    v = both ? k : v;
+    if (!both)
+        FW_TRY(with_bias(gr, 2, &v));
     FW_TRY(emit_scores(gr, a, q, k, v, &ds));
     if (want[0])
-        FW_TRY(emit_operand(gr, 0, ds, k, q, &d[0]));
+        FW_TRY(emit_operand(gr, a, 0, ds, k, q, &d[0]));
     const int64_t two[2] = {2, 0};
     if (want[1] && in_at(gr, 2) == FW_NONE)
-        return emit_packed(gr, 1, ds, k, q, two, &d[1]);
+        return emit_packed(gr, a, 1, ds, k, q, two, &d[1]);
     if (want[1])
-        FW_TRY(emit_operand(gr, 1, ds, q, q, &d[1]));
+        FW_TRY(emit_operand(gr, a, 1, ds, q, q, &d[1]));
     if (want[2])
-        FW_TRY(emit_operand(gr, 2, n->out[p->probs], gr->dy[0], gr->dy[0], &d[2]));
+        FW_TRY(emit_operand(gr, a, 2, n->out[p->probs], gr->dy[0], gr->dy[0], &d[2]));
     return FW_OK;
 }
 
@@ -292,9 +362,11 @@ enum fw_status fw_grad_attention(struct fw_grad *gr)
     if (in_at(gr, 1) == FW_NONE) { // packed in the query
         const int64_t three[2] = {3, 0};
         uint32_t ds;
-        FW_TRY(emit_scores(gr, &a, FW_NONE, FW_NONE, n->in[0], &ds));
+        uint32_t x = n->in[0];
+        FW_TRY(with_bias(gr, 0, &x));
+        FW_TRY(emit_scores(gr, &a, FW_NONE, FW_NONE, x, &ds));
         if (bias || fw_grad_needs(gr, 0))
-            FW_TRY(emit_packed(gr, 0, ds, n->in[0], FW_NONE, three, &d[0]));
+            FW_TRY(emit_packed(gr, &a, 0, ds, x, FW_NONE, three, &d[0]));
     } else {
         FW_TRY(grad_separate(gr, &a, bias, d));
     }
@@ -307,7 +379,8 @@ enum fw_status fw_grad_attention(struct fw_grad *gr)
     return fw_emit(gr, (int)p->bias, &rows[BIAS], in, B_N_IN, NULL, &gr->dx[p->bias]);
 }
 
-FW_KERNELS(attention_scores, attention_operand);
+FW_KERNELS(attention_scores, attention_operand, attention_packed, attention_biased, attention_bias,
+           attention_weight);
 
 #define ROW(title, words, attrs_, n, outs, fl, unread, slot, count, ...)                       \
     {                                                                                          \
@@ -328,10 +401,12 @@ static const struct fw_op rows[N_ROWS] = {
             FW_RUN(attention_operand)),
     [PACKED] = ROW("AttentionGradPacked", "fma = S*(2*D+Dv), or S*(D+Dv) without dQ",
                    FW_ATTRS(packed_attrs), P_N_IN, 1, FW_OP_CONTRACTION, 0, infer_operand,
-                   cost_packed, .run = {NULL}),
+                   cost_packed, FW_RUN(attention_packed)),
+    [BIASED] = ROW("AttentionBiased", "add = elements(X)", FW_ATTRS(biased_attrs), 2, 1, 0, 0,
+                   fw_infer_same, cost_biased, FW_RUN(attention_biased)),
     [BIAS] = ROW("AttentionGradBias", "add = elements(dQ, dK, dV) - elements(bias)", FW_NO_ATTRS,
-                 B_N_IN, 1, 0, 1u << B_LIKE, infer_operand, cost_bias, .run = {NULL}),
+                 B_N_IN, 1, 0, 1u << B_LIKE, infer_operand, cost_bias, FW_RUN(attention_bias)),
     [WEIGHT] = ROW("AttentionGradWeight", "fma = elements(X) * (Dq+Dk+Dv)", FW_NO_ATTRS, 3, 1,
-                   FW_OP_CONTRACTION, 4, infer_operand, cost_weight, .run = {NULL}),
+                   FW_OP_CONTRACTION, 4, infer_operand, cost_weight, FW_RUN(attention_weight)),
 };
 const struct fw_op_table fw_ops_attention_grad = {rows, N_ROWS};

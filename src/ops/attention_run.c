@@ -1,226 +1,441 @@
-/* Kernels of attention.c and attention_grad.c where query, key and value stand apart: ai.onnx
- * Attention and com.microsoft MultiHeadAttention, without keys of earlier calls, biases, rotation.
- */
-#include "ops/attention.h"
-#include "ops/product.h"
-
-/* Head h of example b of a tensor (batch, heads, length, width) or (batch, length, heads*width). */
-static struct matrix head_of(const struct fw_buffer *v, size_t b, size_t h, size_t heads)
-{
-    bool folded = v->rank == 3;
-    size_t length = (size_t)v->dims[folded ? 1 : 2];
-    size_t width = (size_t)v->dims[v->rank - 1] / (folded ? heads : 1);
-    const REAL *p = (const REAL *)v->data + b * heads * length * width;
-    return folded ? matrix_of(p + h * width, heads * width, 1)
-                  : matrix_of(p + h * length * width, width, 1);
-}
-
-/* Width of a head. */
-static size_t width_of(const struct fw_buffer *v, size_t heads)
-{
-    return (size_t)v->dims[v->rank - 1] / (v->rank == 3 ? heads : 1);
-}
-
-/* Element (b, h, i, k) of a mask that is broadcast to the scores. */
-static size_t mask_at(const struct fw_buffer *m, const size_t *at)
-{
-    size_t offset = 0;
-    for (unsigned k = 0; k < m->rank; k++)
-        offset = offset * (size_t)m->dims[k] + (m->dims[k] == 1 ? 0 : at[4 - m->rank + k]);
-    return offset;
-}
+/* Forward kernels of attention.c. Query, key and value are taken from where they stand as strided
+ * matrices; they are copied only where something is added to them (a bias, keys of earlier calls, a
+ * rotation). All keys of a query are executed, as the cost counts them; what is masked by sizes
+ * gets a score of -infinity, which is a move. A query that meets no key gives zeros. */
+#include "ops/attention_kernel.h"
 
 struct attention {
-    size_t batch, heads, groups, queries, keys;
-    REAL scale, cap;
+    size_t batch, heads, groups, queries, fresh, total, width, v_width; // fresh: new keys
+    size_t past;                                                        // rows of earlier keys
+    REAL scale, cap, filter;                                            // cap 0: none
     bool scaled, causal;
+    int64_t left, right; // keys a query meets to its sides; -1: all
     const struct fw_buffer *mask[2];
+    const struct fw_buffer *valid; // keys of every example that are there, or NULL: all
+    int64_t valid_more;            // to be added to them
+    bool grouped;                  // GroupQueryAttention: new keys stand behind those valid before
+    int shows;                     // what output 3 holds: 0 scores, 1 capped, 2 masked, 3 softened
+    struct turning turning;
+    const REAL *bias; // of query, key and value, or NULL
+    struct heads q, k, v;
 };
 
-/* What stands in the way of executing the node as it is. */
-static enum fw_status want_plain(const struct fw_run *r, const struct fw_attention_ports *p)
+static const struct fw_attention_ports *ports_of(const struct fw_run *r)
 {
-    const uint8_t ports[] = {p->bias, p->past_key, p->past_value, p->cos, p->sin};
-    bool plain = p->qkv == FW_NO_PORT && fw_run_has(r, 1) && fw_run_has(r, 2);
-    for (unsigned i = 0; i < sizeof ports; i++)
-        plain = plain && (ports[i] == FW_NO_PORT || !fw_run_has(r, ports[i]));
-    for (unsigned i = 3; i < r->cx.node->n_out; i++)
-        plain = plain && (r->out[i] == NULL || i == p->probs);
-    FW_REQUIRE(
-        plain, r->cx.err, FW_UNSUPPORTED,
-        "there is a kernel for query, key and value apart only, without biases, rotation and "
-        "keys of earlier calls");
+    return r->cx.node->op->family;
+}
+
+static struct fw_buffer *port(const struct fw_run *r, unsigned i)
+{
+    return i == FW_NO_PORT ? NULL : fw_run_in(r, i);
+}
+
+/* Keys that are there for an example. */
+static int64_t valid_keys(const struct attention *a, size_t b)
+{
+    return a->valid == NULL ? (int64_t)a->total : fw_buffer_int(a->valid, b) + a->valid_more;
+}
+
+/* Place of an example's first query, and of its first new key, among all keys. */
+static int64_t first_place(const struct attention *a, size_t b)
+{
+    if (a->valid == NULL)
+        return (int64_t)a->past;
+    if (a->grouped && a->queries == a->total) // all keys are new
+        return 0;
+    return valid_keys(a, b) - (int64_t)a->queries;
+}
+
+static bool meets(const struct attention *a, size_t b, size_t query, size_t key)
+{
+    int64_t p = first_place(a, b) + (int64_t)query;
+    int64_t k = (int64_t)key;
+    return k < valid_keys(a, b) && (!a->causal || k <= p) && (a->left < 0 || k >= p - a->left) &&
+           (a->right < 0 || k <= p + a->right);
+}
+
+/* ---- masks ---- */
+
+/* Element of a mask that is broadcast to the scores; false beyond its last key. */
+static bool mask_at(const struct fw_buffer *m, const size_t *at, size_t *ret)
+{
+    size_t offset = 0;
+    for (unsigned k = 0; k < m->rank; k++) {
+        size_t i = m->dims[k] == 1 ? 0 : at[4 - m->rank + k];
+        if (i >= (size_t)m->dims[k])
+            return false;
+        offset = offset * (size_t)m->dims[k] + i;
+    }
+    *ret = offset;
+    return true;
+}
+
+/* Whole numbers say which keys are padding: the keys of every example, the same and the first one,
+ * one number for each key, or for each query and key. */
+static bool is_kept(const struct attention *a, const struct fw_buffer *m, const size_t *at)
+{
+    size_t b = at[0];
+    if (m->rank == 1) {
+        bool before = (int64_t)at[3] < fw_buffer_int(m, b);
+        return before && (m->n == a->batch || (int64_t)at[3] >= fw_buffer_int(m, b + a->batch));
+    }
+    size_t row = m->rank == 2 ? b : b * a->queries + at[2];
+    return fw_buffer_int(m, row * a->total + at[3]) != 0;
+}
+
+static enum fw_status check_mask(const struct fw_run *r, const struct attention *a, unsigned i)
+{
+    const struct fw_buffer *m = a->mask[i];
+    if (m == NULL || is_real(m) || m->dtype == FW_BOOL)
+        return FW_OK;
+    size_t rows = m->rank == 2 ? a->batch : a->batch * a->queries;
+    bool fits = m->rank == 1 ? m->n == a->batch || m->n == 2 * a->batch
+                             : m->rank <= 3 && m->n == rows * a->total;
+    FW_REQUIRE(fits, r->cx.err, FW_UNSUPPORTED,
+               "there is no kernel for a mask of whole numbers in this shape");
     return FW_OK;
+}
+
+static REAL masked(const struct attention *a, const struct fw_buffer *m, const size_t *at, REAL s)
+{
+    size_t i = 0;
+    if (!is_real(m) && m->dtype != FW_BOOL)
+        return ADD(s, is_kept(a, m, at) ? 0 : a->filter);
+    bool there = mask_at(m, at, &i);
+    if (is_real(m))
+        return ADD(s, there ? ((const REAL *)m->data)[i] : -INFINITY);
+    return CHOOSE(there && fw_buffer_int(m, i) != 0, s, -INFINITY);
+}
+
+/* ---- what goes in ---- */
+
+static enum fw_status check(const struct fw_run *r)
+{
+    bool turned = ports_of(r)->qkv != FW_NO_PORT && fw_run_attr_int(r, "do_rotary", 0) != 0;
+    bool sinks = fw_run_attr_int(r, "smooth_softmax", 0) > 0 ||
+                 (ports_of(r)->cos != FW_NO_PORT && fw_run_has(r, 11));
+    bool beams =
+        ports_of(r)->past_len != FW_NO_PORT && ports_of(r)->past_len >= 7 && fw_run_has(r, 9);
+    FW_REQUIRE(!turned && !sinks && !beams, r->cx.err, FW_UNSUPPORTED,
+               "there is no kernel for an attention with %s",
+               turned  ? "a rotation of its own tables"
+               : sinks ? "a sink"
+                       : "beams");
+    return FW_OK;
+}
+
+static void read_masks(const struct fw_run *r, struct attention *a)
+{
+    const struct fw_attention_ports *p = ports_of(r);
+    bool onnx = fw_run_attr(r, "qk_matmul_output_mode") != NULL;
+    int64_t local = fw_run_attr_int(r, "local_window_size", -1);
+    a->mask[0] = port(r, p->mask);
+    a->mask[1] = port(r, p->more_mask);
+    a->left = fw_run_attr_int(r, "left_window_size", local > 0 ? local - 1 : -1);
+    a->right = fw_run_attr_int(r, "right_window_size", -1);
+    a->grouped = p->cos != FW_NO_PORT;
+    a->shows = (int)fw_run_attr_int(r, "qk_matmul_output_mode", 0);
+    if (fw_run_attr_int(r, "qk_output", 0) > 0)
+        a->shows = fw_run_attr_int(r, "qk_output", 0) == 1 ? 2 : 3;
+    if (a->grouped)
+        a->valid = fw_run_in(r, 5);
+    else if (onnx)
+        a->valid = fw_run_in(r, 6);
+    a->valid_more = a->grouped ? 1 : 0;
 }
 
 static enum fw_status read(struct fw_run *r, struct attention *ret)
 {
-    const struct fw_attention_ports *p = r->cx.node->op->family;
+    const struct fw_attention_ports *p = ports_of(r);
     struct fw_attention a;
-    FW_TRY(want_plain(r, p));
+    FW_TRY(check(r));
     FW_TRY(p->read(&r->cx, &a));
     double scale = fw_run_attr_float(r, "scale", 0);
     *ret = (struct attention){.batch = (size_t)a.batch.word,
                               .heads = (size_t)a.heads.word,
                               .groups = (size_t)a.kv_heads.word,
                               .queries = (size_t)a.q_len.word,
-                              .keys = (size_t)a.total.word,
+                              .fresh = (size_t)a.kv_len.word,
+                              .total = (size_t)a.total.word,
+                              .width = (size_t)a.head.word,
+                              .v_width = (size_t)a.v_head.word,
+                              .past = (size_t)a.past.word,
                               .scale = (REAL)(scale != 0 ? scale : 1 / sqrt((double)a.head.word)),
                               .cap = (REAL)a.softcap,
+                              .filter = (REAL)fw_run_attr_float(r, "mask_filter_value", -10000),
                               .scaled = a.scaled,
-                              .causal = a.causal};
-    const uint8_t masks[2] = {p->mask, p->more_mask};
-    for (unsigned i = 0; i < 2; i++)
-        ret->mask[i] = masks[i] == FW_NO_PORT ? NULL : fw_run_in(r, masks[i]);
+                              .causal = a.causal,
+                              .bias = port(r, p->bias) != NULL ? port(r, p->bias)->data : NULL};
+    if (p->cos != FW_NO_PORT && fw_run_attr_int(r, "do_rotary", 0) != 0)
+        ret->turning = (struct turning){port(r, p->cos), port(r, p->sin), fw_run_in(r, 9),
+                                        fw_run_attr_int(r, "rotary_interleaved", 0) != 0};
+    read_masks(r, ret);
+    FW_REQUIRE(ret->valid == NULL || ret->valid->n >= ret->batch, r->cx.err, FW_SHAPE,
+               "a number of keys for each of %zu examples is wanted", ret->batch);
+    FW_TRY(check_mask(r, ret, 0));
+    return check_mask(r, ret, 1);
+}
+
+/* com.microsoft Attention: X*W + bias, (batch, length, width of all), kept where training wants it.
+ */
+static enum fw_status project(struct fw_run *r, struct attention *a, struct fw_buffer *ret)
+{
+    struct fw_buffer *kept = fw_run_out(r, ports_of(r)->qkv);
+    size_t rows = a->batch * a->queries;
+    size_t in = (size_t)r->in[1]->dims[0];
+    size_t out = (size_t)r->in[1]->dims[1];
+    *ret = (struct fw_buffer){.n = rows * out, .rank = 3, .dtype = FW_F32};
+    ret->data = kept != NULL ? kept->data : scratch_reals(r, rows * out + 1);
+    if (ret->data == NULL)
+        return fw_fail_memory(r->cx.err);
+    memset(ret->data, 0, rows * out * sizeof(REAL));
+    FW_TRY(product(r, rows, out, in, matrix_of(ret->data, out, 1), matrix_of(reals(r, 0), in, 1),
+                   matrix_of(reals(r, 1), out, 1)));
+    for (size_t i = 0; a->bias != NULL && i < rows * out; i++)
+        ((REAL *)ret->data)[i] = ADD(((REAL *)ret->data)[i], a->bias[i % out]);
+    a->bias = NULL;
     return FW_OK;
 }
 
-/* A row of scores: scaled, capped, masked, and softened. */
-static void finish_row(const struct attention *a, size_t b, size_t h, size_t i, REAL *s)
+static enum fw_status find(struct fw_run *r, struct attention *a)
 {
-    REAL sum = 0;
-    for (size_t k = 0; k < a->keys; k++) {
-        const size_t at[4] = {b, h, i, k};
-        if (a->scaled)
-            s[k] = MUL(s[k], a->scale);
-        if (a->cap != 0)
-            s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
-        for (unsigned m = 0; m < 2; m++) {
-            const struct fw_buffer *v = a->mask[m];
-            if (v != NULL && is_real(v))
-                s[k] = ADD(s[k], ((const REAL *)v->data)[mask_at(v, at)]);
-            else if (v != NULL)
-                s[k] = CHOOSE(fw_buffer_int(v, mask_at(v, at)) != 0, s[k], -INFINITY);
+    struct heads all[3];
+    struct packing p = {a->queries, a->heads, a->groups, a->width, a->v_width};
+    struct fw_buffer projected;
+    const struct fw_buffer *packed = NULL;
+    if (ports_of(r)->qkv != FW_NO_PORT) {
+        FW_TRY(project(r, a, &projected));
+        packed = &projected;
+    } else if (!fw_run_has(r, 1)) {
+        packed = r->in[0];
+    }
+    if (packed != NULL) {
+        unpack_heads(&p, packed, all);
+        a->q = all[0];
+    } else {
+        a->q = heads_of(r->in[0], a->heads);
+        p.length = a->fresh;
+        if (r->in[1]->rank == 5) {
+            unpack_heads(&p, r->in[1], all);
+        } else {
+            all[1] = heads_of(r->in[1], a->groups);
+            all[2] = heads_of(r->in[2], a->groups);
         }
-        if (a->causal && k > i + a->keys - a->queries)
-            s[k] = -INFINITY;
     }
-    REAL most = s[0];
-    for (size_t k = 1; k < a->keys; k++)
-        most = MAX(most, s[k]);
-    for (size_t k = 0; k < a->keys; k++) {
-        s[k] = EXP(SUB(s[k], most));
-        sum = k == 0 ? s[k] : ADD(sum, s[k]);
-    }
-    for (size_t k = 0; k < a->keys; k++)
-        s[k] = DIV(s[k], sum);
+    a->k = all[1];
+    a->v = all[2];
+    return FW_OK;
 }
 
-/* Keys or values as they are handed on: (batch, heads, length, width). */
-static void hand_on(const struct fw_run *r, unsigned input, size_t groups)
+/* ---- biases, rotation, keys of earlier calls ---- */
+
+enum fw_status turn_row(const struct fw_run *r, const struct turning *t, REAL *x, size_t width,
+                        int64_t position, bool back)
 {
-    const struct fw_buffer *v = r->in[input];
-    struct fw_buffer *y = fw_run_out(r, input);
-    if (y == NULL || y->rank != 4)
-        return;
-    size_t length = (size_t)y->dims[2];
-    size_t width = (size_t)y->dims[3];
-    for (size_t i = 0; i < (size_t)y->dims[0] * groups * length; i++) {
-        struct matrix from = head_of(v, i / length / groups, i / length % groups, groups);
-        memcpy((REAL *)y->data + i * width, from.p + (ptrdiff_t)(i % length) * from.row,
-               width * sizeof(REAL));
+    size_t half = (size_t)t->cos->dims[t->cos->rank - 1];
+    FW_REQUIRE(position >= 0 && position < t->cos->dims[0] && 2 * half <= width, r->cx.err,
+               FW_SHAPE, "a position from 0 to %lld is wanted, found %lld",
+               (long long)t->cos->dims[0] - 1, (long long)position);
+    for (size_t i = 0; i < half; i++) {
+        REAL c = ((const REAL *)t->cos->data)[(size_t)position * half + i];
+        REAL s = ((const REAL *)t->sin->data)[(size_t)position * half + i];
+        REAL *a = x + (t->pairs ? 2 * i : i);
+        REAL *b = a + (t->pairs ? 1 : half);
+        REAL was = *a;
+        s = back ? -s : s;
+        *a = SUB(MUL(was, c), MUL(*b, s));
+        *b = ADD(MUL(was, s), MUL(*b, c));
     }
+    return FW_OK;
+}
+
+/* Rows of one head into their new place: with its bias, turned. */
+static enum fw_status prepare(const struct fw_run *r, const struct attention *a, size_t b,
+                              struct matrix from, REAL *to, size_t rows, size_t width,
+                              const REAL *bias, const struct turning *t)
+{
+    for (size_t i = 0; i < rows; i++, to += width) {
+        memcpy(to, from.p + (ptrdiff_t)i * from.row, width * sizeof *to);
+        for (size_t j = 0; bias != NULL && j < width; j++)
+            to[j] = ADD(to[j], bias[j]);
+        int64_t position = first_place(a, b) + (int64_t)i;
+        if (t != NULL && t->at != NULL)
+            position = t->at->n == 1 ? fw_buffer_int(t->at, 0) + (int64_t)i
+                                     : fw_buffer_int(t->at, b * rows + i);
+        if (t != NULL)
+            FW_TRY(turn_row(r, t, to, width, position, false));
+    }
+    return FW_OK;
+}
+
+static const struct turning *turning_of(const struct attention *a)
+{
+    return a->turning.cos != NULL ? &a->turning : NULL;
+}
+
+static enum fw_status prepare_queries(const struct fw_run *r, struct attention *a)
+{
+    const struct turning *t = turning_of(a);
+    if (a->bias == NULL && t == NULL)
+        return FW_OK;
+    REAL *p = scratch_reals(r, a->batch * a->heads * a->queries * a->width + 1);
+    if (p == NULL)
+        return fw_fail_memory(r->cx.err);
+    struct heads to = heads_in(p, a->heads, a->queries, a->width);
+    for (size_t i = 0; i < a->batch * a->heads; i++) {
+        size_t b = i / a->heads;
+        size_t h = i % a->heads;
+        FW_TRY(prepare(r, a, b, head_at(&a->q, b, h), head_at(&to, b, h).p, a->queries, a->width,
+                       a->bias != NULL ? a->bias + h * a->width : NULL, t));
+    }
+    a->q = to;
+    return FW_OK;
+}
+
+/* Keys, or values: those of earlier calls, then the new ones; handed on where the node has an
+ * output for them. */
+struct keys {
+    const REAL *past; // (batch, groups, rows, width) or NULL
+    size_t rows;
+    REAL *present; // (batch, groups, length, width) or NULL
+    size_t length, width;
+    const REAL *bias;
+    const struct turning *turning;
+};
+
+static enum fw_status collect(const struct fw_run *r, const struct attention *a,
+                              const struct keys *k, struct heads *io)
+{
+    if (k->past == NULL && k->present == NULL && k->bias == NULL && k->turning == NULL)
+        return FW_OK;
+    size_t each = k->length * k->width;
+    REAL *p = k->present != NULL ? k->present : scratch_reals(r, a->batch * a->groups * each + 1);
+    if (p == NULL)
+        return fw_fail_memory(r->cx.err);
+    memset(p, 0, a->batch * a->groups * each * sizeof *p);
+    struct heads to = heads_in(p, a->groups, k->length, k->width);
+    for (size_t i = 0; i < a->batch * a->groups; i++) {
+        size_t b = i / a->groups;
+        size_t g = i % a->groups;
+        REAL *rows = head_at(&to, b, g).p;
+        size_t old = k->rows < k->length ? k->rows : k->length;
+        int64_t first = first_place(a, b);
+        FW_REQUIRE(first >= 0 && (size_t)first + a->fresh <= k->length, r->cx.err, FW_SHAPE,
+                   "%zu new keys do not fit behind the %lld of earlier calls", a->fresh,
+                   (long long)first);
+        if (k->past != NULL)
+            memcpy(rows, k->past + i * k->rows * k->width, old * k->width * sizeof *p);
+        FW_TRY(prepare(r, a, b, head_at(io, b, g), rows + (size_t)first * k->width, a->fresh,
+                       k->width, k->bias != NULL ? k->bias + g * k->width : NULL, k->turning));
+    }
+    *io = to;
+    return FW_OK;
+}
+
+static enum fw_status prepare_keys(const struct fw_run *r, struct attention *a)
+{
+    const struct fw_attention_ports *p = ports_of(r);
+    const struct fw_buffer *past = port(r, p->past_key);
+    const struct fw_buffer *present = fw_run_out(r, 1);
+    bool joined = p->qkv != FW_NO_PORT; // keys and values in one tensor: input 4, output 1
+    const struct fw_buffer *other = joined ? NULL : fw_run_out(r, 2);
+    past = joined ? fw_run_in(r, 4) : past;
+    size_t rows = past != NULL ? (size_t)past->dims[past->rank - 2] : 0;
+    size_t length = present != NULL   ? (size_t)present->dims[present->rank - 2]
+                    : rows > a->total ? rows
+                                      : a->total;
+    struct keys k = {past != NULL ? past->data : NULL,
+                     rows,
+                     present != NULL ? present->data : NULL,
+                     length,
+                     a->width,
+                     a->bias != NULL ? a->bias + a->heads * a->width : NULL,
+                     turning_of(a)};
+    struct keys v = k;
+    v.width = a->v_width;
+    v.turning = NULL;
+    v.bias = k.bias != NULL ? k.bias + a->groups * a->width : NULL;
+    if (joined) {
+        v.past = k.past != NULL ? k.past + past->n / 2 : NULL;
+        v.present = k.present != NULL ? k.present + present->n / 2 : NULL;
+    } else {
+        const struct fw_buffer *values = port(r, p->past_value);
+        v.past = values != NULL ? values->data : NULL;
+        v.present = other != NULL ? other->data : NULL;
+    }
+    FW_TRY(collect(r, a, &k, &a->k));
+    return collect(r, a, &v, &a->v);
+}
+
+/* ---- scores ---- */
+
+/* A row of scores: scaled, capped, masked and softened; shown (keys) or NULL. */
+static void finish_row(const struct attention *a, const size_t *place, REAL *s, REAL *shown)
+{
+    REAL most = 0;
+    REAL sum = 0;
+    size_t at[4] = {place[0], place[1], place[2], 0};
+    for (size_t k = 0; k < a->total; k++) {
+        at[3] = k;
+        if (a->scaled)
+            s[k] = MUL(s[k], a->scale);
+        if (shown != NULL && a->shows == 0)
+            shown[k] = s[k];
+        if (a->cap != 0)
+            s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
+        if (shown != NULL && a->shows == 1)
+            shown[k] = s[k];
+        for (unsigned m = 0; m < 2; m++)
+            if (a->mask[m] != NULL)
+                s[k] = masked(a, a->mask[m], at, s[k]);
+        if (!meets(a, at[0], at[2], k))
+            s[k] = -INFINITY;
+        if (shown != NULL && a->shows == 2)
+            shown[k] = s[k];
+        most = k == 0 ? s[0] : MAX(most, s[k]);
+    }
+    for (size_t k = 0; k < a->total; k++) {
+        s[k] = EXP(SUB(s[k], isinf(most) ? 0 : most));
+        sum = k == 0 ? s[k] : ADD(sum, s[k]);
+    }
+    for (size_t k = 0; k < a->total; k++)
+        s[k] = DIV(s[k], sum != 0 ? sum : 1);
+    if (shown != NULL && a->shows == 3)
+        memcpy(shown, s, a->total * sizeof *s);
 }
 
 KERNEL(attention)
 {
-    const struct fw_attention_ports *p = r->cx.node->op->family;
+    const struct fw_attention_ports *p = ports_of(r);
     struct attention a;
     FW_TRY(read(r, &a));
-    size_t n = a.queries * a.keys;
-    REAL *kept = p->probs == FW_NO_PORT ? NULL : reals_out(r, p->probs);
-    REAL *scores = scratch_reals(r, n);
-    if (scores == NULL)
+    FW_TRY(find(r, &a));
+    FW_TRY(prepare_queries(r, &a));
+    FW_TRY(prepare_keys(r, &a));
+    size_t n = a.queries * a.total;
+    struct fw_buffer *kept = p->probs == FW_NO_PORT ? NULL : fw_run_out(r, p->probs);
+    struct fw_buffer *shown = p->qkv == FW_NO_PORT ? fw_run_out(r, 3) : NULL;
+    struct heads y = heads_of(r->out[0], a.heads);
+    REAL *s = scratch_reals(r, n + 1);
+    if (s == NULL)
         return fw_fail_memory(r->cx.err);
     zero_out(r, 0);
-    hand_on(r, 1, a.groups);
-    hand_on(r, 2, a.groups);
-    for (size_t i = 0; i < a.batch * a.heads && a.keys > 0; i++) {
+    for (size_t i = 0; i < a.batch * a.heads && a.total > 0; i++) {
         size_t b = i / a.heads;
         size_t h = i % a.heads;
         size_t g = h / (a.heads / a.groups);
-        memset(scores, 0, n * sizeof *scores);
-        FW_TRY(product(r, a.queries, a.keys, width_of(r->in[0], a.heads),
-                       matrix_of(scores, a.keys, 1), head_of(r->in[0], b, h, a.heads),
-                       turned(head_of(r->in[1], b, g, a.groups))));
-        for (size_t q = 0; q < a.queries; q++)
-            finish_row(&a, b, h, q, scores + q * a.keys);
-        if (kept != NULL)
-            memcpy(kept + i * n, scores, n * sizeof *scores);
-        FW_TRY(product(r, a.queries, width_of(r->in[2], a.groups), a.keys,
-                       head_of(r->out[0], b, h, a.heads), matrix_of(scores, a.keys, 1),
-                       head_of(r->in[2], b, g, a.groups)));
-    }
-    return FW_OK;
-}
-
-/* Heads of keys and values, from their width or from their rank. */
-static size_t groups_of(const struct fw_buffer *v, size_t width)
-{
-    return v->rank == 3 ? (size_t)v->dims[2] / width : (size_t)v->dims[1];
-}
-
-KERNEL(attention_scores) // (dy, v, p, q?, k?) -> dS, the same before scale and cap
-{
-    const struct fw_buffer *probs = r->in[2];
-    size_t heads = (size_t)probs->dims[1];
-    size_t queries = (size_t)probs->dims[2];
-    size_t keys = (size_t)probs->dims[3];
-    size_t width = width_of(r->in[0], heads);
-    size_t groups = groups_of(r->in[1], width);
-    REAL scale = attr_real(r, "scale");
-    bool scaled = fw_run_attr_int(r, "scaled", 0) != 0;
-    FW_REQUIRE(attr_real(r, "softcap") == 0, r->cx.err, FW_UNSUPPORTED,
-               "the gradient of a softcap has no kernel");
-    zero_out(r, 0);
-    for (size_t i = 0; i < (size_t)probs->dims[0] * heads; i++) {
-        REAL *d = reals_out(r, 0) + i * queries * keys;
-        const REAL *p = reals(r, 2) + i * queries * keys;
-        FW_TRY(product(r, queries, keys, width, matrix_of(d, keys, 1),
-                       head_of(r->in[0], i / heads, i % heads, heads),
-                       turned(head_of(r->in[1], i / heads, i % heads / (heads / groups), groups))));
-        for (size_t q = 0; q < queries; q++, d += keys, p += keys) {
-            REAL along = 0;
-            for (size_t k = 0; k < keys; k++) {
-                REAL v = MUL(d[k], p[k]);
-                along = k == 0 ? v : ADD(along, v);
-            }
-            for (size_t k = 0; k < keys; k++) {
-                d[k] = MUL(SUB(d[k], along), p[k]);
-                if (fw_run_out(r, 1) != NULL)
-                    reals_out(r, 1)[(i * queries + q) * keys + k] = d[k];
-                if (scaled)
-                    d[k] = MUL(d[k], scale);
-            }
+        memset(s, 0, n * sizeof *s);
+        FW_TRY(product(r, a.queries, a.total, a.width, matrix_of(s, a.total, 1),
+                       head_at(&a.q, b, h), turned(head_at(&a.k, b, g))));
+        for (size_t q = 0; q < a.queries; q++) {
+            const size_t at[3] = {b, h, q};
+            REAL *to = shown != NULL ? (REAL *)shown->data + i * n + q * a.total : NULL;
+            finish_row(&a, at, s + q * a.total, to);
         }
-    }
-    return FW_OK;
-}
-
-KERNEL(attention_operand) // (dS or P, other factor, like, ...): of query 0, key 1, value 2
-{
-    const struct fw_buffer *s = r->in[0];
-    bool of_query = fw_run_attr_int(r, "of", 0) == 0;
-    size_t heads = (size_t)s->dims[1];
-    size_t queries = (size_t)s->dims[2];
-    size_t keys = (size_t)s->dims[3];
-    struct fw_buffer *to = r->out[0];
-    FW_REQUIRE(!fw_run_has(r, 4), r->cx.err, FW_UNSUPPORTED,
-               "the gradient of a rotation inside an attention has no kernel");
-    size_t width = of_query ? width_of(to, heads) : width_of(r->in[1], heads);
-    size_t groups = groups_of(of_query ? r->in[1] : to, width);
-    zero_out(r, 0);
-    for (size_t i = 0; i < (size_t)s->dims[0] * heads; i++) {
-        size_t b = i / heads;
-        size_t h = i % heads;
-        size_t g = h / (heads / groups);
-        struct matrix m = matrix_of(reals(r, 0) + i * queries * keys, keys, 1);
-        if (of_query)
-            FW_TRY(product(r, queries, width, keys, head_of(to, b, h, heads), m,
-                           head_of(r->in[1], b, g, groups)));
-        else
-            FW_TRY(product(r, keys, width, queries, head_of(to, b, g, groups), turned(m),
-                           head_of(r->in[1], b, h, heads)));
+        if (kept != NULL)
+            memcpy((REAL *)kept->data + i * n, s, n * sizeof *s);
+        FW_TRY(product(r, a.queries, a.v_width, a.total, head_at(&y, b, h),
+                       matrix_of(s, a.total, 1), head_at(&a.v, b, g)));
     }
     return FW_OK;
 }
