@@ -157,6 +157,14 @@ void test_qlinear__elementwise(void **state)
          .cost = "add=30+4 div=2 mul=2 minmax=6",
          .low = 0.01,
          .high = 0.5},
+    };
+    OP_CASES_RUN(cases);
+}
+
+void test_qlinear__fake_quantisation(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
         {"qonnx.custom_op.general",
          "Quant",
          NULL,
