@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "formats/pb.h"
+#include "ops/op.h"
 
 #include <string.h>
 
@@ -213,7 +214,13 @@ static enum fw_status read_safetensors(struct list *l, const unsigned char *data
 
 /* ---- .pb: one TensorProto, as in the ONNX test data ---- */
 
-enum { PB_DIMS = 1, PB_TYPE, PB_FLOATS = 4, PB_INTS = 7, PB_NAME = 8, PB_RAW };
+enum { PB_DIMS = 1, PB_TYPE = 2, PB_NAME = 8, PB_RAW = 9 };
+
+/* Fields that hold elements as numbers, and how wide those are; 0: varints. */
+static const struct {
+    uint32_t number;
+    unsigned width;
+} pb_elements[] = {{4, 4}, {5, 0}, {7, 0}, {10, 8}, {11, 0}};
 
 static enum fw_status read_dims(const struct fw_pb *pb, const struct fw_pb_field *f,
                                 struct fw_array *ret, struct fw_error *err)
@@ -229,34 +236,37 @@ static enum fw_status read_dims(const struct fw_pb *pb, const struct fw_pb_field
     return more < 0 ? FW_FORMAT : FW_OK;
 }
 
-/* int64 values are varints there: they are written out. */
-static enum fw_status read_ints(const struct fw_pb *pb, const struct fw_pb_field *f,
-                                struct fw_arena *arena, struct fw_array *ret, struct fw_error *err)
+/* Written out little-endian: as wide as an element, halves of complex numbers as they stand. */
+static enum fw_status read_elements(const struct fw_pb *pb, const struct fw_pb_field *f,
+                                    unsigned width, struct fw_arena *arena, struct fw_array *ret,
+                                    struct fw_error *err)
 {
     struct fw_pb_numbers numbers;
     uint64_t v;
     int more;
-    FW_TRY(fw_pb_numbers(pb, f, 0, &numbers, err));
-    uint64_t *values = fw_arena_array(arena, f->len + 1, sizeof *values);
-    size_t n = 0;
-    if (values == NULL)
+    unsigned bytes = width > 0 ? width : fw_dtypes[ret->dtype].bits / 8u;
+    FW_TRY(fw_pb_want(pb, f, FW_PB_LEN, "elements of a tensor", err));
+    FW_TRY(fw_pb_numbers(pb, f, width, &numbers, err));
+    FW_REQUIRE(bytes > 0 && bytes <= sizeof v, err, FW_UNSUPPORTED,
+               "a tensor of type %s is not read", fw_dtypes[ret->dtype].name);
+    unsigned char *out = fw_arena_array(arena, f->len + 1, bytes);
+    if (out == NULL)
         return fw_fail_memory(err);
+    ret->data = out;
+    ret->bytes = 0;
     while ((more = fw_pb_number(&numbers, &v, err)) > 0)
-        values[n++] = v;
-    ret->data = (const unsigned char *)values;
-    ret->bytes = n * sizeof *values;
+        for (unsigned k = 0; k < bytes; k++)
+            out[ret->bytes++] = (unsigned char)(v >> 8 * k);
     return more < 0 ? FW_FORMAT : FW_OK;
 }
 
 static enum fw_status read_pb(struct list *l, const unsigned char *data, size_t size,
                               struct fw_error *err)
 {
-    static const enum fw_dtype numbers[] = {FW_UNKNOWN, FW_F32, FW_U8,  FW_I8,      FW_U16,
-                                            FW_I16,     FW_I32, FW_I64, FW_UNKNOWN, FW_BOOL,
-                                            FW_F16,     FW_F64, FW_U32, FW_U64};
     struct fw_pb pb = fw_pb_range(data, size, data);
-    struct fw_pb_field f;
+    struct fw_pb_field f, elements = {0};
     struct fw_array *a = append(l);
+    unsigned width = 0;
     int more;
     if (a == NULL)
         return fw_fail_memory(err);
@@ -264,19 +274,24 @@ static enum fw_status read_pb(struct list *l, const unsigned char *data, size_t 
     while ((more = fw_pb_next(&pb, &f, err)) > 0) {
         if (f.number == PB_DIMS)
             FW_TRY(read_dims(&pb, &f, a, err));
-        else if (f.number == PB_TYPE && f.value < sizeof numbers / sizeof *numbers)
-            a->dtype = numbers[f.value];
-        else if (f.number == PB_INTS)
-            FW_TRY(read_ints(&pb, &f, l->arena, a, err));
+        else if (f.number == PB_TYPE)
+            a->dtype = fw_dtype_of_number((int64_t)f.value);
         else if (f.number == PB_NAME)
             a->name = fw_arena_strndup(l->arena, (const char *)f.data, f.len);
-        else if (f.number == PB_RAW || (f.number == PB_FLOATS && f.wire == FW_PB_LEN)) {
+        else if (f.number == PB_RAW) {
             a->data = f.data;
             a->bytes = f.len;
         }
+        for (size_t i = 0; i < sizeof pb_elements / sizeof *pb_elements; i++)
+            if (f.number == pb_elements[i].number) {
+                elements = f;
+                width = pb_elements[i].width;
+            }
     }
     FW_REQUIRE(more == 0 && a->dtype != FW_UNKNOWN && a->name != NULL, err, FW_FORMAT,
                "no array is recognised: .npy, .npz, .safetensors or a TensorProto is wanted");
+    if (elements.number != 0)
+        FW_TRY(read_elements(&pb, &elements, width, l->arena, a, err));
     return check_size(a, err);
 }
 

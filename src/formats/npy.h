@@ -20,9 +20,10 @@ struct fw_array {
     int64_t dims[FW_ARRAY_RANK];
 };
 
-/* All arrays of a file's contents (.npy, .npz or .safetensors, told apart by content). The list is
- * in the arena, the data stay where they are. Errors: FW_FORMAT, FW_UNSUPPORTED (compressed,
- * Fortran order, other types), FW_MEMORY. */
+/* All arrays of a file's contents (.npy, .npz, .safetensors or a TensorProto, told apart by
+ * content). The list is in the arena, the data stay where they are. Errors: FW_FORMAT,
+ * FW_UNSUPPORTED (compressed, Fortran order, other types), FW_MEMORY; the list then ends with the
+ * array that is refused. */
 enum fw_status fw_arrays_read(const unsigned char *data, size_t size, struct fw_arena *arena,
                               struct fw_array **ret, size_t *ret_n, struct fw_error *err);
 

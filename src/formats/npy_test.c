@@ -98,6 +98,11 @@ void test_npy__errors(void **state)
          74, FW_UNSUPPORTED, "type '<c8'"},
         {"\x93NUMPY\1\0\x40\x00{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }       ",
          74, FW_UNSUPPORTED, "row-major"},
+        // TensorProto: 3 elements for 2, strings, elements that are not packed
+        {"\x08\x02\x10\x06\x2a\x03\1\2\3", 9, FW_FORMAT,
+         "8 bytes are wanted for its shape, found 12"},
+        {"\x08\x01\x10\x08\x32\x01x", 7, FW_FORMAT, "bytes are wanted"},
+        {"\x08\x01\x10\x06\x28\x03", 6, FW_FORMAT, "elements of a tensor"},
     };
     struct fw_arena arena;
     (void)state;
@@ -111,6 +116,41 @@ void test_npy__errors(void **state)
                          cases[i].status);
         if (strstr(err.message, cases[i].words) == NULL)
             fail_msg("case %u: '%s'", i, err.message);
+    }
+    fw_arena_clear(&arena);
+}
+
+/* Elements of a TensorProto that are no raw bytes are written out as wide as their type. */
+void test_npy__tensor_proto(void **state)
+{
+    static const struct {
+        const char *data;
+        size_t size;
+        enum fw_dtype dtype;
+        size_t bytes;
+        const char *want;
+    } rows[] = {
+        {"\x08\x03\x10\x09\x2a\x03\1\0\1", 9, FW_BOOL, 3, "\1\0\1"},
+        {"\x08\x02\x10\x05\x2a\x03\7\x80\x02", 9, FW_I16, 4, "\7\0\0\1"},
+        {"\x08\x01\x10\x07\x3a\x01\5", 7, FW_I64, 8, "\5\0\0\0\0\0\0\0"},
+        {"\x08\x01\x10\x0b\x52\x08\0\0\0\0\0\0\xf0\x3f", 14, FW_F64, 8, "\0\0\0\0\0\0\xf0\x3f"},
+        {"\x08\x01\x10\x01\x22\x04\0\0\x80\x3f", 10, FW_F32, 4, "\0\0\x80\x3f"},
+        {"\x08\x01\x10\x01\x4a\x04\0\0\x80\x3f", 10, FW_F32, 4, "\0\0\x80\x3f"},
+    };
+    struct fw_arena arena;
+    (void)state;
+    fw_arena_init(&arena, &fw_alloc_default);
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fw_array *a;
+        size_t n;
+        struct fw_error err = {.message = ""};
+        if (fw_arrays_read((const unsigned char *)rows[i].data, rows[i].size, &arena, &a, &n,
+                           &err) != FW_OK)
+            fail_msg("row %u: %s", i, err.message);
+        assert_int_equal(n, 1);
+        assert_int_equal(a->dtype, rows[i].dtype);
+        assert_int_equal(a->bytes, rows[i].bytes);
+        assert_memory_equal(a->data, rows[i].want, rows[i].bytes);
     }
     fw_arena_clear(&arena);
 }
