@@ -196,7 +196,7 @@ static enum fw_status grad_embed(struct fw_grad *gr)
         return FW_OK;
     if (fw_grad_needs(gr, E_GAMMA)) {
         const uint32_t in[3] = {dy, n->in[E_GAMMA], n->out[E_SUM]};
-        FW_TRY(fw_emit(gr, E_GAMMA, &rows[EMBED_GRAD_SCALE], in, 3, NULL, &gr->dx[E_GAMMA]));
+        FW_TRY(fw_emit(gr, E_GAMMA, &rows[EMBED_GRAD_SCALE], in, 3, n->attr, &gr->dx[E_GAMMA]));
     }
     if (fw_grad_needs(gr, E_BETA))
         FW_TRY(fw_grad_give(gr, E_BETA, dy));
@@ -206,10 +206,10 @@ static enum fw_status grad_embed(struct fw_grad *gr)
             continue;
         const uint32_t from[3] = {dy, n->out[E_SUM], n->in[E_GAMMA]};
         if (sum == FW_NONE)
-            FW_TRY(fw_emit(gr, -1, &rows[EMBED_GRAD_SUM], from, 3, NULL, &sum));
+            FW_TRY(fw_emit(gr, -1, &rows[EMBED_GRAD_SUM], from, 3, n->attr, &sum));
         unsigned index = i == E_WORD ? E_IDS : i == E_SEGMENT ? E_SEGMENTS : E_POSITIONS;
         const uint32_t in[3] = {sum, n->in[i], index < n->n_in ? n->in[index] : FW_NONE};
-        FW_TRY(fw_emit(gr, (int)i, &rows[EMBED_GRAD_TABLE], in, 3, NULL, &gr->dx[i]));
+        FW_TRY(fw_emit(gr, (int)i, &rows[EMBED_GRAD_TABLE], in, 3, n->attr, &gr->dx[i]));
     }
     return FW_OK;
 }
@@ -218,7 +218,7 @@ static enum fw_status grad_embed(struct fw_grad *gr)
 
 static const struct fw_rotary_form onnx_ports = {3, 1, 2, &rows[ROTARY_GRAD]};
 static const struct fw_rotary_form ms_ports = {1, 2, 3, &rows[ROTARY_GRAD_MS]};
-FW_KERNELS(rotary, rotary_grad);
+FW_KERNELS(rotary, rotary_grad, embed, embed_grad_sum, embed_grad_scale, embed_grad_table);
 
 #define ROTARY_ROW(title, dom, list, least, fl, text, give, kernel)                               \
     {                                                                                             \
@@ -235,12 +235,14 @@ FW_KERNELS(rotary, rotary_grad);
     FW_PORTS(1, 9, 1, 3), .flags = FW_OP_OWN_BYTES | (fl),                                         \
     .weight_slots =                                                                                \
         1u << E_WORD | 1u << E_POSITION | 1u << E_SEGMENT | 1u << E_GAMMA | 1u << E_BETA,          \
-    .infer = infer_embed, .field = fw_field_same_left, .cost = cost_embed, .grad = grad_embed
-#define EMBED_GRAD(title, words, unread, count)                                        \
-    {                                                                                  \
-        .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC, \
-        FW_PORTS(2, 3, 1, 1), .flags = FW_OP_INTERNAL, .shape_only = unread,           \
-        .infer = fw_infer_same1, .cost = count, .grad = fw_grad_none                   \
+    .infer = infer_embed, .field = fw_field_same_left, .cost = cost_embed, .grad = grad_embed,     \
+    FW_RUN(embed)
+#define EMBED_GRAD(title, words, unread, count, kernel)                                     \
+    {                                                                                       \
+        .name = title, .domain = "flopwise", .formula = words, .doc = FW_INTERNAL_DOC,      \
+        FW_ATTRS(embed_attrs), FW_PORTS(2, 3, 1, 1), .flags = FW_OP_INTERNAL,               \
+        .shape_only = unread, .infer = fw_infer_same1, .cost = count, .grad = fw_grad_none, \
+        FW_RUN(kernel)                                                                      \
     }
 
 static const struct fw_op rows[N_ROWS] = {
@@ -258,12 +260,13 @@ static const struct fw_op rows[N_ROWS] = {
                         .reserve_out = 1u << E_SUM},
     [EMBED_GRAD_SUM] = EMBED_GRAD("EmbedLayerNormalizationGrad",
                                   "per element: 7 add, 6 mul; per token: 5 div, 1 sqrt, 3 add less",
-                                  0, cost_grad_sum),
+                                  0, cost_grad_sum, embed_grad_sum),
     [EMBED_GRAD_SCALE] = EMBED_GRAD("EmbedLayerNormalizationGradScale",
                                     "per element: 4 add, 3 mul; per token: 3 div, 1 sqrt, 1 add "
                                     "less; H add less",
-                                    2, cost_grad_scale),
-    [EMBED_GRAD_TABLE] = EMBED_GRAD("EmbedLayerNormalizationGradTable",
-                                    "1 add per element of the sum", 2, cost_grad_table),
+                                    2, cost_grad_scale, embed_grad_scale),
+    [EMBED_GRAD_TABLE] =
+        EMBED_GRAD("EmbedLayerNormalizationGradTable", "1 add per element of the sum", 2,
+                   cost_grad_table, embed_grad_table),
 };
 const struct fw_op_table fw_ops_embed = {rows, N_ROWS};

@@ -1,4 +1,4 @@
-/* Kernels of the rotary embedding (embed.c) and of SwiGLU (mixers.c). */
+/* Kernels of embed.c, whose file head has the formulas, and of SwiGLU (mixers.c). */
 #include "ops/attention.h"
 #include "ops/kernel.h"
 
@@ -104,6 +104,144 @@ KERNEL(swiglu) // a/(1 + exp(-alpha*a))*b
         REAL a = reals(r, 0)[i];
         REAL gate = DIV(a, ADD((REAL)1, EXP(MUL(-alpha, a))));
         reals_out(r, 0)[i] = MUL(gate, reals(r, 1)[i]);
+    }
+    return FW_OK;
+}
+
+/* ---- EmbedLayerNormalization ---- */
+
+enum { IDS, SEGMENTS, WORD, POSITION, SEGMENT, GAMMA, BETA, MASK, POSITIONS };
+
+/* Adds a token's row of a table to y, or copies it. */
+static enum fw_status table_row(const struct fw_run *r, unsigned table, const struct fw_buffer *ids,
+                                size_t token, size_t place, bool first, REAL *y)
+{
+    const struct fw_buffer *t = r->in[table];
+    size_t width = (size_t)t->dims[1];
+    int64_t row = ids == NULL ? (int64_t)place : fw_buffer_int(ids, ids->n > token ? token : place);
+    FW_REQUIRE(row >= 0 && row < t->dims[0], r->cx.err, FW_SHAPE,
+               "a row from 0 to %lld is wanted, found %lld", (long long)t->dims[0] - 1,
+               (long long)row);
+    const REAL *p = reals(r, table) + (size_t)row * width;
+    for (size_t i = 0; i < width; i++)
+        y[i] = first ? p[i] : ADD(y[i], p[i]);
+    return FW_OK;
+}
+
+/* x - mean into h, and what it is multiplied by to have the deviation 1. */
+static REAL centre(const REAL *x, size_t n, REAL epsilon, REAL *h)
+{
+    REAL mean = x[0];
+    for (size_t i = 1; i < n; i++)
+        mean = ADD(mean, x[i]);
+    mean = DIV(mean, (REAL)n);
+    REAL square = 0;
+    for (size_t i = 0; i < n; i++) {
+        h[i] = SUB(x[i], mean);
+        REAL s = MUL(h[i], h[i]);
+        square = i == 0 ? s : ADD(square, s);
+    }
+    return DIV((REAL)1, SQRT(ADD(DIV(square, (REAL)n), epsilon)));
+}
+
+/* Numbers of each example's mask, or zeros. */
+static void mask_sums(const struct fw_run *r, size_t batch, size_t length)
+{
+    const struct fw_buffer *mask = fw_run_in(r, MASK);
+    struct fw_buffer *y = fw_run_out(r, 1);
+    for (size_t b = 0; y != NULL && b < batch; b++) {
+        REAL sum = 0;
+        for (size_t i = 0; mask != NULL && i < length; i++) {
+            REAL v = (REAL)fw_buffer_get(mask, b * length + i);
+            sum = i == 0 ? v : ADD(sum, v);
+        }
+        fw_buffer_put(y, b, (double)sum);
+    }
+}
+
+KERNEL(embed)
+{
+    size_t batch = (size_t)r->in[IDS]->dims[0];
+    size_t length = (size_t)r->in[IDS]->dims[1];
+    size_t width = (size_t)r->in[WORD]->dims[1];
+    const struct fw_buffer *kept = fw_run_out(r, 2);
+    REAL *sum = scratch_reals(r, width + 1);
+    if (sum == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; i < batch * length && width > 0; i++) {
+        REAL *y = reals_out(r, 0) + i * width;
+        FW_TRY(table_row(r, WORD, r->in[IDS], i, i % length, true, sum));
+        FW_TRY(table_row(r, POSITION, fw_run_in(r, POSITIONS), i, i % length, false, sum));
+        if (fw_run_has(r, SEGMENT) && fw_run_has(r, SEGMENTS))
+            FW_TRY(table_row(r, SEGMENT, r->in[SEGMENTS], i, i % length, false, sum));
+        if (kept != NULL)
+            memcpy((REAL *)kept->data + i * width, sum, width * sizeof *sum);
+        REAL inverse = centre(sum, width, attr_real(r, "epsilon"), y);
+        for (size_t j = 0; j < width; j++)
+            y[j] = ADD(MUL(MUL(y[j], inverse), reals(r, GAMMA)[j]), reals(r, BETA)[j]);
+    }
+    mask_sums(r, batch, length);
+    return FW_OK;
+}
+
+KERNEL(embed_grad_sum) // (dy, sum, gamma)
+{
+    size_t width = r->in[2]->n;
+    REAL *h = scratch_reals(r, width + 1);
+    if (h == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; width > 0 && i < r->in[1]->n; i += width) {
+        REAL inverse = centre(reals(r, 1) + i, width, attr_real(r, "epsilon"), h);
+        REAL *g = reals_out(r, 0) + i;
+        REAL mean = 0, along = 0;
+        for (size_t j = 0; j < width; j++) {
+            h[j] = MUL(h[j], inverse);
+            g[j] = MUL(reals(r, 0)[i + j], reals(r, 2)[j]);
+            REAL gh = MUL(g[j], h[j]);
+            mean = j == 0 ? g[j] : ADD(mean, g[j]);
+            along = j == 0 ? gh : ADD(along, gh);
+        }
+        mean = DIV(mean, (REAL)width);
+        along = DIV(along, (REAL)width);
+        for (size_t j = 0; j < width; j++)
+            g[j] = MUL(SUB(SUB(g[j], mean), MUL(h[j], along)), inverse);
+    }
+    return FW_OK;
+}
+
+KERNEL(embed_grad_scale) // (dy, gamma, sum)
+{
+    size_t width = r->in[1]->n;
+    REAL *h = scratch_reals(r, width + 1);
+    if (h == NULL)
+        return fw_fail_memory(r->cx.err);
+    zero_out(r, 0);
+    for (size_t i = 0; width > 0 && i < r->in[2]->n; i += width) {
+        REAL inverse = centre(reals(r, 2) + i, width, attr_real(r, "epsilon"), h);
+        for (size_t j = 0; j < width; j++) {
+            REAL v = MUL(reals(r, 0)[i + j], MUL(h[j], inverse));
+            REAL *to = &reals_out(r, 0)[j];
+            *to = i == 0 ? v : ADD(*to, v);
+        }
+    }
+    return FW_OK;
+}
+
+KERNEL(embed_grad_table) // (dsum (batch, length, width), table, indices?: places)
+{
+    const struct fw_buffer *d = r->in[0], *ids = fw_run_in(r, 2);
+    size_t length = (size_t)d->dims[1];
+    size_t width = (size_t)d->dims[2];
+    zero_out(r, 0);
+    for (size_t i = 0; i < d->n; i++) {
+        size_t token = i / width;
+        size_t row = ids == NULL
+                         ? token % length
+                         : (size_t)fw_buffer_int(ids, ids->n > token ? token : token % length);
+        FW_REQUIRE((int64_t)row < r->out[0]->dims[0], r->cx.err, FW_SHAPE,
+                   "an index is outside of the table");
+        REAL *to = &reals_out(r, 0)[row * width + i % width];
+        *to = ADD(*to, reals(r, 0)[i]);
     }
     return FW_OK;
 }

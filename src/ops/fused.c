@@ -3,6 +3,7 @@
  * A fused node costs its product plus its activation; the activation's count is that of the unary
  * row of the same name (unary.c). The gradient first takes dY through the activation, which needs
  * only Y, then through the product. Schemas: onnxruntime, contrib operators. */
+#include "ops/fused.h"
 #include "ops/conv.h"
 #include "ops/matmul.h"
 #include "ops/op.h"
@@ -59,7 +60,10 @@ struct fused {
 enum { CONV, NHWC_CONV, MATMUL, GEMM, GEMM_FLOAT8, CLIP_GRAD, N_ROWS };
 static const struct fw_op rows[N_ROWS];
 
-enum { MAX_NUMBERS = 4, Z = 3 }; // Z: what a fused convolution adds before the activation
+enum {
+    MAX_NUMBERS = FW_FUSED_NUMBERS,
+    Z = 3
+}; // Z: what a fused convolution adds before the activation
 
 struct activation {
     const char *name;
@@ -119,6 +123,26 @@ static void numbers(const struct fw_cx *c, const struct fw_op *row, struct fw_at
     }
 }
 
+static void bounds(const struct fw_cx *c, struct fw_attr ret[2])
+{
+    const struct fused *f = c->node->op->family;
+    const struct fw_attr *list = fw_attr_at(c, f->activation + ALPHA);
+    for (unsigned k = 0; k < 2; k++)
+        ret[k].f = !f->list      ? fw_attr_at(c, f->activation + ALPHA + k)->f
+                   : k < list->n ? list->floats[k]
+                                 : 0;
+}
+
+void fw_fused_activation(const struct fw_cx *c, struct fw_fused_activation *ret)
+{
+    struct activation a = find_activation(c);
+    *ret = (struct fw_fused_activation){.row = a.row, .clip = a.clip, .known = a.known};
+    if (a.clip)
+        bounds(c, ret->attr);
+    else if (a.known && a.row != NULL)
+        numbers(c, a.row, ret->attr);
+}
+
 static void cost_fused(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fused *f = c->node->op->family;
@@ -146,17 +170,12 @@ static void cost_fused(struct fw_cx *c, struct fw_cost *cost)
 /* dY through the activation; *ret_known is false where that cannot be had from Y. */
 static enum fw_status through_activation(struct fw_grad *gr, uint32_t *dy, bool *ret_known)
 {
-    const struct fused *f = gr->cx.node->op->family;
     struct activation a = find_activation(&gr->cx);
     uint32_t from[2] = {*dy, gr->cx.node->out[0]};
     struct fw_attr attr[MAX_NUMBERS];
     *ret_known = a.known;
     if (a.clip) {
-        const struct fw_attr *list = fw_attr_at(&gr->cx, f->activation + ALPHA);
-        for (unsigned k = 0; k < 2; k++)
-            attr[k].f = !f->list      ? fw_attr_at(&gr->cx, f->activation + ALPHA + k)->f
-                        : k < list->n ? list->floats[k]
-                                      : 0;
+        bounds(&gr->cx, attr);
         return fw_emit(gr, -1, &rows[CLIP_GRAD], from, 2, attr, dy);
     }
     if (a.row == NULL)
@@ -242,6 +261,8 @@ static const struct fused fused_gemm = {
            "HardSwish: not known, they need what is not kept",                      \
     .flags = FW_OP_CONTRACTION, .cost = cost_fused, .grad = grad
 
+FW_KERNELS(fused_conv, fused_matmul, fused_gemm, gemm_float8, fused_clip_grad);
+
 static const struct fw_op rows[N_ROWS] = {
     [CONV] = {.name = "FusedConv",
               FUSED,
@@ -251,7 +272,8 @@ static const struct fw_op rows[N_ROWS] = {
               .weight_slots = 6,
               .family = &fused_conv,
               .infer = fw_conv_infer,
-              .field = fw_field_conv},
+              .field = fw_field_conv,
+              FW_RUN(fused_conv)},
     [NHWC_CONV] =
         {.name = "NhwcFusedConv",
          FUSED,
@@ -261,7 +283,8 @@ static const struct fw_op rows[N_ROWS] = {
          .weight_slots = 6,
          .family = &fused_conv_last,
          .infer = fw_conv_infer,
-         .field = fw_field_conv},
+         .field = fw_field_conv,
+         FW_RUN(fused_conv)},
     [MATMUL] = {.name = "FusedMatMulActivation",
                 FUSED,
                 .formula = "as FusedMatMul, then the activation per element of Y",
@@ -270,7 +293,8 @@ static const struct fw_op rows[N_ROWS] = {
                 .weight_slots = 3,
                 .family = &fused_matmul,
                 .infer = fw_matmul_infer,
-                .field = fw_field_matmul},
+                .field = fw_field_matmul,
+                FW_RUN(fused_matmul)},
     [GEMM] = {.name = "FusedGemm",
               FUSED,
               .formula = "as Gemm, then the activation per element of Y",
@@ -279,7 +303,8 @@ static const struct fw_op rows[N_ROWS] = {
               .weight_slots = 7,
               .family = &fused_gemm,
               .infer = fw_gemm_infer,
-              .field = fw_field_gemm},
+              .field = fw_field_gemm,
+              FW_RUN(fused_gemm)},
     [GEMM_FLOAT8] =
         {.name = "GemmFloat8",
          .domain = "com.microsoft",
@@ -293,7 +318,8 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer_float8,
          .field = fw_field_gemm,
          .cost = cost_float8,
-         .grad = fw_grad_gap},
+         .grad = fw_grad_gap,
+         FW_RUN(gemm_float8)},
     [CLIP_GRAD] = {.name = "FusedClipGrad", // (dY, Y)
                    .domain = "flopwise",
                    .formula = "minmax = 2*elements(dY)",
@@ -304,6 +330,7 @@ static const struct fw_op rows[N_ROWS] = {
                    .in_place = 1,
                    .infer = fw_infer_same,
                    .cost = cost_clip_grad,
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none,
+                   FW_RUN(fused_clip_grad)},
 };
 const struct fw_op_table fw_ops_fused = {rows, N_ROWS};

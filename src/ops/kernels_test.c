@@ -16,18 +16,10 @@ static const struct {
     const char *why;
     const char *rows[MOST]; // DOMAIN:NAME, up to the first NULL
 } without[] = {
-    {"fused products of ONNX Runtime",
-     {"com.microsoft:FusedConv", "com.microsoft:NhwcFusedConv",
-      "com.microsoft:FusedMatMulActivation", "com.microsoft:FusedGemm", "com.microsoft:GemmFloat8",
-      "flopwise:FusedClipGrad"}},
     {"deformable convolution",
      {":DeformConv", "flopwise:DeformConvColumnGrad", "flopwise:DeformConvSampleGrad",
       "flopwise:DeformConvGradWeight"}},
     {"attention with bodies", {"ai.onnx.preview:FlexAttention"}},
-    {"embeddings of ONNX Runtime",
-     {"com.microsoft:EmbedLayerNormalization", "flopwise:EmbedLayerNormalization",
-      "flopwise:EmbedLayerNormalizationGrad", "flopwise:EmbedLayerNormalizationGradScale",
-      "flopwise:EmbedLayerNormalizationGradTable"}},
     {"bits under another type: floats are held in another width", {":BitCast"}},
     {"regions and coordinates",
      {"flopwise:GridSampleGradGrid", ":AffineGrid", "flopwise:AffineGridGrad", ":RoiAlign",
