@@ -318,8 +318,10 @@ static enum fw_status collect(const struct fw_run *r, const struct attention *a,
         size_t b = i / a->groups;
         size_t g = i % a->groups;
         REAL *rows = head_at(&to, b, g).p;
-        size_t old = k->rows < k->length ? k->rows : k->length;
         int64_t first = first_place(a, b);
+        size_t old = k->rows < k->length ? k->rows : k->length;
+        if (a->grouped && first >= 0 && (size_t)first < old)
+            old = (size_t)first;
         FW_REQUIRE(first >= 0 && (size_t)first + a->fresh <= k->length, r->cx.err, FW_SHAPE,
                    "%zu new keys do not fit behind the %lld of earlier calls", a->fresh,
                    (long long)first);

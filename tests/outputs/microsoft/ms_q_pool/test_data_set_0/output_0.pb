@@ -1,0 +1,1 @@
+By0J2~rP.‰…]9€‰yA}š•uEl’¤‡\O„«º Sil{n<ORd[usiXL‚’¦„m

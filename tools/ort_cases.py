@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Usage: tools/ort_cases.py FOLDER
+
+Writes cases of com.microsoft operators with the outputs that ONNX Runtime gives, in the layout of
+the ONNX node tests (all inputs are stored in the model), for tests/outputs. Wants numpy, onnx and
+onnxruntime from PyPI in a virtual environment; tests/outputs/microsoft holds what it wrote.
+"""
+import os
+import shutil
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import helper, numpy_helper
+
+rng = np.random.default_rng(7)
+f = lambda *shape: (rng.standard_normal(shape) * 0.5).astype(np.float32)
+u8 = lambda *shape: rng.integers(0, 256, shape).astype(np.uint8)
+i8 = lambda *shape: rng.integers(-128, 128, shape).astype(np.int8)
+i32 = lambda *v: np.array(v, np.int32)
+s = lambda x: np.float32(x)
+z = lambda x: np.uint8(x)
+zi = lambda x: np.int8(x)
+ones = lambda *shape: np.ones(shape, np.float32)
+
+
+def caches(n, half):
+    angle = np.outer(np.arange(n), 1 / 100 ** (np.arange(half) / half))
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+# Weights of bytes without a sign: on processors without VNNI the products of bytes with and without
+# a sign are held in 16 bits there, and overflow.
+def cases():
+    """(name, operator, attributes, inputs, number of outputs)"""
+    cos, sin = caches(16, 8)
+    x, w, b = f(2, 5, 12), f(12, 36), f(36)
+    yield "attention", "Attention", dict(num_heads=3), [x, w, b], 1
+    yield "attention_causal", "Attention", dict(num_heads=3, unidirectional=1), [x, w, b], 2
+    yield "attention_lengths", "Attention", dict(num_heads=3), [x, w, b, i32(5, 3)], 1
+    mask = np.array([[1, 1, 1, 1, 1], [0, 1, 1, 1, 0]], np.int32)
+    yield "attention_mask", "Attention", dict(num_heads=3), [x, w, b, mask], 1
+    yield "attention_past", "Attention", dict(num_heads=3, unidirectional=1), [
+        x, w, b, None, f(2, 2, 3, 4, 4)], 2
+    yield "attention_bias", "Attention", dict(num_heads=3, scale=0.3), [
+        x, w, b, None, None, f(2, 3, 5, 5)], 1
+    yield "attention_uneven", "Attention", dict(num_heads=2, qkv_hidden_sizes=[8, 8, 12]), [
+        x, f(12, 28), f(28)], 1
+    q, k, v = f(2, 5, 12), f(2, 7, 12), f(2, 7, 24)
+    yield "multi", "MultiHeadAttention", dict(num_heads=3), [q, k, v], 1
+    yield "multi_bias", "MultiHeadAttention", dict(num_heads=3), [q, k, v, f(48)], 1
+    yield "multi_padding", "MultiHeadAttention", dict(num_heads=3), [
+        q, k, v, None, np.array([[1] * 7, [1] * 4 + [0] * 3], np.int32)], 1
+    yield "multi_added", "MultiHeadAttention", dict(num_heads=3), [
+        q, k, v, None, None, f(1, 3, 5, 7)], 1
+    yield "multi_past", "MultiHeadAttention", dict(num_heads=3, unidirectional=1), [
+        f(2, 4, 12), f(2, 4, 12), f(2, 4, 12), None, None, None, f(2, 3, 6, 4), f(2, 3, 6, 4)], 3
+    yield "multi_heads", "MultiHeadAttention", dict(num_heads=3), [
+        q, f(2, 3, 7, 4), f(2, 3, 7, 4)], 1
+    gqa = dict(num_heads=4, kv_num_heads=2)
+    few = dict(num_heads=2, kv_num_heads=1, do_rotary=1)
+    yield "group", "GroupQueryAttention", gqa, [
+        f(2, 4, 32), f(2, 4, 16), f(2, 4, 16), None, None, i32(3, 2), i32(4)[0]], 3
+    yield "group_rotary", "GroupQueryAttention", few, [
+        f(1, 4, 32), f(1, 4, 16), f(1, 4, 16), None, None, i32(3), i32(4)[0], cos, sin], 3
+    yield "group_pairs", "GroupQueryAttention", dict(few, rotary_interleaved=1), [
+        f(1, 4, 32), f(1, 4, 16), f(1, 4, 16), None, None, i32(3), i32(4)[0], cos, sin], 3
+    yield "group_past", "GroupQueryAttention", few, [
+        f(2, 1, 32), f(2, 1, 16), f(2, 1, 16), f(2, 1, 6, 16), f(2, 1, 6, 16), i32(6, 4), i32(7)[0],
+        cos, sin], 3
+    yield "group_window", "GroupQueryAttention", dict(gqa, local_window_size=2), [
+        f(1, 6, 32), f(1, 6, 16), f(1, 6, 16), None, None, i32(5), i32(6)[0]], 3
+    yield "group_packed", "GroupQueryAttention", few, [
+        f(1, 4, 64), None, None, None, None, i32(3), i32(4)[0], cos, sin], 3
+    yield "group_capped", "GroupQueryAttention", dict(gqa, softcap=2.0, scale=1.5), [
+        f(1, 4, 32), f(1, 4, 16), f(1, 4, 16), None, None, i32(3), i32(4)[0]], 3
+    yield "masked", "DecoderMaskedMultiHeadAttention", dict(
+        num_heads=3, past_present_share_buffer=1), [
+        f(2, 1, 12), f(2, 1, 12), f(2, 1, 12), None, None, f(2, 3, 9, 4), f(2, 3, 9, 4), i32(6)], 3
+    yield "embed", "EmbedLayerNormalization", {}, [
+        np.array([[1, 4, 2], [0, 5, 3]], np.int32), np.array([[0, 0, 1], [1, 0, 0]], np.int32),
+        f(6, 8), f(4, 8), f(2, 8), f(8), f(8), np.array([[1, 1, 1], [1, 1, 0]], np.int32)], 2
+    yield "skip", "SkipLayerNormalization", {}, [f(2, 3, 8), f(2, 3, 8), f(8), f(8), f(8)], 1
+    yield "skip_simple", "SkipSimplifiedLayerNormalization", {}, [f(2, 3, 8), f(2, 3, 8), f(8)], 1
+    yield "fused_conv", "FusedConv", dict(
+        activation="LeakyRelu", activation_params=[0.2], kernel_shape=[3, 3], pads=[1] * 4), [
+        f(1, 3, 5, 5), f(4, 3, 3, 3), f(4), f(1, 4, 5, 5)], 1
+    yield "fused_conv_clip", "FusedConv", dict(
+        activation="Clip", activation_params=[-0.1, 0.4], kernel_shape=[3, 3]), [
+        f(1, 3, 5, 5), f(4, 3, 3, 3), f(4)], 1
+    yield "fused_gemm", "FusedGemm", dict(activation="Relu", transB=1, alpha=0.5), [
+        f(3, 5), f(4, 5), f(4)], 1
+    yield "fused_matmul", "FusedMatMul", dict(transA=1, alpha=0.5), [f(2, 5, 3), f(2, 5, 4)], 1
+    yield "gelu_bias", "BiasGelu", {}, [f(3, 8), f(8)], 1
+    yield "quick_gelu", "QuickGelu", dict(alpha=1.702), [f(3, 8)], 1
+    yield "rotary", "RotaryEmbedding", {}, [
+        f(2, 3, 4, 16), np.arange(8).reshape(2, 4).astype(np.int64), cos, sin], 1
+    yield "q_add", "QLinearAdd", {}, [
+        u8(2, 3, 4), s(0.04), z(120), u8(4), s(0.03), z(100), s(0.06), z(110)], 1
+    yield "q_mul", "QLinearMul", {}, [
+        i8(2, 3), s(0.041), zi(12), i8(2, 1), s(0.0307), zi(-10), s(0.083), zi(5)], 1
+    yield "q_sigmoid", "QLinearSigmoid", {}, [u8(3, 7), s(0.05), z(128), s(1 / 256), z(0)], 1
+    yield "q_leaky", "QLinearLeakyRelu", dict(alpha=0.2), [
+        u8(3, 7), s(0.05), z(128), s(0.04), z(100)], 1
+    yield "q_softmax", "QLinearSoftmax", dict(axis=-1, opset=13), [
+        u8(3, 7), s(0.05), z(128), s(1 / 256), z(0)], 1
+    yield "q_concat", "QLinearConcat", dict(axis=1), [
+        s(0.05), z(120), u8(2, 3), s(0.04), z(110), u8(2, 2), s(0.06), z(130)], 1
+    yield "q_pool", "QLinearAveragePool", dict(kernel_shape=[3, 3], pads=[1] * 4), [
+        u8(1, 2, 5, 5), s(0.05), z(120), s(0.04), z(110)], 1
+    yield "q_global", "QLinearGlobalAveragePool", {}, [
+        u8(1, 3, 4, 5), s(0.05), z(120), s(0.03), z(110)], 1
+    yield "q_gemm", "QGemm", dict(transB=1), [
+        u8(3, 8), s(0.02), z(120), u8(4, 8), s(0.03), z(133),
+        rng.integers(-500, 500, 4).astype(np.int32), s(0.1), z(128)], 1
+    yield "q_gemm_float", "QGemm", dict(alpha=0.5), [
+        u8(3, 8), s(0.02), z(120), u8(8, 4), s(0.03), z(130)], 1
+    yield "dynamic", "DynamicQuantizeMatMul", {}, [f(3, 8), u8(8, 4), f(4) ** 2, u8(4), f(4)], 1
+    yield "to_float", "MatMulIntegerToFloat", {}, [
+        u8(3, 8), u8(8, 4), s(0.02), f(4) ** 2, z(120), u8(4), f(4)], 1
+    bits = dict(K=40, N=3, bits=4, block_size=16)
+    packed = u8(3, 3, 8)
+    yield "bits", "MatMulNBits", bits, [f(2, 40), packed, f(9)], 1
+    yield "bits_zero", "MatMulNBits", bits, [f(2, 40), packed, f(9), u8(6)], 1
+    yield "bits_bias", "MatMulNBits", bits, [f(2, 40), packed, f(9), None, None, f(3)], 1
+
+
+def write(folder, name, op, attributes, inputs, n_out):
+    names = ["x%d" % i if x is not None else "" for i, x in enumerate(inputs)]
+    outs = ["y%d" % i for i in range(n_out)]
+    node = helper.make_node(op, names, outs, domain="com.microsoft", **attributes)
+    stored = [numpy_helper.from_array(np.asarray(x), n) for x, n in zip(inputs, names) if n]
+    infos = [onnx.ValueInfoProto(name=n) for n in outs]
+    graph = helper.make_graph([node], name, [], infos, stored)
+    model = helper.make_model(graph, ir_version=8, opset_imports=[
+        helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)])
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    results = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, {})
+    for info, y in zip(infos, results):
+        kind = helper.np_dtype_to_tensor_dtype(y.dtype)
+        info.CopyFrom(helper.make_tensor_value_info(info.name, kind, y.shape))
+    del graph.output[:]
+    graph.output.extend(infos)
+    model = helper.make_model(graph, ir_version=8, producer_name="flopwise",
+                              opset_imports=model.opset_import)
+    where = os.path.join(folder, "ms_" + name)
+    os.makedirs(os.path.join(where, "test_data_set_0"))
+    onnx.save(model, os.path.join(where, "model.onnx"))
+    for i, y in enumerate(results):
+        with open(os.path.join(where, "test_data_set_0", "output_%d.pb" % i), "wb") as out:
+            out.write(numpy_helper.from_array(y, outs[i]).SerializeToString())
+
+
+def main():
+    folder = sys.argv[1]
+    shutil.rmtree(folder, ignore_errors=True)
+    for case in cases():
+        try:
+            write(folder, *case)
+        except Exception as error:  # what this release does not run on a CPU
+            print(case[0], str(error).split("\n")[0][:120])
+
+
+if __name__ == "__main__":
+    main()
