@@ -133,6 +133,9 @@ static void cost_sample(struct fw_cx *c, struct fw_cost *cost)
         fw_cost_add(c, cost, FW_MUL, values, corners);
         fw_cost_add(c, cost, FW_ADD, values, corners);
     }
+    if (wanted & WANT_OFFSET) // the corner weights without those of one axis
+        fw_cost_add(c, cost, FW_MUL, fw_count_div(c->sym, fw_elements(c, offset), fw_count_int(n)),
+                    n > 1 ? n * corners * (n - 2) : 0);
     int64_t reads = (wanted & WANT_OFFSET ? n : 0) + (wanted & WANT_MASK ? 1 : 0);
     fw_cost_add(c, cost, FW_MUL, values, reads * (corners + 1));
     fw_cost_add(c, cost, FW_ADD, values, reads * corners);
@@ -148,6 +151,24 @@ static void cost_weight(struct fw_cx *c, struct fw_cost *cost)
 {
     cost_products(c, cost);
     add_samples(c, cost, 1, 4, 2, 3);
+}
+
+/* The taps as an attribute, where the weight alone says them. */
+static enum fw_status keep_kernel(struct fw_grad *gr, struct fw_attr *io)
+{
+    const struct fw_tensor *w = fw_in(&gr->cx, W);
+    int64_t *taps = fw_arena_array(gr->cx.g->arena, w->rank, sizeof *taps);
+    if (taps == NULL)
+        return fw_fail_memory(gr->cx.err);
+    if (io->n > 0)
+        return FW_OK;
+    for (unsigned k = 2; k < w->rank; k++) {
+        if (!fw_dim_is_const(w->dims[k]))
+            return FW_OK;
+        taps[k - 2] = w->dims[k].word;
+    }
+    *io = (struct fw_attr){.ints = taps, .n = w->rank - 2u, .given = true};
+    return FW_OK;
 }
 
 static enum fw_status grad_samples(struct fw_grad *gr, const struct fw_attr *forward)
@@ -167,6 +188,7 @@ static enum fw_status grad_samples(struct fw_grad *gr, const struct fw_attr *for
     struct fw_attr attr[N_GRAD];
     for (unsigned i = 0; i < WANTED; i++)
         attr[i] = forward[i];
+    FW_TRY(keep_kernel(gr, &attr[FW_WINDOW_KERNEL]));
     attr[WANTED] = (struct fw_attr){.i = wanted, .given = true};
     uint32_t products[4] = {gr->dy[0], in[W], in[X], in[OFFSET]};
     uint32_t columns;
@@ -202,6 +224,8 @@ static const struct fw_conv_form form_weight = {.w = 4};
     "per place (N*offset_group*prod(K)*positions, n axes) 3n add n minmax 2^n*(n-1) mul; per " \
     "value read (N*C*prod(K)*positions) "
 
+FW_KERNELS(deform_conv, deform_conv_columns, deform_conv_samples, deform_conv_weight);
+
 static const struct fw_op rows[N_ROWS] = {
     [DEFORM] =
         {.name = "DeformConv",
@@ -218,7 +242,8 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer,
          .field = fw_field_data,
          .cost = cost,
-         .grad = grad},
+         .grad = grad,
+         FW_RUN(deform_conv)},
     [COLUMN_GRAD] = {.name = "DeformConvColumnGrad",
                      BACKWARD,
                      .formula = "fma = elements(dY) * (C/group) * prod(K)",
@@ -228,7 +253,8 @@ static const struct fw_op rows[N_ROWS] = {
                      .shape_only = 12,
                      .family = &form_column,
                      .infer = infer_column,
-                     .cost = cost_products},
+                     .cost = cost_products,
+                     FW_RUN(deform_conv_columns)},
     [SAMPLE_GRAD] = {.name = "DeformConvSampleGrad",
                      BACKWARD,
                      .formula = SAMPLES
@@ -238,7 +264,8 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_PORTS(4, 4, 2, 3),
                      .flags = FW_OP_INTERNAL,
                      .infer = infer_sample,
-                     .cost = cost_sample},
+                     .cost = cost_sample,
+                     FW_RUN(deform_conv_samples)},
     [WEIGHT_GRAD] =
         {.name = "DeformConvGradWeight",
          BACKWARD,
@@ -249,6 +276,7 @@ static const struct fw_op rows[N_ROWS] = {
          .shape_only = 16,
          .family = &form_weight,
          .infer = infer_weight,
-         .cost = cost_weight},
+         .cost = cost_weight,
+         FW_RUN(deform_conv_weight)},
 };
 const struct fw_op_table fw_ops_deform = {rows, N_ROWS};

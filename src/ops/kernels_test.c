@@ -16,15 +16,8 @@ static const struct {
     const char *why;
     const char *rows[MOST]; // DOMAIN:NAME, up to the first NULL
 } without[] = {
-    {"deformable convolution",
-     {":DeformConv", "flopwise:DeformConvColumnGrad", "flopwise:DeformConvSampleGrad",
-      "flopwise:DeformConvGradWeight"}},
     {"attention with bodies", {"ai.onnx.preview:FlexAttention"}},
     {"bits under another type: floats are held in another width", {":BitCast"}},
-    {"regions and coordinates",
-     {"flopwise:GridSampleGradGrid", ":AffineGrid", "flopwise:AffineGridGrad", ":RoiAlign",
-      "flopwise:RoiAlignGrad", "flopwise:RoiAlignMaxGrad", ":MaxRoiPool", "flopwise:MaxRoiPoolGrad",
-      "flopwise:MaxUnpoolGrad"}},
     {"signals", {"flopwise:STFTGrad", ":MelWeightMatrix"}},
     {"sequences and optionals",
      {":SequenceAt", ":SequenceConstruct", ":SequenceEmpty", ":SequenceErase", ":SequenceInsert",

@@ -140,6 +140,8 @@ void test_pool__global(void **state)
     OP_CASES_RUN(cases);
 }
 
+#define REGIONS "f32[5,4]=1,1,6,7,0,0,8,8,2,3,4,5,5,4,9,9,0.5,2.25,7.75,3.5"
+
 void test_pool__regions(void **state)
 {
     (void)state;
@@ -148,10 +150,19 @@ void test_pool__regions(void **state)
         {NULL,
          "RoiAlign",
          "output_height=2 output_width=2 sampling_ratio=2",
-         {"*f32[1,2,9,9]", "f32[5,4]", "i64[5]"},
+         {"*f32[1,2,9,9]", REGIONS, "i64[5]=0,0,0,0,0"},
          {"f32[5,2,2,2]"},
          "mul=20+480+640 add=30+480+640-40 div=20+40 minmax=480",
          "mul=20+480+640 add=30+480+640 div=20+40 minmax=480",
+         .backward_weight = ""},
+        {NULL,
+         "RoiAlign",
+         "output_height=2 output_width=2 sampling_ratio=2 mode=max spatial_scale=0.5 "
+         "coordinate_transformation_mode=output_half_pixel",
+         {"*f32[2,C,9,9]", REGIONS, "i64[5]=0,1,1,0,1"},
+         {"f32[5,C,2,2]"},
+         "mul=20+480+320*C add=10+480 div=20 minmax=10+480+300*C",
+         "mul=20+480+340*C add=10+480+20*C div=20 minmax=10+480+300*C",
          .backward_weight = ""},
         {NULL,
          "RoiAlign",
@@ -159,11 +170,12 @@ void test_pool__regions(void **state)
          {"f32[1,2,9,9]", "f32[R,4]", "i64[R]"},
          {"f32[R,2,1,1]"},
          .cost = "mul=R*(4+14*roi_samples) add=R*(6+14*roi_samples-2) "
-                 "div=R*(4+2) minmax=R*6*roi_samples"},
+                 "div=R*(4+2) minmax=R*6*roi_samples",
+         .not_run = "images that are not there"},
         {NULL,
          "MaxRoiPool",
          "pooled_shape=2,2",
-         {"*f32[1,2,9,9]", "f32[5,5]"},
+         {"*f32[1,2,9,9]", "f32[5,5]=0,1,1,6,7,0,0,0,8,8,0,2,3,4,5,0,5,5,9,9,0,3,0,3,0"},
          {"f32[5,2,2,2]"},
          "mul=20+80 add=20+80 minmax=30+240+40*roi_bin-40 div=10",
          "mul=20+80 add=20+80+40 minmax=30+240+40*roi_bin-40 div=10",
@@ -171,7 +183,7 @@ void test_pool__regions(void **state)
         {NULL,
          "MaxUnpool",
          "kernel_shape=2,2 strides=2,2",
-         {"*f32[1,1,2,3]", "i64[1,1,2,3]"},
+         {"*f32[1,1,2,3]", "i64[1,1,2,3]=0,7,10,18,14,22"},
          {"f32[1,1,4,6]"},
          "",
          "read=6*4+6*8 write=24",
@@ -179,7 +191,7 @@ void test_pool__regions(void **state)
         {NULL,
          "MaxUnpool",
          "kernel_shape=2,2 strides=2,2",
-         {"f32[1,1,2,3]", "i64[1,1,2,3]", "i64[4]=1,1,5,N"},
+         {"f32[1,1,2,3]", "i64[1,1,2,3]=0,7,10,18,14,22", "i64[4]=1,1,5,N"},
          {"f32[1,1,5,N]"},
          .cost = ""},
         {NULL,

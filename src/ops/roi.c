@@ -236,7 +236,7 @@ static void cost_unpool_grad(struct fw_cx *c, struct fw_cost *cost)
 static enum fw_status grad_unpool(struct fw_grad *gr)
 {
     uint32_t from[2] = {gr->dy[0], gr->cx.node->in[1]};
-    return fw_grad_node(gr, 0, &rows[UNPOOL_GRAD], from, 2, NULL);
+    return fw_grad_node(gr, 0, &rows[UNPOOL_GRAD], from, 2, gr->cx.node->attr);
 }
 
 #define BACKWARD                                                                                \
@@ -246,7 +246,7 @@ static enum fw_status grad_unpool(struct fw_grad *gr)
     "per region 4 mul 6 add 4 div (not half_pixel: 2 add 2 minmax less 4 add); per sampling " \
     "point 6 mul 6 add 6 minmax; per point and channel "
 
-FW_KERNELS(max_unpool);
+FW_KERNELS(max_unpool, max_unpool_grad, roi_align, roi_align_grad, roi_pool, roi_pool_grad);
 
 static const struct fw_op rows[N_ROWS] = {
     [ALIGN] = {.name = "RoiAlign",
@@ -261,20 +261,23 @@ static const struct fw_op rows[N_ROWS] = {
                .infer = infer_align,
                .field = fw_field_data,
                .cost = cost_align,
-               .grad = grad_align},
+               .grad = grad_align,
+               FW_RUN(roi_align)},
     [ALIGN_MEAN_GRAD] = {.name = "RoiAlignGrad", // (dY, rois, batch indices, X)
                          BACKWARD,
                          .formula = POINTS "4 mul 4 add; div = elements(dY)",
                          FW_ATTRS(align_attrs),
                          FW_PORTS(4, 4, 1, 1),
                          .shape_only = 8,
-                         .cost = cost_mean_grad},
+                         .cost = cost_mean_grad,
+                         FW_RUN(roi_align_grad)},
     [ALIGN_MAX_GRAD] = {.name = "RoiAlignMaxGrad", // (dY, rois, batch indices, X)
                         BACKWARD,
                         .formula = "as RoiAlign, then 1 mul 1 add per element of dY",
                         FW_ATTRS(align_attrs),
                         FW_PORTS(4, 4, 1, 1),
-                        .cost = cost_max_grad},
+                        .cost = cost_max_grad,
+                        FW_RUN(roi_align_grad)},
     [ROI_POOL] =
         {.name = "MaxRoiPool",
          .domain = "",
@@ -287,13 +290,15 @@ static const struct fw_op rows[N_ROWS] = {
          .infer = infer_roi_pool,
          .field = fw_field_data,
          .cost = cost_roi_pool,
-         .grad = grad_roi_pool},
+         .grad = grad_roi_pool,
+         FW_RUN(roi_pool)},
     [ROI_POOL_GRAD] = {.name = "MaxRoiPoolGrad", // (dY, rois, X)
                        BACKWARD,
                        .formula = "as MaxRoiPool, add = elements(dY)",
                        FW_ATTRS(pool_attrs),
                        FW_PORTS(3, 3, 1, 1),
-                       .cost = cost_roi_pool_grad},
+                       .cost = cost_roi_pool_grad,
+                       FW_RUN(roi_pool_grad)},
     [UNPOOL] = {.name = "MaxUnpool",
                 .domain = "",
                 .formula = "no arithmetic: values put at their indices into zeros",
@@ -310,10 +315,12 @@ static const struct fw_op rows[N_ROWS] = {
                      .domain = "flopwise",
                      .formula = "no arithmetic: reads dY where the indices say",
                      .doc = FW_INTERNAL_DOC,
+                     FW_ATTRS(unpool_attrs),
                      FW_PORTS(2, 2, 1, 1),
                      .flags = FW_OP_INTERNAL | FW_OP_OWN_BYTES,
                      .infer = infer_unpool_grad,
                      .cost = cost_unpool_grad,
-                     .grad = fw_grad_none},
+                     .grad = fw_grad_none,
+                     FW_RUN(max_unpool_grad)},
 };
 const struct fw_op_table fw_ops_roi = {rows, N_ROWS};

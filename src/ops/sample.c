@@ -7,8 +7,9 @@
  * Per output element the taps (T = 2 or 4) are summed axis by axis: mul = T + T^2 + .. (r axes),
  * add = (T-1)*(1 + T + ..) = T^r - 1. Gradients compute places and weights again. dX: every tap is
  * multiplied the same way and added where it belongs, T^r adds. dGrid: along each axis the weights
- * are replaced by their derivatives, so the nested sum is done r times; each result is multiplied
- * by dY and summed over the channels, then scaled to grid units (1 mul per grid element). */
+ * are replaced by their derivatives (cubic: 10 mul, 4 add), so the nested sum is done r times; each
+ * result is multiplied by dY and summed over the channels, then scaled to grid units (1 mul per
+ * grid element). */
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -138,6 +139,10 @@ static void cost_sample_grad_grid(struct fw_cx *c, struct fw_cost *cost)
     fw_count n = fw_elements(c, fw_in(c, 0));
     int64_t mul = products(taps(c), (unsigned)r, &all);
     cost_places(c, cost, grid);
+    if (taps(c) == 4) { // slopes of 4 weights
+        fw_cost_add(c, cost, FW_MUL, fw_elements(c, grid), 10);
+        fw_cost_add(c, cost, FW_ADD, fw_elements(c, grid), 4);
+    }
     fw_cost_add(c, cost, FW_MUL, n, r * (mul + 1));
     fw_cost_add(c, cost, FW_ADD, n, r * (all - 1 + 1));
     fw_cost_add(c, cost, FW_ADD, fw_elements(c, grid), -1);
@@ -236,7 +241,8 @@ static enum fw_status grad_col2im(struct fw_grad *gr)
     .flags = FW_OP_INTERNAL, .shape_only = shapes, .grad = fw_grad_none
 #define PLACES "places and weights per grid element (linear: mul 1, add 3, minmax 1); "
 
-FW_KERNELS(grid_sample, grid_sample_grad_x, col2im, col2im_grad);
+FW_KERNELS(grid_sample, grid_sample_grad_x, grid_sample_grad_grid, affine_grid, affine_grid_grad,
+           col2im, col2im_grad);
 
 static const struct fw_op rows[N_ROWS] = {
     [GRID_SAMPLE] =
@@ -265,7 +271,8 @@ static const struct fw_op rows[N_ROWS] = {
                                "mul = elements(grid), add = -elements(grid)",
                                FW_ATTRS(sample_attrs),
                                .infer = fw_infer_like2,
-                               .cost = cost_sample_grad_grid},
+                               .cost = cost_sample_grad_grid,
+                               FW_RUN(grid_sample_grad_grid)},
     [AFFINE_GRID] = {.name = "AffineGrid",
                      .domain = "",
                      .formula = "mul = add = r * elements(Y)",
@@ -275,14 +282,16 @@ static const struct fw_op rows[N_ROWS] = {
                      .infer = infer_affine,
                      .field = fw_field_whole,
                      .cost = cost_affine,
-                     .grad = grad_affine},
+                     .grad = grad_affine,
+                     FW_RUN(affine_grid)},
     [AFFINE_GRID_GRAD] =
         {.name = "AffineGridGrad",
          GRAD_ROW(2, 2, 2),
          .formula = "mul = r * elements(dY), add = (r+1) * elements(dY) - elements(theta)",
          FW_ATTRS(affine_attrs),
          .infer = fw_infer_like1,
-         .cost = cost_affine_grad},
+         .cost = cost_affine_grad,
+         FW_RUN(affine_grid_grad)},
     [COL2IM] = {.name = "Col2Im",
                 .domain = "",
                 .formula = "add = elements(X)",

@@ -12,6 +12,8 @@ struct sampler {
     ptrdiff_t stride[MAX_AXES];
     int64_t at[MAX_AXES][4]; // of the position at hand: -1 outside
     REAL weight[MAX_AXES][4];
+    REAL slope[MAX_AXES][4]; // of the weights, along the coordinate
+    REAL along[MAX_AXES];    // elements that the place moves with the coordinate
 };
 
 static struct sampler sampler_of(const struct fw_run *r, const struct fw_buffer *x)
@@ -78,15 +80,47 @@ static REAL far_weight(REAL t, REAL u)
     return MUL(MUL(MUL((REAL)-0.75, t), u), u);
 }
 
-/* Taps and weights of one coordinate. */
-static void locate(struct sampler *s, unsigned axis, REAL g)
+static REAL near_slope(REAL d)
+{
+    return MUL(SUB(MUL((REAL)3.75, d), (REAL)4.5), d);
+}
+static REAL far_slope(REAL t, REAL u)
+{
+    return MUL((REAL)-0.75, MUL(u, SUB(u, MUL((REAL)2, t))));
+}
+
+/* What the weights of a cubic change with the coordinate. */
+static void find_slopes(struct sampler *s, unsigned axis, REAL t, REAL u)
+{
+    s->slope[axis][0] = far_slope(t, u);
+    s->slope[axis][1] = near_slope(t);
+    s->slope[axis][2] = -near_slope(u);
+    s->slope[axis][3] = -far_slope(u, t);
+}
+
+/* The place held inside, and the direction it then takes. */
+static REAL held_inside(struct sampler *s, unsigned axis, REAL x)
 {
     REAL d = (REAL)s->size[axis];
-    REAL x = ADD(MUL(g, s->align ? (d - 1) / 2 : d / 2), (d - 1) / 2);
-    if (s->border)
-        x = MAX(0, MIN(d - 1, x));
-    else if (s->reflection)
-        x = s->align ? reflected(x, 0, d - 1) : reflected(x, (REAL)-0.5, d - (REAL)0.5);
+    REAL low = s->align ? 0 : (REAL)-0.5;
+    REAL high = s->align ? d - 1 : d - (REAL)0.5;
+    REAL y = s->border ? MAX(0, MIN(d - 1, x)) : reflected(x, low, high);
+    bool turned_back = high > low && LIBM(fmod)(LIBM(floor)((x - low) / (high - low)), 2) != 0;
+    if (s->border ? y != x : high <= low)
+        s->along[axis] = 0;
+    else if (!s->border && turned_back)
+        s->along[axis] = -s->along[axis];
+    return y;
+}
+
+/* Taps and weights of one coordinate; slopes as well where they are wanted. */
+static void locate(struct sampler *s, unsigned axis, REAL g, bool slopes)
+{
+    REAL d = (REAL)s->size[axis];
+    s->along[axis] = s->align ? (d - 1) / 2 : d / 2;
+    REAL x = ADD(MUL(g, s->along[axis]), (d - 1) / 2);
+    if (s->border || s->reflection)
+        x = held_inside(s, axis, x);
     if (s->taps == 0) {
         s->at[axis][0] = tap_of(s, axis, (int64_t)ROUND(x));
         return;
@@ -100,8 +134,12 @@ static void locate(struct sampler *s, unsigned axis, REAL g)
     if (s->taps == 2) {
         s->weight[axis][0] = u;
         s->weight[axis][1] = t;
+        s->slope[axis][0] = -1;
+        s->slope[axis][1] = 1;
         return;
     }
+    if (slopes)
+        find_slopes(s, axis, t, u);
     s->weight[axis][0] = far_weight(t, u);
     s->weight[axis][1] = near_weight(t);
     s->weight[axis][2] = near_weight(u);
@@ -109,10 +147,10 @@ static void locate(struct sampler *s, unsigned axis, REAL g)
 }
 
 /* The coordinates of one position: the last axis comes first. */
-static void locate_all(struct sampler *s, const REAL *grid)
+static void locate_all(struct sampler *s, const REAL *grid, bool slopes)
 {
     for (unsigned k = 0; k < s->r; k++)
-        locate(s, s->r - 1 - k, grid[k]);
+        locate(s, s->r - 1 - k, grid[k], slopes);
 }
 
 static REAL gather(const struct sampler *s, const REAL *x, unsigned axis, ptrdiff_t offset,
@@ -154,7 +192,7 @@ KERNEL(grid_sample) // (x, grid)
     size_t positions = r->in[1]->n / s.r;
     size_t each = positions / (size_t)r->in[0]->dims[0]; // of an example
     for (size_t p = 0; p < positions; p++) {
-        locate_all(&s, reals(r, 1) + p * s.r);
+        locate_all(&s, reals(r, 1) + p * s.r, false);
         for (size_t c = 0; c < s.channels; c++) {
             size_t image = p / each * s.channels + c;
             reals_out(r, 0)[image * each + p % each] =
@@ -171,11 +209,95 @@ KERNEL(grid_sample_grad_x) // (dy, x, grid)
     size_t each = positions / (size_t)r->out[0]->dims[0];
     zero_out(r, 0);
     for (size_t p = 0; p < positions; p++) {
-        locate_all(&s, reals(r, 2) + p * s.r);
+        locate_all(&s, reals(r, 2) + p * s.r, false);
         for (size_t c = 0; c < s.channels; c++) {
             size_t image = p / each * s.channels + c;
             scatter(&s, reals_out(r, 0) + image * s.n_in, 0, 0, true,
                     reals(r, 0)[image * each + p % each]);
+        }
+    }
+    return FW_OK;
+}
+
+/* The gradient of one coordinate: its weights are replaced by their slopes. */
+static REAL slope_along(struct sampler *s, unsigned axis, const REAL *x, const REAL *dy,
+                        size_t each)
+{
+    REAL sum = 0;
+    REAL kept[4];
+    memcpy(kept, s->weight[axis], sizeof kept);
+    memcpy(s->weight[axis], s->slope[axis], sizeof kept);
+    for (size_t c = 0; c < s->channels; c++) {
+        REAL v = MUL(dy[c * each], gather(s, x + c * s->n_in, 0, 0, true));
+        sum = c == 0 ? v : ADD(sum, v);
+    }
+    memcpy(s->weight[axis], kept, sizeof kept);
+    return MUL(sum, s->along[axis]);
+}
+
+KERNEL(grid_sample_grad_grid) // (dy, x, grid)
+{
+    struct sampler s = sampler_of(r, r->in[1]);
+    size_t positions = r->in[2]->n / s.r;
+    size_t each = positions / (size_t)r->in[1]->dims[0];
+    for (size_t p = 0; p < positions; p++) {
+        size_t image = p / each * s.channels;
+        locate_all(&s, reals(r, 2) + p * s.r, true);
+        for (unsigned k = 0; k < s.r; k++)
+            reals_out(r, 0)[p * s.r + k] =
+                slope_along(&s, s.r - 1 - k, reals(r, 1) + image * s.n_in,
+                            reals(r, 0) + image * each + p % each, each);
+    }
+    return FW_OK;
+}
+
+/* ---- AffineGrid: (theta (n, r, r + 1), sizes) ---- */
+
+/* Coordinate k of a position, the last axis first; 1 behind them. */
+static REAL coordinate(const struct fw_run *r, const struct fw_buffer *grid, size_t position,
+                       unsigned k)
+{
+    unsigned axes = grid->rank - 2u;
+    if (k == axes)
+        return 1;
+    for (unsigned a = 0; a < k; a++)
+        position /= (size_t)grid->dims[axes - a];
+    size_t n = (size_t)grid->dims[axes - k];
+    REAL i = (REAL)(position % n);
+    if (fw_run_attr_int(r, "align_corners", 0) != 0)
+        return n > 1 ? 2 * i / (REAL)(n - 1) - 1 : -1;
+    return (2 * i + 1) / (REAL)n - 1;
+}
+
+KERNEL(affine_grid)
+{
+    const struct fw_buffer *y = r->out[0];
+    unsigned axes = y->rank - 2u;
+    size_t each = fw_buffer_span(y, 1, y->rank - 1u);
+    for (size_t i = 0; i < y->n; i++) {
+        size_t position = i / axes % each;
+        const REAL *theta = reals(r, 0) + (i / axes / each * axes + i % axes) * (axes + 1);
+        REAL sum = theta[axes];
+        for (unsigned k = 0; k < axes; k++)
+            sum = ADD(sum, MUL(theta[k], coordinate(r, y, position, k)));
+        reals_out(r, 0)[i] = sum;
+    }
+    return FW_OK;
+}
+
+KERNEL(affine_grid_grad) // (dy, theta)
+{
+    const struct fw_buffer *dy = r->in[0];
+    unsigned axes = dy->rank - 2u;
+    size_t each = fw_buffer_span(dy, 1, dy->rank - 1u);
+    zero_out(r, 0);
+    for (size_t i = 0; i < dy->n; i++) {
+        size_t position = i / axes % each;
+        REAL *theta = reals_out(r, 0) + (i / axes / each * axes + i % axes) * (axes + 1);
+        for (unsigned k = 0; k <= axes; k++) {
+            REAL d = reals(r, 0)[i];
+            d = k < axes ? MUL(d, coordinate(r, dy, position, k)) : d;
+            theta[k] = position == 0 ? d : ADD(theta[k], d);
         }
     }
     return FW_OK;
@@ -276,6 +398,16 @@ KERNEL(max_unpool)
         size_t at = unpooled_place(r, r->in[0], y, (size_t)fw_buffer_int(r->in[1], i));
         FW_REQUIRE(at < y->n, r->cx.err, FW_SHAPE, "an index is outside of the output");
         reals_out(r, 0)[at] = reals(r, 0)[i];
+    }
+    return FW_OK;
+}
+
+KERNEL(max_unpool_grad) // (dy, indices)
+{
+    for (size_t i = 0; i < r->out[0]->n; i++) {
+        size_t at = unpooled_place(r, r->in[1], r->in[0], (size_t)fw_buffer_int(r->in[1], i));
+        FW_REQUIRE(at < r->in[0]->n, r->cx.err, FW_SHAPE, "an index is outside of the output");
+        reals_out(r, 0)[i] = reals(r, 0)[at];
     }
     return FW_OK;
 }
