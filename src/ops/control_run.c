@@ -1,6 +1,7 @@
 /* Kernels of If, Loop and Scan: they run bodies and keep what those hand on. Their gradients have
  * no kernels: a gradient node stands for the runs of a phase, and what one run keeps for another
  * stays inside the body. */
+#include "ops/control_kernel.h"
 #include "ops/moves.h"
 
 static size_t bytes_of(const struct fw_buffer *v)
@@ -39,11 +40,11 @@ static enum fw_status give(struct fw_run *r, unsigned i, const struct fw_buffer 
     return FW_OK;
 }
 
-/* Room for a body's inputs, with what it captures in place. */
-static enum fw_status open_body(struct fw_run *r, unsigned attr, struct fw_graph **ret,
-                                struct fw_buffer ***ret_in, struct fw_buffer ***ret_out)
+enum fw_status open_body(const struct fw_run *r, unsigned attr, struct fw_graph **ret,
+                         struct fw_buffer ***ret_in, struct fw_buffer ***ret_out)
 {
     struct fw_graph *body = fw_attr_at(&r->cx, attr)->graph;
+    FW_REQUIRE(r->body != NULL, r->cx.err, FW_UNSUPPORTED, "bodies are not executed here");
     *ret = body;
     *ret_in = fw_arena_zalloc(r->scratch, (body->n_inputs + 1u) * sizeof **ret_in);
     *ret_out = fw_arena_zalloc(r->scratch, (body->n_outputs + 1u) * sizeof **ret_out);

@@ -16,9 +16,7 @@ static const struct {
     const char *why;
     const char *rows[MOST]; // DOMAIN:NAME, up to the first NULL
 } without[] = {
-    {"attention with bodies", {"ai.onnx.preview:FlexAttention"}},
     {"bits under another type: floats are held in another width", {":BitCast"}},
-    {"signals", {"flopwise:STFTGrad", ":MelWeightMatrix"}},
     {"sequences and optionals",
      {":SequenceAt", ":SequenceConstruct", ":SequenceEmpty", ":SequenceErase", ":SequenceInsert",
       ":SequenceLength", ":ConcatFromSequence", ":SplitToSequence", ":Optional",

@@ -236,7 +236,7 @@ static enum fw_status infer_image(struct fw_cx *c)
 
 /* ---- rows ---- */
 
-FW_KERNELS(swiglu, causal_conv, linear_attention);
+FW_KERNELS(swiglu, causal_conv, linear_attention, flex_attention);
 
 static const struct fw_op rows[] = {
     {.name = "SwiGLU",
@@ -291,7 +291,8 @@ static const struct fw_op rows[] = {
      .infer = infer_flex,
      .field = fw_field_attention,
      .cost = cost_flex,
-     .grad = fw_grad_gap},
+     .grad = fw_grad_gap,
+     FW_RUN(flex_attention)},
     {.name = "ImageDecoder",
      .domain = "",
      .formula = FW_MOVE_FORMULA,

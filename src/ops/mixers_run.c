@@ -1,6 +1,8 @@
-/* Kernels of mixers.c and mixers_grad.c: short convolutions, linear attention with its state. */
-#include "ops/kernel.h"
+/* Kernels of mixers.c and mixers_grad.c: short convolutions, linear attention with its state,
+ * attention with bodies. */
+#include "ops/control_kernel.h"
 #include "ops/mixers.h"
+#include "ops/product.h"
 
 /* ---- CausalConvWithState: a line of a channel with what came before it ---- */
 
@@ -350,6 +352,79 @@ KERNEL(linear_attention_grad) // (dy, q, k, v, decay?, beta?)
             if (l.gated)
                 fade_back(r, &l, row, h, token, &t);
         }
+    }
+    return FW_OK;
+}
+
+/* ---- FlexAttention: (q, k, v) of (batch, heads, length, width) ---- */
+
+/* Scores or probabilities as a body in an attribute makes them: *io its result. */
+static enum fw_status modify(struct fw_run *r, unsigned attr, struct fw_buffer **io)
+{
+    struct fw_graph *body;
+    struct fw_buffer **in, **out;
+    if (fw_attr_at(&r->cx, attr)->graph == NULL)
+        return FW_OK;
+    FW_TRY(open_body(r, attr, &body, &in, &out));
+    in[0] = *io;
+    FW_TRY(r->body(r, body, in, out));
+    FW_REQUIRE(out[0] != NULL && out[0]->n == (*io)->n && is_real(out[0]), r->cx.err, FW_SHAPE,
+               "a body that keeps the shape of the scores is wanted");
+    memcpy((*io)->data, out[0]->data, (*io)->n * sizeof(REAL));
+    return FW_OK;
+}
+
+static void soften(REAL *s, size_t n)
+{
+    REAL most = s[0];
+    REAL sum = 0;
+    for (size_t k = 1; k < n; k++)
+        most = MAX(most, s[k]);
+    for (size_t k = 0; k < n; k++) {
+        s[k] = EXP(SUB(s[k], most));
+        sum = k == 0 ? s[k] : ADD(sum, s[k]);
+    }
+    for (size_t k = 0; k < n; k++)
+        s[k] = DIV(s[k], sum);
+}
+
+KERNEL(flex_attention)
+{
+    const struct fw_buffer *q = r->in[0], *k = r->in[1], *v = r->in[2];
+    size_t heads = (size_t)q->dims[1], groups = (size_t)k->dims[1];
+    size_t queries = (size_t)q->dims[2], keys = (size_t)k->dims[2];
+    size_t width = (size_t)q->dims[3], v_width = (size_t)v->dims[3];
+    size_t lines = (size_t)q->dims[0] * heads;
+    REAL scale = attr_real(r, "scale");
+    struct fw_buffer scores = *q, *s = &scores;
+    FW_REQUIRE(groups > 0 && heads % groups == 0, r->cx.err, FW_SHAPE,
+               "heads that the heads of the keys divide are wanted");
+    scale = scale != 0 ? scale : (REAL)(1 / sqrt((double)width));
+    scores.n = lines * queries * keys;
+    scores.dims[3] = (int64_t)keys;
+    scores.data = scratch_zeros(r, scores.n + 1);
+    REAL *p = scores.data;
+    if (p == NULL)
+        return fw_fail_memory(r->cx.err);
+    zero_out(r, 0);
+    for (size_t i = 0; i < lines; i++) {
+        size_t g = i / heads * groups + i % heads / (heads / groups);
+        FW_TRY(product(r, queries, keys, width, matrix_of(p + i * queries * keys, keys, 1),
+                       matrix_of(reals(r, 0) + i * queries * width, width, 1),
+                       turned(matrix_of(reals(r, 1) + g * keys * width, width, 1))));
+    }
+    for (size_t i = 0; i < scores.n; i++)
+        p[i] = MUL(p[i], scale);
+    FW_TRY(modify(r, 0, &s));
+    for (size_t i = 0; keys > 0 && i < scores.n; i += keys)
+        soften(p + i, keys);
+    FW_TRY(modify(r, 1, &s));
+    for (size_t i = 0; i < lines; i++) {
+        size_t g = i / heads * groups + i % heads / (heads / groups);
+        FW_TRY(product(r, queries, v_width, keys,
+                       matrix_of(reals_out(r, 0) + i * queries * v_width, v_width, 1),
+                       matrix_of(p + i * queries * keys, keys, 1),
+                       matrix_of(reals(r, 2) + g * keys * v_width, v_width, 1)));
     }
     return FW_OK;
 }

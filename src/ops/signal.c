@@ -271,7 +271,8 @@ static enum fw_status infer_mel(struct fw_cx *c)
 
 /* Each element is max(0, min(rise, fall)) of its triangle: 2 add, 2 div, 2 minmax. The bins + 2
  * corners: a step on the mel scale (1 mul, 1 add) back to hertz (1 div, 1 special, 1 add, 1 mul)
- * and to a bin (1 mul, 1 div, 1 minmax); both ends to mel: 1 div, 1 add, 1 special, 1 mul each. */
+ * and to a bin (1 mul, 1 div, 1 minmax); both ends to mel: 1 div, 1 add, 1 special, 1 mul each; the
+ * step: 1 add, 1 div. */
 static void cost_mel(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_tensor *y = fw_out(c, 0);
@@ -290,6 +291,8 @@ static void cost_mel(struct fw_cx *c, struct fw_cost *cost)
     static const enum fw_cost_class ends[] = {FW_DIV, FW_ADD, FW_SPECIAL, FW_MUL};
     for (unsigned k = 0; k < 4; k++)
         fw_cost_add(c, cost, ends[k], fw_count_int(2), 1);
+    fw_cost_add(c, cost, FW_ADD, fw_count_int(1), 1);
+    fw_cost_add(c, cost, FW_DIV, fw_count_int(1), 1);
 }
 
 static enum fw_status infer_det(struct fw_cx *c)
@@ -353,7 +356,8 @@ static void cost_det_grad(struct fw_cx *c, struct fw_cost *cost)
     FW_PORTS(1, 1, 1, 1), .infer = infer_window, .field = fw_field_none, .cost = cost_window, \
     .grad = fw_grad_none
 
-FW_KERNELS(dft, dft_grad, stft, hann_window, hamming_window, blackman_window, det, det_grad);
+FW_KERNELS(dft, dft_grad, stft, stft_grad, mel_weights, det, det_grad);
+FW_KERNELS(hann_window, hamming_window, blackman_window);
 
 static const struct fw_op rows[N_ROWS] = {
     [DFT] = {.name = "DFT",
@@ -400,7 +404,8 @@ static const struct fw_op rows[N_ROWS] = {
                    .shape_only = 16,
                    .infer = infer_stft_grad,
                    .cost = cost_stft_grad,
-                   .grad = fw_grad_none},
+                   .grad = fw_grad_none,
+                   FW_RUN(stft_grad)},
     [HANN] = {.name = "HannWindow",
               WINDOW_ROW("per element 2 mul, 1 special, 1 add"),
               FW_RUN(hann_window)},
@@ -414,14 +419,15 @@ static const struct fw_op rows[N_ROWS] = {
              .domain = "",
              .formula =
                  "per element 2 add, 2 div, 2 minmax; per corner (bins + 2) 2 add, 3 mul, 2 div, "
-                 "1 minmax, 1 special; 2 each of div, add, special, mul for the ends",
+                 "1 minmax, 1 special; 3 add, 3 div, 2 special, 2 mul for ends and step",
              .doc = "none: a constant",
              FW_FIRST_ATTRS(window_attrs, 1),
              FW_PORTS(5, 5, 1, 1),
              .infer = infer_mel,
              .field = fw_field_none,
              .cost = cost_mel,
-             .grad = fw_grad_none},
+             .grad = fw_grad_none,
+             FW_RUN(mel_weights)},
     [DET] = {.name = "Det",
              .domain = "",
              .formula = "per matrix mul = n(n-1)(2n-1)/6 + n-1, add = n(n-1)(2n-1)/6, "

@@ -317,3 +317,82 @@ KERNEL(stft)
     }
     return FW_OK;
 }
+
+KERNEL(stft_grad) // (dy, step, window?, length?, x): each frame's adjoint transform, added up
+{
+    const struct fw_buffer *x = r->out[0];
+    struct frames f = frames_of(r, x);
+    struct line l;
+    f.out = (size_t)r->in[0]->dims[2];
+    if (f.n == 0)
+        f.n = fw_run_attr_int(r, "onesided", 1) != 0 ? 2 * (f.out - 1) : f.out;
+    f.count = (size_t)r->in[0]->dims[1];
+    FW_TRY(open_line(r, f.n, &l));
+    zero_out(r, 0);
+    for (size_t i = 0; i < (size_t)x->dims[0] * f.count; i++) {
+        REAL *to = reals_out(r, 0) + (i / f.count * f.length + i % f.count * f.step) * f.width;
+        for (size_t k = 0; k < f.n; k++) {
+            const REAL *dy = reals(r, 0) + (i * f.out + k) * 2;
+            l.x[k] =
+                k < f.out ? (struct complex_number){dy[0], dy[1]} : (struct complex_number){0, 0};
+        }
+        transform(l.x, 1, f.n, 1, l.y, l.t);
+        for (size_t k = 0; k < f.n * f.width; k++) {
+            REAL v = k % f.width == 0 ? l.y[k / f.width].re : l.y[k / f.width].im;
+            v = f.window != NULL ? MUL(v, f.window[k / f.width]) : v;
+            to[k] = ADD(to[k], v);
+        }
+    }
+    return FW_OK;
+}
+
+/* ---- MelWeightMatrix: (bins, length of the transform, sample rate, lowest and highest hertz) ----
+ */
+
+static REAL mel_of(REAL hertz)
+{
+    return MUL((REAL)(2595 / 2.302585092994046), LOG(ADD((REAL)1, DIV(hertz, (REAL)700))));
+}
+
+/* The bin of the spectrum at each corner of the triangles, (bins + 2). */
+static void corners_of(const struct fw_run *r, size_t n, int64_t *corner)
+{
+    REAL low = mel_of((REAL)fw_buffer_get(r->in[3], 0));
+    REAL high = mel_of((REAL)fw_buffer_get(r->in[4], 0));
+    REAL step = DIV(SUB(high, low), (REAL)n);
+    REAL length = (REAL)fw_buffer_get(r->in[1], 0) + 1;
+    for (size_t k = 0; k < n; k++) {
+        REAL mel = ADD(low, MUL((REAL)k, step));
+        REAL hertz = MUL((REAL)700, SUB(EXP(DIV(mel, (REAL)(2595 / 2.302585092994046))), (REAL)1));
+        REAL at = DIV(MUL(length, hertz), (REAL)fw_buffer_get(r->in[2], 0));
+        corner[k] = (int64_t)FLOOR((REAL)((double)at + 1e-6)); // a whole number stays one
+    }
+}
+
+/* (a - b)/(c - b) along a slope; a step where it has no width. */
+static REAL along_slope(REAL a, REAL b, REAL width)
+{
+    REAL x = DIV(SUB(a, b), width != 0 ? width : 1);
+    return width != 0 ? x : a >= b ? 1 : 0;
+}
+
+KERNEL(mel_weights)
+{
+    int64_t n = fw_buffer_int(r->in[0], 0);
+    int64_t length = fw_buffer_int(r->in[1], 0);
+    FW_REQUIRE(n >= 0 && length >= 0, r->cx.err, FW_SHAPE, "bins and a length are wanted");
+    const int64_t dims[2] = {length / 2 + 1, n};
+    int64_t *corner = fw_arena_array(r->scratch, (size_t)n + 2, sizeof *corner);
+    if (corner == NULL)
+        return fw_fail_memory(r->cx.err);
+    FW_TRY(r->shape(r, 0, 2, dims));
+    corners_of(r, (size_t)n + 2, corner);
+    for (size_t i = 0; i < r->out[0]->n; i++) {
+        const int64_t *c = corner + i % (size_t)n;
+        REAL j = (REAL)(i / (size_t)n);
+        REAL rise = along_slope(j, (REAL)c[0], (REAL)(c[1] - c[0]));
+        REAL fall = along_slope((REAL)c[2], j, (REAL)(c[2] - c[1]));
+        fw_buffer_put(r->out[0], i, (double)MAX(0, MIN(rise, fall)));
+    }
+    return FW_OK;
+}
