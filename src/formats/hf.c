@@ -11,7 +11,7 @@
 
 static const struct hf_family *const tables[] = {
     hf_llamas,  hf_moes,       hf_mambas,   hf_gpts,       hf_encoders, hf_seq2seqs, hf_states,
-    hf_visions, hf_composites, hf_qwen_vls, hf_diffusions, hf_convnets, hf_speeches};
+    hf_visions, hf_composites, hf_qwen_vls, hf_diffusions, hf_convnets, hf_swins,    hf_speeches};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 const struct hf_family *hf_find_family(const char *type)
@@ -95,6 +95,14 @@ int64_t hf_labels(const struct hf_config *c)
     return hf_has(c, "num_labels") ? hf_size(c, "num_labels") : 2;
 }
 
+void hf_no_head(const struct hf_job *job)
+{
+    (void)fw_build_fail(job->b, FW_UNSUPPORTED,
+                        "'architectures': no head of %.60s is known; --head none counts the bare "
+                        "model",
+                        job->model);
+}
+
 void hf_heads(const struct hf_job *job, struct hf_arch *a, int x)
 {
     struct fw_builder *b = job->b;
@@ -114,10 +122,7 @@ void hf_heads(const struct hf_job *job, struct hf_arch *a, int x)
         x = hf_linear(a, x, "qa_outputs", 2, true);
         break;
     default:
-        (void)fw_build_fail(b, FW_UNSUPPORTED,
-                            "'architectures': no head of %.60s is known; --head none counts the "
-                            "bare model",
-                            job->model);
+        hf_no_head(job);
     }
     fw_output(b, x);
 }

@@ -38,7 +38,7 @@ struct hf_family {
 /* Tables of families, one file each; the last row is empty. */
 extern const struct hf_family hf_llamas[], hf_moes[], hf_mambas[], hf_gpts[], hf_encoders[],
     hf_seq2seqs[], hf_states[], hf_visions[], hf_composites[], hf_qwen_vls[], hf_diffusions[],
-    hf_convnets[], hf_speeches[];
+    hf_convnets[], hf_swins[], hf_speeches[];
 const struct hf_family *hf_find_family(const char *type); // NULL: no such type
 
 /* A stack that reads words and gives words: embedding, layers, head. */
@@ -60,6 +60,7 @@ void hf_qwen_experts(const struct hf_config *c, struct hf_arch *a);
 /* "num_labels", or as many as "id2label" has, or 2. */
 int64_t hf_labels(const struct hf_config *c);
 bool hf_ends(const char *name, const char *with);
+void hf_no_head(const struct hf_job *job); // complains
 /* The heads that most families share, and an output; x (batch, seq, hidden). */
 void hf_heads(const struct hf_job *job, struct hf_arch *a, int x);
 

@@ -132,6 +132,8 @@ struct hf_arch {
     uint32_t n_more;
 };
 
+/* What single pieces need, for networks that are no stack of equal layers. */
+void hf_arch_pieces(struct hf_arch *a, const struct hf_config *c);
 /* Sizes that nearly all have under the same keys, and one equal layer for all. */
 void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_names *names);
 /* As many layers as another key says. */

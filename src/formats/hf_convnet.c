@@ -1,5 +1,5 @@
-/* Convolutional families of transformers: ResNet, ConvNeXt. The picture has the size that the
- * configuration names, or 224. */
+/* Convolutional families of transformers: ResNet, ConvNeXt and its second version. The picture has
+ * the size that the configuration names, or 224. */
 #include "formats/hf.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@ struct net {
     const struct hf_config *c;
     struct fw_builder *b;
     struct hf_arch a;
+    bool second; // version of ConvNeXt
 };
 
 static int picture(struct net *n)
@@ -55,18 +56,14 @@ static void finish(const struct hf_job *job, struct net *n, int x, const char *l
     if (job->head != HF_HEAD_NONE && hf_ends(job->model, "ForImageClassification"))
         x = hf_linear(&n->a, x, label, hf_labels(job->c), true);
     else if (job->head != HF_HEAD_NONE)
-        (void)fw_build_fail(job->b, FW_UNSUPPORTED,
-                            "'architectures': no head of %.60s is known; "
-                            "--head none counts the bare model",
-                            job->model);
+        hf_no_head(job);
     fw_output(job->b, x);
 }
 
 static void start(const struct hf_job *job, struct net *n)
 {
     *n = (struct net){.c = job->c, .b = job->b};
-    n->a = (struct hf_arch){.c = job->c, .b = job->b, .cos = -1, .sin = -1, .slopes = -1};
-    n->a.act = hf_text(job->c, "hidden_act", "gelu");
+    hf_arch_pieces(&n->a, job->c);
 }
 
 static void build_resnet(const struct hf_job *job)
@@ -108,6 +105,21 @@ static int channel_norm(struct net *n, int x, const char *name)
     return fw_transpose(n->b, x, to_first);
 }
 
+/* Each channel by its share of the length over all places; x (batch, rows, columns, channels). */
+static int response_norm(struct net *n, int x, const char *name)
+{
+    struct fw_builder *b = n->b;
+    static const int64_t places[2] = {1, 2};
+    static const int64_t last = 3;
+    int64_t dims[4] = {1, 1, 1, fw_size_of(b, x, -1)};
+    int in[2] = {x, fw_sizes(b, 2, places)};
+    int length = fw_build_plain(b, "ReduceL2", NULL, in, 2);
+    int share[2] = {length, fw_add(b, fw_mean(b, length, 1, &last, 1), fw_number(b, 1e-6))};
+    int y = fw_mul(b, x, fw_build_plain(b, "Div", NULL, share, 2));
+    y = fw_mul(b, y, hf_param(&n->a, name, "weight", 4, dims));
+    return fw_add(b, fw_add(b, y, hf_param(&n->a, name, "bias", 4, dims)), x);
+}
+
 static int convnext_layer(struct net *n, int x, int64_t c)
 {
     struct fw_builder *b = n->b;
@@ -116,8 +128,10 @@ static int convnext_layer(struct net *n, int x, int64_t c)
     int y = fw_transpose(b, fw_conv(b, x, "dwconv", c, &w), to_last);
     y = hf_norm_as(&n->a, y, "layernorm", HF_LAYER_NORM);
     y = hf_act(&n->a, hf_linear(&n->a, y, "pwconv1", 4 * c, true), n->a.act);
+    if (n->second)
+        y = response_norm(n, y, "grn");
     y = hf_linear(&n->a, y, "pwconv2", c, true);
-    if (hf_float(n->c, "layer_scale_init_value", 1) > 0)
+    if (!n->second && hf_float(n->c, "layer_scale_init_value", 1) > 0)
         y = fw_mul(b, y, hf_param(&n->a, "layer_scale_parameter", NULL, 1, &c));
     return fw_add(b, x, fw_transpose(b, y, to_first));
 }
@@ -127,16 +141,18 @@ static void build_convnext(const struct hf_job *job)
     struct net n;
     struct fw_builder *b = job->b;
     start(job, &n);
+    n.second = strcmp(job->family->type, "convnextv2") == 0;
     int64_t patch = hf_int(job->c, "patch_size", 4);
     struct fw_window_spec w = fw_window_of(2, patch, patch, 0);
-    int x = fw_conv(b, picture(&n), "convnext.embeddings.patch_embeddings",
+    fw_enter(b, job->family->type);
+    int x = fw_conv(b, picture(&n), "embeddings.patch_embeddings",
                     hf_item(job->c, "hidden_sizes", 0, 96), &w);
-    x = channel_norm(&n, x, "convnext.embeddings.layernorm");
+    x = channel_norm(&n, x, "embeddings.layernorm");
     uint32_t stages = hf_length(job->c, "depths");
     for (uint32_t s = 0; s < stages && fw_build_ok(b); s++) {
         int64_t c = hf_item(job->c, "hidden_sizes", s, 1);
         struct fw_window_spec half = fw_window_of(2, 2, 2, 0);
-        fw_enter_number(b, "convnext.encoder.stages.", s);
+        fw_enter_number(b, "encoder.stages.", s);
         if (s > 0)
             x = fw_conv(b, channel_norm(&n, x, "downsampling_layer.0"), "downsampling_layer.1", c,
                         &half);
@@ -149,11 +165,14 @@ static void build_convnext(const struct hf_job *job)
         fw_leave(b);
     }
     x = fw_flatten(b, fw_global_average_pool(b, x));
-    finish(job, &n, hf_norm_as(&n.a, x, "convnext.layernorm", HF_LAYER_NORM), "classifier");
+    x = hf_norm_as(&n.a, x, "layernorm", HF_LAYER_NORM);
+    fw_leave(b);
+    finish(job, &n, x, "classifier");
 }
 
 const struct hf_family hf_convnets[] = {
     {"resnet", NULL, "ResNetModel", NULL, NULL, build_resnet, NULL},
     {"convnext", NULL, "ConvNextModel", NULL, NULL, build_convnext, NULL},
+    {"convnextv2", NULL, "ConvNextV2Model", NULL, NULL, build_convnext, NULL},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

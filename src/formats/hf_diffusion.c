@@ -254,8 +254,7 @@ static void build_unet(const struct hf_job *job)
 {
     struct unet u = {.c = job->c, .b = job->b};
     struct fw_builder *b = job->b;
-    u.a = (struct hf_arch){.c = job->c, .b = b, .cos = -1, .sin = -1, .slopes = -1};
-    u.a.batch = fw_size(b, "batch");
+    hf_arch_pieces(&u.a, job->c);
     u.groups = hf_int(job->c, "norm_num_groups", 32);
     u.levels = hf_length(job->c, "block_out_channels");
     u.per_block = (uint32_t)hf_int(job->c, "layers_per_block", 2);
@@ -370,8 +369,7 @@ static void build_coder(const struct hf_job *job)
 {
     struct unet u = {.c = job->c, .b = job->b, .time = -1};
     struct fw_builder *b = job->b;
-    u.a = (struct hf_arch){.c = job->c, .b = b, .cos = -1, .sin = -1, .slopes = -1};
-    u.a.batch = fw_size(b, "batch");
+    hf_arch_pieces(&u.a, job->c);
     u.groups = hf_int(job->c, "norm_num_groups", 32);
     u.levels = hf_length(job->c, "block_out_channels");
     u.per_block = (uint32_t)hf_int(job->c, "layers_per_block", 1);

@@ -176,10 +176,7 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const str
         x = hf_linear(a, x, "qa_outputs", labels, true);
         break;
     default:
-        (void)fw_build_fail(b, FW_UNSUPPORTED,
-                            "'architectures': no head of %.60s is known; "
-                            "--head none counts the bare model",
-                            job->model);
+        hf_no_head(job);
     }
     fw_output(b, x);
 }

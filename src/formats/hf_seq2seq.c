@@ -118,10 +118,7 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const cha
         x = hf_linear(a, x, "qa_outputs", hf_labels(job->c), true);
         break;
     default:
-        (void)fw_build_fail(b, FW_UNSUPPORTED,
-                            "'architectures': no head of %.60s is known; "
-                            "--head none counts the bare model",
-                            job->model);
+        hf_no_head(job);
     }
     fw_output(b, x);
 }

@@ -110,10 +110,7 @@ static void build(const struct hf_job *job, const char *stem)
         x = hf_linear(&a, x, "projector", hf_int(job->c, "classifier_proj_size", 256), true);
         x = hf_linear(&a, fw_mean(b, x, 1, &time, 0), "classifier", hf_labels(job->c), true);
     } else if (job->head != HF_HEAD_NONE) {
-        (void)fw_build_fail(b, FW_UNSUPPORTED,
-                            "'architectures': no head of %.60s is known; --head none counts the "
-                            "bare model",
-                            job->model);
+        hf_no_head(job);
     }
     fw_output(b, x);
 }

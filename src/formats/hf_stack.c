@@ -81,11 +81,19 @@ static const char *act_of(const struct hf_config *c)
     return "gelu";
 }
 
-void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_names *names)
+void hf_arch_pieces(struct hf_arch *a, const struct hf_config *c)
 {
-    *a = (struct hf_arch){.c = c, .b = c->b, .names = names, .cos = -1, .sin = -1, .slopes = -1};
+    *a = (struct hf_arch){.c = c, .b = c->b, .cos = -1, .sin = -1, .slopes = -1};
     a->memory = a->table = a->sines = -1;
     a->batch = fw_size(c->b, "batch");
+    a->act = act_of(c);
+    add_drops(a);
+}
+
+void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_names *names)
+{
+    hf_arch_pieces(a, c);
+    a->names = names;
     a->seq = fw_size(c->b, "seq");
     a->hidden = hf_size(c, "hidden_size");
     a->heads = hf_int(c, "num_attention_heads", 1);
@@ -101,11 +109,9 @@ void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_
     a->width = hf_int(c, "intermediate_size", 4 * a->hidden);
     a->vocab = hf_int(c, "vocab_size", 0);
     a->tied = hf_flag(c, "tie_word_embeddings", true);
-    a->act = act_of(c);
     a->causal = true;
     a->norm = HF_RMS_NORM;
     a->rotary = 0;
-    add_drops(a);
     hf_arch_layers(a, "num_hidden_layers");
 }
 

@@ -150,14 +150,6 @@ static int first_token(struct hf_arch *a, int x)
     return fw_reshape(a->b, fw_slice(a->b, x, 1, 0, 1), 2, dims);
 }
 
-static void no_head(const struct hf_job *job)
-{
-    (void)fw_build_fail(job->b, FW_UNSUPPORTED,
-                        "'architectures': no head of %.60s is known; "
-                        "--head none counts the bare model",
-                        job->model);
-}
-
 /* A pooler where the bare model has one, a layer for the classes. */
 static void finish(const struct hf_job *job, struct hf_arch *a, int x, const char *pooler)
 {
@@ -174,7 +166,7 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const cha
         int y = hf_linear(a, first_token(a, x), pooler, width, true);
         fw_output(b, hf_act(a, y, hf_text(job->c, "pooler_act", "tanh")));
     } else if (job->head != HF_HEAD_NONE) {
-        no_head(job);
+        hf_no_head(job);
     }
     fw_output(b, x);
 }
@@ -229,7 +221,7 @@ static void build_dinov2(const struct hf_job *job)
         int both[2] = {first_token(&a, x), fw_mean(job->b, x, 1, &places, 0)};
         x = hf_linear(&a, fw_concat(job->b, both, 2, 1), "classifier", hf_labels(job->c), true);
     } else if (job->head != HF_HEAD_NONE) {
-        no_head(job);
+        hf_no_head(job);
     }
     fw_output(job->b, x);
 }
@@ -282,7 +274,7 @@ static void build_beit(const struct hf_job *job)
                      : first_token(&a, x);
         x = image ? hf_linear(&a, y, "classifier", hf_labels(c), true) : y;
     } else {
-        no_head(job);
+        hf_no_head(job);
     }
     fw_output(job->b, x);
 }
