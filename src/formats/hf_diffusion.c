@@ -3,7 +3,7 @@
  *
  * A block is residual blocks (two convolutions behind group norms, the time added in between), each
  * followed by a transformer over the places that looks at the words where its name says so. */
-#include "formats/hf.h"
+#include "formats/hf_diffusion.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +17,8 @@ struct unet {
     int64_t groups, time_width, height, width;
     uint32_t levels, per_block;
     int time, words;
+    int64_t inner; // width of the transformers, 0: of the picture
+    bool biased;   // their attention
     int skip[MAX_SKIPS];
     uint32_t n_skips;
 };
@@ -59,17 +61,16 @@ static int residual(struct unet *u, int x, const char *name, int64_t out)
     return x;
 }
 
-static int attend(struct unet *u, int x, int other, const char *name, int64_t heads)
+int hf_attend_words(struct hf_arch *a, int x, int other, const char *name, int64_t heads, bool bias)
 {
-    struct hf_arch *a = &u->a;
-    fw_enter(u->b, name);
+    fw_enter(a->b, name);
     int64_t width = a->hidden;
-    int q = hf_linear(a, x, "to_q", width, false);
-    int k = hf_linear(a, other, "to_k", width, false);
-    int v = hf_linear(a, other, "to_v", width, false);
+    int q = hf_linear(a, x, "to_q", width, bias);
+    int k = hf_linear(a, other, "to_k", width, bias);
+    int v = hf_linear(a, other, "to_v", width, bias);
     struct hf_scores s = {.heads = heads, .kv_heads = heads, .cache = -1, .bias = -1, .sinks = -1};
     int y = hf_linear(a, hf_attend(a, q, k, v, &s), "to_out.0", width, true);
-    fw_leave(u->b);
+    fw_leave(a->b);
     return y;
 }
 
@@ -84,9 +85,11 @@ static int transformer_block(struct unet *u, int x, int64_t heads)
     struct fw_builder *b = u->b;
     struct hf_arch *a = &u->a;
     int h = layer_norm(u, x, "norm1");
-    x = fw_add(b, x, attend(u, h, h, "attn1", heads));
-    h = layer_norm(u, x, "norm2");
-    x = fw_add(b, x, attend(u, h, u->words, "attn2", heads));
+    x = fw_add(b, x, hf_attend_words(a, h, h, "attn1", heads, u->biased));
+    if (u->words >= 0) {
+        h = layer_norm(u, x, "norm2");
+        x = fw_add(b, x, hf_attend_words(a, h, u->words, "attn2", heads, u->biased));
+    }
     h = hf_linear(a, layer_norm(u, x, "norm3"), "ff.net.0.proj", 8 * a->hidden, true);
     h = fw_split(b, h, 2, 2, NULL);
     h = fw_mul(b, h, fw_activation(b, h + 1, "gelu"));
@@ -102,16 +105,17 @@ static int transformer(struct unet *u, int x, const char *name, int64_t heads, i
     int64_t c = fw_size_of(b, x, 1);
     int64_t rows = fw_size_of(b, x, 2);
     int64_t columns = fw_size_of(b, x, 3);
-    int64_t flat[3] = {u->a.batch, rows * columns, c};
-    int64_t square[4] = {u->a.batch, c, rows, columns};
+    int64_t inner = u->inner > 0 ? u->inner : c;
+    int64_t flat[3] = {u->a.batch, rows * columns, linear ? c : inner};
+    int64_t square[4] = {u->a.batch, linear ? c : inner, rows, columns};
     fw_enter(b, name);
-    u->a.hidden = c;
+    u->a.hidden = inner;
     int y = fw_group_norm(b, x, "norm", u->groups);
     if (!linear)
-        y = conv(u, y, "proj_in", c, 1, 1);
+        y = conv(u, y, "proj_in", inner, 1, 1);
     y = fw_reshape(b, fw_transpose(b, y, last), 3, flat);
     if (linear)
-        y = hf_linear(&u->a, y, "proj_in", c, true);
+        y = hf_linear(&u->a, y, "proj_in", inner, true);
     for (int64_t i = 0; i < layers && fw_build_ok(b); i++) {
         fw_enter_number(b, "transformer_blocks.", i);
         y = transformer_block(u, y, heads);
@@ -279,6 +283,33 @@ static void build_unet(const struct hf_job *job)
     x = conv(&u, normed(&u, x, "conv_norm_out"), "conv_out", hf_int(job->c, "out_channels", 4), 3,
              1);
     fw_output(b, x);
+}
+
+/* ---- Transformer2DModel over pixels: one of the blocks above alone ---- */
+
+void hf_build_plain_transformer(const struct hf_job *job)
+{
+    struct unet u = {.c = job->c, .b = job->b, .time = -1, .words = -1};
+    struct fw_builder *b = job->b;
+    hf_arch_pieces(&u.a, job->c);
+    int64_t heads = hf_int(job->c, "num_attention_heads", 16);
+    int64_t size = hf_int(job->c, "sample_size", 64);
+    u.groups = hf_int(job->c, "norm_num_groups", 32);
+    u.biased = hf_flag(job->c, "attention_bias", false);
+    u.inner = heads * hf_int(job->c, "attention_head_dim", 88);
+    if (heads < 1 || u.inner < 1 || u.inner > INT32_MAX / 16) {
+        hf_complain(job->c, "attention_head_dim", "a positive width of all heads is wanted");
+        return;
+    }
+    if (hf_has(job->c, "num_vector_embeds") || hf_given(job->c, "num_embeds_ada_norm"))
+        hf_complain(job->c, "norm_type", "pixels and plain norms are built, or patches");
+    int64_t picture[4] = {u.a.batch, hf_size(job->c, "in_channels"), size, size};
+    if (hf_has(job->c, "cross_attention_dim")) {
+        int64_t words[3] = {u.a.batch, fw_size(b, "seq"), hf_size(job->c, "cross_attention_dim")};
+        u.words = fw_input(b, "encoder_hidden_states", "float32", 3, words);
+    }
+    int x = fw_input(b, "hidden_states", "float32", 4, picture);
+    fw_output(b, transformer(&u, x, "", heads, hf_int(job->c, "num_layers", 1)));
 }
 
 /* ---- AutoencoderKL: a picture to a smaller one of more channels, and back ---- */

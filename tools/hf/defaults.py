@@ -65,7 +65,7 @@ def parts(cls):
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        todo = [json.loads(line.split("\t", 1)[1])["model_type"] for line in file]
+        todo = [json.loads(line.split("\t", 1)[1]).get("model_type") for line in file]
     todo = [kind for kind in todo if kind in CONFIG_MAPPING]
     lines = {}
     while todo:

@@ -1,4 +1,4 @@
-"""Fills in tests/hf/expected.tsv: exact parameter counts of transformers' own modules.
+"""Fills in tests/hf/expected.tsv: exact parameter counts of the modules of transformers and diffusers.
 
 Usage: python tools/hf/expected.py tests/hf/expected.tsv   (see docs/adding-a-family.md)
 
@@ -13,7 +13,26 @@ import old_torch  # first
 from transformers.models.auto import configuration_auto as auto
 
 
+DIFFUSERS = {
+    "DiTTransformer2DModel": "transformers.dit_transformer_2d",
+    "FluxTransformer2DModel": "transformers.transformer_flux",
+    "PixArtTransformer2DModel": "transformers.pixart_transformer_2d",
+    "SD3Transformer2DModel": "transformers.transformer_sd3",
+    "Transformer2DModel": "transformers.transformer_2d",
+}
+
+
+def build_of_diffusers(config):
+    settings = {k: v for k, v in config.items() if k != "_class_name"}
+    old_torch.prepare_diffusers()
+    module = importlib.import_module("diffusers.models." + DIFFUSERS[config["_class_name"]])
+    with old_torch.NoStorage():
+        return getattr(module, config["_class_name"])(**settings)
+
+
 def build(config):
+    if "_class_name" in config:
+        return build_of_diffusers(config)
     kind = config["model_type"]
     settings = auto.CONFIG_MAPPING[kind].from_dict(json.loads(json.dumps(config)))
     settings._attn_implementation = "eager"
@@ -32,11 +51,13 @@ def main():
     path = sys.argv[1]
     with open(path, encoding="utf-8") as file:
         lines = [line.split("\t", 1)[1] for line in file]
+    filled = []
+    for line in lines:
+        config = json.loads(line)
+        n = sum(math.prod(p.shape) for p in build(config).parameters())
+        filled.append(f"{n}\t{json.dumps(config)}\n")
     with open(path, "w", encoding="utf-8") as file:
-        for line in lines:
-            config = json.loads(line)
-            n = sum(math.prod(p.shape) for p in build(config).parameters())
-            file.write(f"{n}\t{json.dumps(config)}\n")
+        file.writelines(filled)
 
 
 main()

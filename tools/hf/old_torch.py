@@ -226,3 +226,20 @@ class NoStorage(TorchFunctionMode):
         if function in self.makers:
             kwargs["device"] = "meta"
         return function(*args, **kwargs)
+
+
+def prepare_diffusers():
+    """What diffusers asks for besides, and its package of transformers without loading all of it."""
+    name = "diffusers.models.transformers"
+    if name in sys.modules:
+        return
+    torch.distributed.device_mesh = MadeUp("torch.distributed.device_mesh")
+    sys.modules["torch.distributed.device_mesh"] = torch.distributed.device_mesh
+    for dynamo in (torch._dynamo, importlib.import_module("torch._dynamo")):
+        dynamo.allow_in_graph = _as_is
+    torch.library.custom_op = torch.library.register_fake = lambda *args, **kwargs: _as_is
+    nn.functional.scaled_dot_product_attention = _as_is
+    models = importlib.import_module("diffusers.models")
+    package = types.ModuleType(name)
+    package.__path__ = [models.__path__[0] + "/transformers"]
+    sys.modules[name] = package
