@@ -175,7 +175,8 @@ static int labelled_block(struct dit *d, int x, int noise, int label)
 {
     struct fw_builder *b = d->b;
     int m[6];
-    int64_t table[2] = {hf_int(d->c, "num_embeds_ada_norm", 1000) + 1, d->a.hidden}; // one for no label
+    int64_t table[2] = {hf_int(d->c, "num_embeds_ada_norm", 1000) + 1,
+                        d->a.hidden}; // one for no label
     int64_t flat[2] = {d->a.batch, d->a.hidden};
     static const char *const name = "norm1.emb.class_embedder.embedding_table";
     int t = two_layers(d, noise, "norm1.emb.timestep_embedder", "silu");

@@ -4,6 +4,7 @@
  * look at the first word through a pooler, and what stands between the last layer and the words. */
 #include "formats/hf.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BERT_LAYER                                                                       \
@@ -387,6 +388,29 @@ static int deberta_mixer(struct hf_arch *a, uint32_t i, int x)
     return hf_linear(a, hf_attend(a, q, k, v, &s), n->o, a->hidden, true);
 }
 
+/* The first version: one layer for query, key and value, positions with layers of their own, and of
+ * the table of positions only what the words span. */
+static int deberta_first_mixer(struct hf_arch *a, uint32_t i, int x)
+{
+    struct fw_builder *b = a->b;
+    int64_t width = a->hidden;
+    (void)i;
+    int qkv = fw_split(b, hf_linear(a, x, "attention.self.in_proj", 3 * width, false), 2, 3, NULL);
+    int q = fw_add(b, qkv, hf_param(a, "attention.self.q_bias", NULL, 1, &width));
+    int v = fw_add(b, qkv + 2, hf_param(a, "attention.self.v_bias", NULL, 1, &width));
+    struct hf_scores s = {
+        .heads = a->heads, .kv_heads = a->heads, .cache = -1, .bias = -1, .sinks = -1};
+    if (a->memory >= 0 && names_type(a->c, "c2p"))
+        s.bias =
+            position_scores(a, q, hf_linear(a, a->memory, "attention.self.pos_proj", width, false));
+    if (a->memory >= 0 && names_type(a->c, "p2c")) {
+        int p = hf_linear(a, a->memory, "attention.self.pos_q_proj", width, true);
+        int t = position_scores(a, qkv + 1, p);
+        s.bias = s.bias >= 0 ? fw_add(b, s.bias, t) : t;
+    }
+    return hf_linear(a, hf_attend(a, q, qkv + 1, v, &s), a->names->o, width, true);
+}
+
 static void fill_deberta(const struct hf_config *c, struct hf_arch *a)
 {
     fill_bert(c, a);
@@ -402,6 +426,14 @@ static void fill_deberta(const struct hf_config *c, struct hf_arch *a)
         a->layer[i].mixer = HF_OTHER_MIXER;
 }
 
+static void fill_deberta_first(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_deberta(c, a);
+    a->mixer = deberta_first_mixer;
+    if (hf_flag(c, "talking_head", false))
+        hf_complain(c, "talking_head", "layers over the heads' scores are not built");
+}
+
 static void add_positions(const struct hf_job *job, struct hf_arch *a)
 {
     struct fw_builder *b = job->b;
@@ -409,6 +441,12 @@ static void add_positions(const struct hf_job *job, struct hf_arch *a)
         return;
     int64_t dims[3] = {1, 2 * distances(job->c), a->hidden};
     int table = hf_param(a, "deberta.encoder.rel_embeddings", "weight", 2, dims + 1);
+    if (a->mixer == deberta_first_mixer) {
+        char span[48];
+        (void)snprintf(span, sizeof span, "2*min(seq,%lld)", (long long)dims[1] / 2);
+        dims[1] = fw_size(b, span);
+        table = fw_slice(b, table, 0, 0, dims[1]);
+    }
     a->memory = fw_reshape(b, table, 3, dims);
     const char *norm = hf_text(job->c, "norm_rel_ebd", "none");
     if (strstr(norm, "layer_norm") != NULL)
@@ -464,6 +502,7 @@ const struct hf_family hf_encoders[] = {
     ROW("electra", NULL, "ElectraModel", electra, fill_electra, build_electra),
     ROW("albert", NULL, "AlbertModel", albert, fill_albert, build_albert),
     ROW("distilbert", NULL, "DistilBertModel", distilbert, fill_distilbert, build_distilbert),
+    ROW("deberta", NULL, "DebertaModel", deberta, fill_deberta_first, build_deberta),
     ROW("deberta-v2", NULL, "DebertaV2Model", deberta, fill_deberta, build_deberta),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
