@@ -1,4 +1,4 @@
-"""Fills in tests/hf/expected.tsv: exact parameter counts of the modules of transformers and diffusers.
+"""Fills in tests/hf/expected.tsv: exact parameters of the modules of transformers and diffusers.
 
 Usage: python tools/hf/expected.py tests/hf/expected.tsv   (see docs/adding-a-family.md)
 

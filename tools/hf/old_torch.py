@@ -229,7 +229,7 @@ class NoStorage(TorchFunctionMode):
 
 
 def prepare_diffusers():
-    """What diffusers asks for besides, and its package of transformers without loading all of it."""
+    """What diffusers asks for besides, and its transformers without loading all of them."""
     name = "diffusers.models.transformers"
     if name in sys.modules:
         return
