@@ -55,6 +55,10 @@ struct fw_net;
  * known format (the message says what the file seems to be) or a malformed file. */
 FW_API enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err);
 FW_API void fw_net_free(struct fw_net *net); /* NULL is fine */
+/* The same with limits on what the model may ask for, "nodes=1000000", "time=5" (NULL-terminated;
+ * NULL for the usual ones, which fw_limits_report lists). What asks for more is FW_LIMIT. */
+FW_API enum fw_status fw_net_open_within(struct fw_net **ret, const char *path,
+                                         const char *const *limits, struct fw_error *err);
 
 /* Binds a symbol of the model's dimensions ("batch", "seq", a dim_param) to a value: an integer or
  * an expression with letters ("8", "n", "2*k"). "batch" and "seq" also find the model's own name
@@ -225,6 +229,8 @@ FW_API enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net
 /* The table of operators (schema flopwise.ops/1); pattern over names, NULL for all. */
 FW_API enum fw_status fw_ops_report(struct fw_report **ret, const char *pattern,
                                     struct fw_error *err);
+/* The limits on what a model may ask for (schema flopwise.limits/1). */
+FW_API enum fw_status fw_limits_report(struct fw_report **ret, struct fw_error *err);
 /* The networks that are built in (schema flopwise.zoo/1). */
 FW_API enum fw_status fw_zoo_report(struct fw_report **ret, const char *pattern,
                                     struct fw_error *err);
@@ -239,7 +245,8 @@ struct fw_run_request {
     size_t n_settings;
     const char *file; /* a run file, or NULL */
     struct fw_options options;
-    int document; /* 1: a text to attach instead of tables, in md and html */
+    int document;              /* 1: a text to attach instead of tables, in md and html */
+    const char *const *limits; /* of its models, as of fw_net_open_within */
 };
 FW_API enum fw_status fw_estimate_report(struct fw_report **ret,
                                          const struct fw_run_request *request,
@@ -385,6 +392,7 @@ FW_API const char *fw_loss_name(size_t i);
 FW_API const char *fw_init_scheme_name(size_t i);
 FW_API const char *fw_topic_name(size_t i);
 FW_API const char *fw_format_name(size_t i);
+FW_API const char *fw_limit_name(size_t i);
 
 #ifdef __cplusplus
 }

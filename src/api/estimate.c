@@ -196,7 +196,7 @@ static enum fw_status study(struct job *j, const struct fw_run_phase *p, const c
     struct fw_options o = j->request->options;
     o.recompute = recompute;
     o.precision = NULL;
-    FW_TRY(fw_net_open_with(&net, p->model, j->r->alloc, j->err));
+    FW_TRY(fw_net_open_within(&net, p->model, j->request->limits, j->err));
     enum fw_status status = bind(net, j, p, batch, seq);
     if (status == FW_OK)
         status = fw_study_new(&study, net, &o, false, j->err);

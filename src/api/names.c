@@ -1,4 +1,5 @@
 /* Names that help texts list, and what a mistyped one was meant to be. */
+#include "base/limits.h"
 #include "flopwise.h"
 #include "graph/precision.h"
 #include "ops/update.h"
@@ -75,4 +76,9 @@ const char *fw_convention_name(size_t i)
         if (fw_conventions_known[k] == NULL)
             return NULL;
     return fw_conventions_known[i];
+}
+
+const char *fw_limit_name(size_t i)
+{
+    return i < FW_N_LIMITS ? fw_limit_rows[i].name : NULL;
 }

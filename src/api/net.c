@@ -16,15 +16,21 @@ const char *fw_version(void)
     return FW_VERSION;
 }
 
-static enum fw_status net_new(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
-                              struct fw_error *err)
+static enum fw_status net_new(struct fw_net **ret, const char *path, const struct fw_alloc *under,
+                              const char *const *limits, struct fw_error *err)
 {
-    struct fw_net *net = fw_mem_resize(alloc, NULL, 0, sizeof *net);
-    if (net == NULL)
-        return fw_fail_memory(err);
-    memset(net, 0, sizeof *net);
-    net->users = 1;
-    net->alloc = alloc;
+    struct fw_meter *meter;
+    FW_TRY(fw_meter_new(&meter, under, err));
+    const struct fw_alloc *alloc = fw_meter_alloc(meter);
+    enum fw_status status = fw_meter_set(meter, limits, err);
+    struct fw_net *net = status == FW_OK ? fw_mem_resize(alloc, NULL, 0, sizeof *net) : NULL;
+    if (net == NULL) {
+        if (status == FW_OK)
+            status = fw_meter_judge(meter, fw_fail_memory(err), err);
+        fw_meter_leave(meter);
+        return status;
+    }
+    *net = (struct fw_net){.users = 1, .alloc = alloc, .meter = meter};
     fw_arena_init(&net->arena, alloc);
     net->path = fw_arena_strndup(&net->arena, path, strlen(path));
     if (net->path == NULL) {
@@ -53,8 +59,10 @@ static enum fw_status model_new(struct fw_model **ret, const struct fw_alloc *al
 
 static void model_free(struct fw_model *m, const struct fw_alloc *alloc)
 {
+    if (m == NULL)
+        return;
     fw_model_clear(m);
-    fw_mem_resize(alloc, m, m == NULL ? 0 : sizeof *m, 0);
+    fw_mem_resize(alloc, m, sizeof *m, 0);
 }
 
 static enum fw_status open_zoo(struct fw_net *net, const char *spec, struct fw_error *err)
@@ -92,7 +100,7 @@ enum fw_status fw_builder_finish(struct fw_net **ret, struct fw_builder *b, stru
     struct fw_net *net = NULL;
     enum fw_status status = fw_build_end(b, err);
     if (status == FW_OK)
-        status = net_new(&net, m->path, m->alloc, err);
+        status = net_new(&net, m->path, m->alloc, NULL, err);
     fw_mem_resize(m->alloc, b, sizeof *b, 0);
     if (status != FW_OK) {
         model_free(m, m->alloc);
@@ -107,7 +115,7 @@ enum fw_status fw_builder_finish(struct fw_net **ret, struct fw_builder *b, stru
 
 enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err)
 {
-    return fw_net_open_with(ret, path, &fw_alloc_default, err);
+    return fw_net_open_within(ret, path, NULL, err);
 }
 
 static enum fw_status open_folder(struct fw_net *net, struct fw_error *err)
@@ -138,12 +146,13 @@ static enum fw_status open_path(struct fw_net *net, struct fw_error *err)
     return fw_file_open(&net->file, net->path, 0, net->alloc, err);
 }
 
-enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
-                                struct fw_error *err)
+static enum fw_status open_net(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
+                               const char *const *limits, struct fw_error *err)
 {
     struct fw_net *net;
-    FW_TRY(net_new(&net, path, alloc, err));
-    enum fw_status status = open_path(net, err);
+    FW_TRY(net_new(&net, path, alloc, limits, err));
+    fw_meter_start(net->meter);
+    enum fw_status status = fw_meter_judge(net->meter, open_path(net, err), err);
     if (status != FW_OK) {
         fw_error_prefix(err, "%s: ", net->path);
         fw_net_free(net);
@@ -153,14 +162,28 @@ enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const str
     return FW_OK;
 }
 
+enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
+                                struct fw_error *err)
+{
+    return open_net(ret, path, alloc, NULL, err);
+}
+
+enum fw_status fw_net_open_within(struct fw_net **ret, const char *path, const char *const *limits,
+                                  struct fw_error *err)
+{
+    return open_net(ret, path, &fw_alloc_default, limits, err);
+}
+
 void fw_net_free(struct fw_net *net)
 {
     if (net == NULL || --net->users > 0)
         return;
+    struct fw_meter *meter = net->meter;
     fw_file_close(&net->file);
-    model_free(net->built, net->alloc);
+    model_free(net->built, net->built != NULL ? net->built->alloc : NULL);
     fw_arena_clear(&net->arena);
     fw_mem_resize(net->alloc, net, sizeof *net, 0);
+    fw_meter_leave(meter);
 }
 
 static enum fw_status bind(struct fw_net *net, struct fw_binding **list, size_t *n,
@@ -303,8 +326,10 @@ static enum fw_status study(struct fw_study **ret, struct fw_net *net,
     struct fw_study *s = fw_mem_resize(net->alloc, NULL, 0, sizeof *s);
     if (s == NULL)
         return fw_fail_memory(err);
+    fw_meter_start(net->meter);
     enum fw_status status =
         fw_analyse(&s->analysis, net->file.data, net->file.size, net->path, net->alloc, how, err);
+    status = fw_meter_judge(net->meter, status, err);
     if (status != FW_OK) {
         fw_mem_resize(net->alloc, s, sizeof *s, 0);
         if (err != NULL && strncmp(err->message, net->path, strlen(net->path)) != 0)

@@ -5,9 +5,12 @@
 #include "base/file.h"
 #include "report/answers.h"
 
+struct fw_meter;
+
 struct fw_net {
-    unsigned users; // the caller's handle and every report that stands on the file
-    const struct fw_alloc *alloc;
+    unsigned users;               // the caller's handle and every report that stands on the file
+    const struct fw_alloc *alloc; // of the meter
+    struct fw_meter *meter;
     struct fw_arena arena; // path and bindings
     struct fw_file file;
     struct fw_model *built; // a network that was built, instead of a file; or NULL
@@ -23,6 +26,19 @@ struct fw_net {
 /* fw_net_open with an allocator of the caller's choice, which everything asked later uses too. */
 enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
                                 struct fw_error *err);
+
+/* meter.c: an allocator over another that knows what is in use, holds the limits of one net and
+ * refuses memory beyond. It outlives the net as long as anything is in use. A net that is opened on
+ * another's allocator stands under that one's limits and its time. */
+enum fw_status fw_meter_new(struct fw_meter **ret, const struct fw_alloc *under,
+                            struct fw_error *err);
+void fw_meter_leave(struct fw_meter *m); // frees it now, or with the last that is in use; NULL-safe
+const struct fw_alloc *fw_meter_alloc(const struct fw_meter *m);
+enum fw_status fw_meter_set(struct fw_meter *m, const char *const *limits, struct fw_error *err);
+void fw_meter_start(struct fw_meter *m); // an analysis begins: it has the time of limit `time`
+/* status, but for FW_MEMORY that the meter refused: FW_LIMIT, and err says so. */
+enum fw_status fw_meter_judge(const struct fw_meter *m, enum fw_status status,
+                              struct fw_error *err);
 
 /* An analysis with the file it reads from; what reports own. */
 struct fw_study {

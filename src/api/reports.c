@@ -125,6 +125,11 @@ enum fw_status fw_formats_report(struct fw_report **ret, struct fw_error *err)
     return fw_answer_formats(ret, &fw_alloc_default, err);
 }
 
+enum fw_status fw_limits_report(struct fw_report **ret, struct fw_error *err)
+{
+    return fw_answer_limits(ret, &fw_alloc_default, err);
+}
+
 enum fw_status fw_zoo_report(struct fw_report **ret, const char *pattern, struct fw_error *err)
 {
     return fw_answer_zoo(ret, pattern, &fw_alloc_default, err);

@@ -113,7 +113,7 @@ static void *resize_default(void *ctx, void *old, size_t old_bytes, size_t bytes
 }
 #endif
 
-const struct fw_alloc fw_alloc_default = {resize_default, NULL, 0};
+const struct fw_alloc fw_alloc_default = {resize_default, NULL, NULL};
 
 void *fw_mem_resize(const struct fw_alloc *alloc, void *old, size_t old_bytes, size_t bytes)
 {

@@ -26,7 +26,7 @@ static void *resize_test(void *ctx, void *old, size_t old_bytes, size_t bytes)
 
 void fw_test_alloc_init(struct fw_test_alloc *t, long fail_at)
 {
-    *t = (struct fw_test_alloc){.alloc = {resize_test, t, 0}, .fail_at = fail_at};
+    *t = (struct fw_test_alloc){.alloc = {resize_test, t, NULL}, .fail_at = fail_at};
 }
 
 void test_alloc__default(void **state)

@@ -45,9 +45,6 @@ static unsigned char *block_end(struct fw_arena_block *block)
 
 static struct fw_arena_block *new_block(struct fw_arena *arena, size_t bytes)
 {
-    size_t limit = arena->alloc->limit_bytes;
-    if (limit && (bytes > limit || arena->total_bytes > limit - bytes))
-        return NULL;
     struct fw_arena_block *block = fw_mem_resize(arena->alloc, NULL, 0, bytes);
     if (!block)
         return NULL;

@@ -6,6 +6,8 @@
 #endif
 #include "base/file.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,6 +58,10 @@ static enum fw_status read_all(struct fw_file *ret, FILE *in, size_t limit_bytes
                              limit_bytes);
             break;
         }
+        if (size > fw_most(ret->alloc, FW_MOST_stream)) {
+            status = fw_limit_fail(ret->alloc, FW_MOST_stream, -1, err);
+            break;
+        }
         if (n == 0) {
             if (ferror(in))
                 status = fail_system(err, "cannot read", errno);
@@ -86,6 +92,7 @@ static enum fw_status map_regular(struct fw_file *ret, int fd, bool *ret_done, s
         return fail_system(err, "cannot read", EISDIR);
     if (!S_ISREG(st.st_mode) || st.st_size <= 0)
         return FW_OK; // pipes, devices, and files like those in /proc that state no size
+    FW_WITHIN(ret->alloc, FW_MOST_file, st.st_size, -1, err);
     if ((uintmax_t)st.st_size > PTRDIFF_MAX)
         return fw_fail(err, FW_LIMIT, -1, "file is larger than the address space");
     size_t size = (size_t)st.st_size;

@@ -15,10 +15,11 @@ struct fw_file {
     int mapped; // data comes from mmap and not from alloc
 };
 
-/* path "-" reads standard input. limit_bytes: larger input is FW_LIMIT (0 = none); a mapped file
- * costs no memory and is not limited by it. Errors: FW_IO with the system's words, FW_LIMIT,
- * FW_MEMORY. Directories and unreadable files are FW_IO. The mapping gets MADV_RANDOM when
- * larger than 256 MiB, since most of such a file is weights, which readers skip. */
+/* path "-" reads standard input. limit_bytes: larger input is FW_LIMIT (0: only the limits `stream`
+ * and `file` hold); a mapped file costs no memory and is not limited by it. Errors: FW_IO with the
+ * system's words, FW_LIMIT, FW_MEMORY. Directories and unreadable files are FW_IO. The mapping gets
+ * MADV_RANDOM when larger than 256 MiB, since most of such a file is weights, which readers skip.
+ */
 enum fw_status fw_file_open(struct fw_file *ret, const char *path, size_t limit_bytes,
                             const struct fw_alloc *alloc, struct fw_error *err);
 void fw_file_close(struct fw_file *file); // NULL-safe, may be called twice

@@ -4,6 +4,8 @@
 #endif
 #include "base/folder.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,8 +76,7 @@ static enum fw_status read_names(DIR *dir, const char *path, struct fw_arena *ar
     for (const struct dirent *e; (e = readdir(dir)) != NULL;) { // our own: no other thread has it
         if (!is_file(path, e->d_name))
             continue;
-        FW_REQUIRE(n < FW_FOLDER_MAX_FILES, err, FW_LIMIT, "more than %d files in the folder",
-                   FW_FOLDER_MAX_FILES);
+        FW_WITHIN(arena->alloc, FW_MOST_files, (uint64_t)n + 1, -1, err);
         if (n == cap) {
             cap = cap != 0 ? 2 * cap : 32;
             const char **more = fw_arena_array(arena, cap, sizeof *more);
@@ -147,7 +148,7 @@ enum fw_status fw_folder_open(struct fw_file *ret, const char *folder, const cha
     if (!is_inside(name))
         return fail_outside(name, err);
     FW_TRY(resolve(folder, name, path, err));
-    return fw_file_open(ret, path, alloc->limit_bytes, alloc, err);
+    return fw_file_open(ret, path, 0, alloc, err);
 }
 #else
 bool fw_is_folder(const char *path)
@@ -171,6 +172,6 @@ enum fw_status fw_folder_open(struct fw_file *ret, const char *folder, const cha
     int n = snprintf(path, sizeof path, "%s/%s", folder, name);
     if (!is_inside(name) || strchr(name, '/') != NULL || n < 0 || (size_t)n >= sizeof path)
         return fail_outside(name, err);
-    return fw_file_open(ret, path, alloc->limit_bytes, alloc, err);
+    return fw_file_open(ret, path, 0, alloc, err);
 }
 #endif

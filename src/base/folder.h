@@ -9,8 +9,6 @@
 
 #include <stdbool.h>
 
-enum { FW_FOLDER_MAX_FILES = 100000 };
-
 bool fw_is_folder(const char *path);
 /* The folder a file stands in: "." for a plain name. NULL = out of memory. */
 const char *fw_folder_of(const char *path, struct fw_arena *arena);

@@ -1,6 +1,7 @@
-/* JSON; see json.h. Recursive over arrays and objects, at most FW_JSON_DEPTH deep. */
+/* JSON; see json.h. Recursive over arrays and objects, within limit recursion. */
 #include "base/json.h"
 
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/real.h"
 #include "base/utf8.h"
@@ -120,6 +121,7 @@ static enum fw_status read_string(struct parser *p, const char **ret, size_t *re
     size_t end = find_end(p);
     if (end == 0)
         return fail_at(p, p->at - 1, "a string without its closing quote");
+    FW_WITHIN(p->arena->alloc, FW_MOST_string, end - p->at, (int64_t)(p->base + p->at), p->err);
     char *text = fw_arena_alloc(p->arena, end - p->at);
     if (text == NULL)
         return fw_fail_memory(p->err);
@@ -259,9 +261,7 @@ static enum fw_status read_value(struct parser *p, struct fw_json *v);
 static enum fw_status new_member(struct parser *p, struct fw_json *v, struct fw_json ***tail,
                                  struct fw_json **ret)
 {
-    if (++p->n_values > FW_JSON_MAX_VALUES)
-        return fw_fail(p->err, FW_LIMIT, (int64_t)(p->base + p->at), "JSON: more than %u values",
-                       FW_JSON_MAX_VALUES);
+    FW_WITHIN(p->arena->alloc, FW_MOST_values, ++p->n_values, (int64_t)(p->base + p->at), p->err);
     struct fw_json *m = fw_arena_zalloc(p->arena, sizeof *m);
     if (m == NULL)
         return fw_fail_memory(p->err);
@@ -315,10 +315,7 @@ static enum fw_status read_members(struct parser *p, struct fw_map *keys, struct
 
 static enum fw_status read_nested(struct parser *p, struct fw_json *v, bool object)
 {
-    if (p->depth == FW_JSON_DEPTH)
-        return fw_fail(p->err, FW_LIMIT, (int64_t)v->at, "JSON: nested more than %d deep",
-                       FW_JSON_DEPTH);
-    p->depth++;
+    FW_WITHIN(p->arena->alloc, FW_MOST_recursion, ++p->depth, (int64_t)v->at, p->err);
     p->at++;
     v->kind = object ? FW_JSON_OBJECT : FW_JSON_ARRAY;
     struct fw_map keys;

@@ -35,9 +35,6 @@ struct fw_json {
     struct fw_json *next;   // the member after this one or NULL
 };
 
-#define FW_JSON_DEPTH 64              // arrays and objects inside one another
-#define FW_JSON_MAX_VALUES (1u << 24) // values of one text
-
 /* The one value that data holds, with nothing but blanks around it; texts are copied into the
  * arena. base: offset of data in its file, added to what errors say. Errors: FW_FORMAT, FW_LIMIT,
  * FW_MEMORY. */

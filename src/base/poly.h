@@ -49,6 +49,9 @@ void fw_symbols_free(struct fw_symbols *s);                      // NULL-safe
  * FW_MEMORY, which stays (all later symbolic results are bad too); FW_OK when no such thing
  * happened, as for a division by zero or one that does not come out even. */
 enum fw_status fw_symbols_fault(const struct fw_symbols *s);
+/* Fails with FW_LIMIT because of the last bad word: "WHAT: more than 4096 terms in a formula ...",
+ * or that it is too large a number. */
+enum fw_status fw_symbols_fail(const struct fw_symbols *s, const char *what, struct fw_error *err);
 uint32_t fw_symbols_count(const struct fw_symbols *s); // symbols (not atoms) so far
 const char *fw_symbol_name(const struct fw_symbols *s, uint32_t i);
 /* The number of a symbol by name, or UINT32_MAX. */

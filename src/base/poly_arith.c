@@ -71,8 +71,8 @@ static bool pair_room(struct fw_symbols *s, struct pair *pair, uint32_t n)
 {
     if (pair->now != NULL && n <= pair->next_cap)
         return true;
-    if (n > 4 * FW_POLY_MAX_TERMS) {
-        fw_poly_fault(s, FW_LIMIT);
+    if (n > 4 * fw_most(s->alloc, FW_MOST_terms)) {
+        fw_poly_over(s, FW_MOST_terms);
         return false;
     }
     pair->now = pair->now ? pair->now : fw_poly_new(s, 0);
@@ -242,8 +242,8 @@ bool fw_terms_divide(struct fw_symbols *s, const struct fw_poly *n, const struct
         if (coef == 0)
             continue;
         fw_poly_push(quotient.now, coef, mono);
-        if (step > FW_POLY_MAX_TERMS) {
-            fw_poly_fault(s, FW_LIMIT);
+        if (step > fw_most(s->alloc, FW_MOST_terms)) {
+            fw_poly_over(s, FW_MOST_terms);
             return false;
         }
         if (d->n == 1)

@@ -12,13 +12,11 @@
 #ifndef FW_BASE_POLY_IMPL_H
 #define FW_BASE_POLY_IMPL_H
 
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/poly.h"
 
-#define FW_POLY_MAX_TERMS 4096u
-#define FW_POLY_MAX_DEGREE 64u
-#define FW_POLY_MAX_DEPTH 64u
-#define FW_POLY_MAX_POLYS ((uint32_t)4 << 20)
+#define FW_POLY_MAX_DEGREE 64u // what limit degree may be at most
 #define FW_POLY_NONE UINT32_MAX
 #define FW_POLY_ATOM 0x80000000u // flag in a variable: the rest is an atom's number
 
@@ -102,6 +100,7 @@ struct fw_symbols {
     uint32_t symbols_cap, monos_cap, polys_cap, atoms_cap;
     struct fw_op_cached *cache; // NULL until the first symbolic operation
     enum fw_status fault;       // FW_OK, or why the last bad word came about
+    enum fw_limit over;         // the limit behind it, FW_N_LIMITS: a number does not fit
     uint64_t n_faults;
     uint32_t epoch;
 };
@@ -109,6 +108,7 @@ struct fw_symbols {
 /* poly_table.c */
 void fw_poly_fault(struct fw_symbols *s, enum fw_status why);
 fw_count fw_poly_bad(struct fw_symbols *s, enum fw_status why); // fault, as a word
+void fw_poly_over(struct fw_symbols *s, enum fw_limit which);   // a fault: more than the limit
 uint32_t fw_mono_mul(struct fw_symbols *s, uint32_t a, uint32_t b);
 /* FW_POLY_NONE (without a fault) when b does not divide a. */
 uint32_t fw_mono_div(struct fw_symbols *s, uint32_t a, uint32_t b);

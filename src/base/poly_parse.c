@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define MAX_NESTING 64
-
 struct fraction {
     fw_count up, down;
 };
@@ -32,7 +30,10 @@ static enum fw_status check(struct parser *p, size_t at, struct fraction a)
         return FW_OK;
     if (p->s->fault == FW_MEMORY)
         return fw_fail_memory(p->err);
-    return fw_fail(p->err, FW_LIMIT, (int64_t)at, "formula: number, degree or nesting too large");
+    enum fw_status status = fw_symbols_fail(p->s, "formula", p->err);
+    if (p->err != NULL)
+        p->err->at = (int64_t)at;
+    return status;
 }
 
 static char peek(struct parser *p)
@@ -58,9 +59,8 @@ static enum fw_status expect(struct parser *p, char c, const char *what)
 
 static enum fw_status enter(struct parser *p)
 {
-    if (++p->depth <= MAX_NESTING)
-        return FW_OK;
-    return fw_fail(p->err, FW_LIMIT, (int64_t)p->at, "formula: nested deeper than %d", MAX_NESTING);
+    FW_WITHIN(p->s->alloc, FW_MOST_recursion, ++p->depth, (int64_t)p->at, p->err);
+    return FW_OK;
 }
 
 static bool is_digit(char c)

@@ -10,6 +10,13 @@ void fw_poly_fault(struct fw_symbols *s, enum fw_status why)
     s->n_faults++;
     if (s->fault != FW_MEMORY) // out of memory stays: results after it cannot be trusted
         s->fault = why;
+    s->over = FW_N_LIMITS;
+}
+
+void fw_poly_over(struct fw_symbols *s, enum fw_limit which)
+{
+    fw_poly_fault(s, FW_LIMIT);
+    s->over = which;
 }
 
 fw_count fw_poly_bad(struct fw_symbols *s, enum fw_status why)
@@ -21,6 +28,18 @@ fw_count fw_poly_bad(struct fw_symbols *s, enum fw_status why)
 enum fw_status fw_symbols_fault(const struct fw_symbols *s)
 {
     return s->fault;
+}
+
+enum fw_status fw_symbols_fail(const struct fw_symbols *s, const char *what, struct fw_error *err)
+{
+    if (s->fault == FW_MEMORY)
+        return fw_fail_memory(err);
+    FW_REQUIRE(s->fault == FW_LIMIT, err, FW_LIMIT, "%s has no value that can be computed", what);
+    if (s->over == FW_N_LIMITS)
+        return fw_fail(err, FW_LIMIT, -1, "%s is too large: at most 10^37 is kept", what);
+    enum fw_status status = fw_limit_fail(s->alloc, s->over, -1, err);
+    fw_error_prefix(err, "%s: ", what);
+    return status;
 }
 
 /* Array with room for one more element, or NULL. */
@@ -301,8 +320,8 @@ uint32_t fw_mono_mul(struct fw_symbols *s, uint32_t a, uint32_t b)
     if (a == 0 || b == 0)
         return a + b;
     const struct fw_mono *x = s->monos[a], *y = s->monos[b];
-    if (x->degree + y->degree > FW_POLY_MAX_DEGREE) {
-        fw_poly_fault(s, FW_LIMIT);
+    if (x->degree + y->degree > fw_most(s->alloc, FW_MOST_degree)) {
+        fw_poly_over(s, FW_MOST_degree);
         return FW_POLY_NONE;
     }
     struct fw_power powers[FW_POLY_MAX_DEGREE];
@@ -409,8 +428,11 @@ static void reduce(struct fw_poly *p)
 
 static fw_count poly_add_new(struct fw_symbols *s, const struct fw_poly *p, size_t key_bytes)
 {
-    if (s->n_polys >= FW_POLY_MAX_POLYS || p->n > FW_POLY_MAX_TERMS)
-        return fw_poly_bad(s, FW_LIMIT);
+    bool many = s->n_polys >= fw_most(s->alloc, FW_MOST_formulas);
+    if (many || p->n > fw_most(s->alloc, FW_MOST_terms)) {
+        fw_poly_over(s, many ? FW_MOST_formulas : FW_MOST_terms);
+        return fw_count_bad();
+    }
     struct fw_poly **polys = grow(s, s->polys, s->n_polys, &s->polys_cap, sizeof(struct fw_poly *));
     if (!polys)
         return fw_count_bad();
@@ -492,8 +514,9 @@ static uint32_t atom_add_new(struct fw_symbols *s, const struct fw_atom_key *key
     fw_count p = {key->p}, q = {key->q};
     uint32_t depth_p = word_depth(s, p), depth_q = word_depth(s, q);
     uint32_t depth = 1 + (depth_p > depth_q ? depth_p : depth_q);
-    if (depth > FW_POLY_MAX_DEPTH || s->n_atoms >= FW_POLY_MAX_POLYS) {
-        fw_poly_fault(s, FW_LIMIT);
+    bool many = s->n_atoms >= fw_most(s->alloc, FW_MOST_formulas);
+    if (many || depth > fw_most(s->alloc, FW_MOST_recursion)) {
+        fw_poly_over(s, many ? FW_MOST_formulas : FW_MOST_recursion);
         return FW_POLY_NONE;
     }
     int lower = fw_atom_lower(s, (enum fw_atom_kind)key->kind, p, q);

@@ -33,6 +33,17 @@ int fw_build_fail(struct fw_builder *b, enum fw_status code, const char *fmt, ..
     return -1;
 }
 
+bool fw_build_within(struct fw_builder *b, enum fw_limit which, uint64_t n)
+{
+    struct fw_error err;
+    enum fw_status status = fw_in_time(b->m->alloc, n, &err);
+    if (n > fw_most(b->m->alloc, which))
+        status = fw_limit_fail(b->m->alloc, which, -1, &err);
+    if (status != FW_OK)
+        (void)fw_build_fail(b, status, "%s", err.message);
+    return status == FW_OK;
+}
+
 static enum fw_status take_list(struct fw_builder *b, struct fw_build_list *list,
                                 const uint32_t **ret, uint32_t *ret_n)
 {
@@ -131,11 +142,8 @@ void fw_enter(struct fw_builder *b, const char *scope)
 {
     if (!fw_build_ok(b))
         return;
-    if (b->depth == FW_BUILD_MAX_SCOPES) {
-        (void)fw_build_fail(b, FW_LIMIT, "scopes are nested more than %d deep",
-                            FW_BUILD_MAX_SCOPES);
+    if (!fw_build_within(b, FW_MOST_nesting, (uint64_t)b->depth + 1))
         return;
-    }
     b->mark[b->depth++] = b->path.len;
     join(b, &b->path, scope);
 }
@@ -248,8 +256,9 @@ const char *fw_build_part(struct fw_builder *b, const char *layer, const char *p
 
 static int64_t checked(struct fw_builder *b, fw_dim d, const char *what)
 {
+    struct fw_error err;
     if (fw_dim_is_bad(d))
-        (void)fw_build_fail(b, FW_LIMIT, "%s has no value that can be computed", what);
+        (void)fw_build_fail(b, fw_symbols_fail(b->m->sym, what, &err), "%s", err.message);
     return d.word;
 }
 
@@ -311,9 +320,8 @@ int64_t fw_size_of(struct fw_builder *b, int x, int axis)
 static bool good_dims(struct fw_builder *b, const char *name, unsigned rank, const int64_t *dims,
                       fw_dim *ret)
 {
-    if (rank > FW_MAX_RANK)
-        return fw_build_fail(b, FW_LIMIT, "'%s': at most %d dimensions, found %u", name,
-                             FW_MAX_RANK, rank) == 0;
+    if (!fw_build_within(b, FW_MOST_dims, rank))
+        return false;
     for (unsigned k = 0; k < rank; k++) {
         ret[k] = (fw_dim){dims[k]};
         int sign = fw_dim_sign(b->m->sym, ret[k]);
@@ -346,8 +354,8 @@ int fw_build_stored(struct fw_builder *b, const char *name, enum fw_kind kind, u
     int64_t all[FW_MAX_RANK + FW_BUILD_MAX_SCOPES];
     if (!fw_build_ok(b))
         return -1;
-    if (rank > FW_MAX_RANK)
-        return fw_build_fail(b, FW_LIMIT, "'%s': %u dimensions", name, rank);
+    if (!fw_build_within(b, FW_MOST_dims, rank))
+        return -1;
     rank = fw_build_stack_dims(b, rank, dims, all);
     return fw_build_slice(b, new_tensor(b, &b->m->graph, name, kind, FW_F32, rank, all));
 }

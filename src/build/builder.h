@@ -20,7 +20,7 @@
 #include "graph/model.h"
 #include "ops/op.h"
 
-enum { FW_BUILD_MAX_SCOPES = 32, FW_BUILD_MAX_NODES = 200000 };
+enum { FW_BUILD_MAX_SCOPES = 64 }; // as limit nesting may be at most
 
 struct fw_build_handle {
     struct fw_graph *g;
@@ -58,6 +58,8 @@ bool fw_build_ok(const struct fw_builder *b);
 /* Keeps the error unless there is one, with the scope in front. Gives -1. */
 int fw_build_fail(struct fw_builder *b, enum fw_status code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Whether n is within a limit of the model, and in time; keeps the error otherwise. */
+bool fw_build_within(struct fw_builder *b, enum fw_limit which, uint64_t n);
 
 /* The tensor of a handle in the current graph, or NULL after an error (a wrong handle is one). */
 const struct fw_tensor *fw_build_tensor(struct fw_builder *b, int x);

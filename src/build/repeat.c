@@ -118,11 +118,11 @@ int fw_repeat(struct fw_builder *b, const char *name, int64_t times, int x)
     const struct fw_tensor *t = fw_build_tensor(b, x);
     if (t == NULL)
         return -1;
-    int depth = 0;
+    uint64_t depth = 0;
     for (const struct fw_build_repeat *r = b->repeat; r != NULL; r = r->around)
         depth++;
-    if (depth == FW_BUILD_MAX_SCOPES)
-        return fw_build_fail(b, FW_LIMIT, "repetitions are nested more than %d deep", depth);
+    if (!fw_build_within(b, FW_MOST_nesting, depth + 1))
+        return -1;
     int sign = fw_dim_sign(b->m->sym, (fw_dim){times});
     if (fw_dim_is_bad((fw_dim){times}) || sign == -1)
         return fw_build_fail(b, FW_USAGE, "a number of repetitions from 0 on is wanted");

@@ -155,6 +155,11 @@ static enum fw_status write_report(struct fw_report *report, const struct cli_ar
         *err = cause; // the sink knows why
         return blame_output(args, status, err);
     }
+    if (status == FW_LIMIT && args->n_positional > 0) { // too much to write
+        cause = *err;
+        (void)cli_usage(err, "%.200s: %.300s", args->positional[0], cause.message);
+        err->code = status;
+    }
     return status;
 }
 
@@ -185,7 +190,7 @@ static enum fw_status open_and_ask(struct cli_args *args, size_t n_models, cli_q
     struct fw_net *nets[CLI_MAX_POSITIONAL] = {NULL};
     enum fw_status status = FW_OK;
     for (size_t i = 0; i < n_models && status == FW_OK; i++) {
-        status = fw_net_open(&nets[i], args->positional[i], err);
+        status = fw_net_open_within(&nets[i], args->positional[i], args->limit.item, err);
         if (status == FW_OK)
             status = bind(nets[i], args, err);
     }

@@ -30,6 +30,7 @@ struct cli_args {
     const char *run, *check, *report;
     const char *batch, *seq;
     struct cli_list set, shape, freeze;
+    struct cli_list limit; // ends with NULL
     const char *by, *top;
     const char *sweep;
     const char *input, *at;

@@ -34,7 +34,8 @@ static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
                                      .n_settings = n,
                                      .file = args->run,
                                      .options = args->options,
-                                     .document = args->report != NULL};
+                                     .document = args->report != NULL,
+                                     .limits = args->limit.item};
     return fw_estimate_report(ret, &request, err);
 }
 

@@ -146,7 +146,6 @@ enum fw_status fw_format_read_bytes(struct fw_model *model, const void *data, si
 
 enum fw_status fw_format_read(struct fw_model *model, const char *path, struct fw_error *err)
 {
-    size_t limit = model->alloc->limit_bytes;
-    FW_TRY(fw_file_open(&model->file, path, limit, model->alloc, err));
+    FW_TRY(fw_file_open(&model->file, path, 0, model->alloc, err));
     return fw_format_read_bytes(model, model->file.data, model->file.size, path, err);
 }

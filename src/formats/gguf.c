@@ -17,12 +17,9 @@
 #include <string.h>
 
 enum {
-    MAX_TEXT = 1 << 24, // bytes of a name or a text
-    MAX_INTS = 8192,    // elements of an array that are kept
-    MAX_DEPTH = 8,      // arrays of arrays
+    MAX_INTS = 8192, // elements of an array that are kept
     DEFAULT_ALIGNMENT = 32,
     MAX_RANK = 4, // GGML_MAX_DIMS
-    MAX_PARTS = 100000
 };
 
 enum type { U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64, N_TYPES };
@@ -88,9 +85,7 @@ static enum fw_status get_text(struct reader *r, const char *what, const char **
     uint64_t n;
     size_t start = r->at;
     FW_TRY(get_count(r, what, &n));
-    if (n > MAX_TEXT)
-        return fw_fail(r->err, FW_LIMIT, (int64_t)start,
-                       "%s has %" PRIu64 " bytes, at most %d are taken", what, n, MAX_TEXT);
+    FW_WITHIN(r->m->alloc, FW_MOST_string, n, (int64_t)start, r->err);
     FW_TRY(need(r, n, what));
     char *text = fw_arena_strndup(r->arena, (const char *)r->data + r->at, n);
     if (text == NULL)
@@ -149,9 +144,7 @@ static enum fw_status get_array_head(struct reader *r, uint32_t *ret_type, uint6
 
 static enum fw_status skip_array(struct reader *r, uint32_t type, uint64_t n, unsigned depth)
 {
-    if (depth > MAX_DEPTH)
-        return fw_fail(r->err, FW_LIMIT, (int64_t)r->at, "arrays inside one another, more than %d",
-                       MAX_DEPTH);
+    FW_WITHIN(r->m->alloc, FW_MOST_recursion, depth, (int64_t)r->at, r->err);
     if (widths[type] != 0) {
         r->at += n * widths[type]; // known to be there
         return FW_OK;
@@ -434,8 +427,7 @@ static enum fw_status read_others(struct reader *r)
     uint32_t part, of;
     size_t stem;
     bool named = fw_part_name(name, &part, &of, &stem) && of == parts && part == own + 1;
-    FW_REQUIRE(parts <= MAX_PARTS, r->err, FW_LIMIT, "split.count: %" PRId64 " parts, at most %d",
-               parts, MAX_PARTS);
+    FW_WITHIN(r->m->alloc, FW_MOST_files, parts, -1, r->err);
     FW_REQUIRE(own == 0, r->err, FW_UNSUPPORTED,
                "this is part %" PRId64 " of %" PRId64 ": give the first, which has the metadata",
                own + 1, parts);

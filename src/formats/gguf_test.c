@@ -105,16 +105,17 @@ void test_gguf__damaged(void **state)
         {"4:3 8:0xffffffffffffffff 8:0", FW_FORMAT, 8, "tensors do not fit"},
         {"4:3 8:0 8:1 z4", FW_FORMAT, 16, "1 values do not fit"},
         {"4:3 8:0 8:1 s:key 4:13 z8", FW_FORMAT, 35, "'key': there is no metadata type 13"},
-        {"4:3 8:0 8:1 8:0xffffffff z8", FW_LIMIT, 24, "a key has 4294967295 bytes"},
+        {"4:3 8:0 8:1 8:0xffffffff z8", FW_LIMIT, 24, "more than 16777216 bytes in a name"},
         {"4:3 8:0 8:1 8:100 z8", FW_FORMAT, 32, "a key wants 100 bytes"},
         {"4:3 8:0 8:1 s:\xff\xfe 4:0 1:1", FW_FORMAT, 32, "not UTF-8"},
         {"4:3 8:0 8:1 s:b 4:7 1:2", FW_FORMAT, 37, "a truth value is 0 or 1, found 2"},
         {"4:3 8:0 8:2 s:b 4:0 1:2 s:b 4:0 1:2", FW_FORMAT, 38, "'b' stands here a second time"},
         {"4:3 8:0 8:1 s:b 4:9 4:4 8:9 z8", FW_FORMAT, 37, "an array of 9 elements is longer"},
         {"4:3 8:0 8:1 s:b 4:9 4:8 8:1 8:9 z8", FW_FORMAT, 57, "a text in an array wants 9 bytes"},
-        {"4:3 8:0 8:1 s:b 4:9 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 "
-         "8:1 4:9 8:1 z64",
-         FW_LIMIT, 145, "arrays inside one another"},
+#define EIGHT "4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 4:9 8:1 "
+        {"4:3 8:0 8:1 s:b 4:9 " EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT "4:9 8:1 z64",
+         FW_LIMIT, 817, "more than 64 brackets inside one another"},
+#undef EIGHT
         {"4:3 8:0 8:1 s:general.alignment 4:4 4:12", FW_FORMAT, 8, "a power of two"},
         {"4:3 8:1 8:0 s:w 4:5 z64", FW_FORMAT, 33, "has 5 dimensions"},
         {"4:3 8:1 8:0 s:w 4:1 8:0x8000000000000000 4:0 8:0", FW_FORMAT, 33, "a dimension of"},

@@ -46,8 +46,7 @@ enum fw_status fw_onnx_grow(struct fw_onnx *rd, void **items, uint32_t n, uint32
 {
     if (n < *cap)
         return FW_OK;
-    FW_REQUIRE(*cap < UINT32_MAX / 4, rd->err, FW_LIMIT, "a list of more than %" PRIu32 " items",
-               *cap);
+    FW_WITHIN(rd->m->alloc, FW_MOST_items, *cap, -1, rd->err);
     uint32_t more = *cap == 0 ? 64 : *cap * 2;
     void *p = fw_mem_resize(rd->m->alloc, *items, *cap * bytes, more * bytes);
     if (p == NULL)

@@ -221,6 +221,8 @@ enum fw_status fw_onnx_port_push(struct fw_onnx *rd, struct fw_onnx_ports *ports
 enum fw_status fw_onnx_node_fail(struct fw_onnx *rd, const struct fw_onnx_node *node,
                                  enum fw_status code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+enum fw_status fw_onnx_node_limit(struct fw_onnx *rd, const struct fw_onnx_node *node,
+                                  enum fw_limit which);
 
 /* onnx_attr.c */
 extern const char *const fw_onnx_type_names[FW_ONNX_N_TYPES];

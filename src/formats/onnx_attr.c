@@ -181,8 +181,7 @@ enum fw_status fw_onnx_attr_add(struct fw_onnx *rd, struct fw_onnx_node *node,
     if (to->n == to->cap) {
         uint32_t cap = to->cap * 4;
         struct fw_onnx_attr *v = fw_arena_array(&rd->m->arena, cap, sizeof *v);
-        FW_REQUIRE(to->cap < UINT16_MAX, rd->err, FW_LIMIT, "a node of %" PRIu32 " attributes",
-                   to->cap);
+        FW_WITHIN(rd->m->alloc, FW_MOST_ports, (uint64_t)to->cap + 1, -1, rd->err);
         if (v == NULL)
             return fw_fail_memory(rd->err);
         memcpy(v, to->v, to->n * sizeof *v);

@@ -226,9 +226,8 @@ enum fw_status fw_onnx_function_call(struct fw_onnx *rd, struct fw_onnx_node *no
         return fw_onnx_node_fail(rd, node, FW_FORMAT,
                                  "a function that does not call itself is "
                                  "wanted");
-    if (rd->depth >= rd->m->max_depth)
-        return fw_onnx_node_fail(rd, node, FW_LIMIT, "calls are allowed to a depth of %" PRIu32,
-                                 rd->m->max_depth);
+    if (rd->depth >= fw_most(rd->m->alloc, FW_MOST_nesting))
+        return fw_onnx_node_limit(rd, node, FW_MOST_nesting);
     struct call call = {
         .node = node,
         .scope = {.g = node->scope->g,

@@ -43,9 +43,7 @@ static enum fw_status take_survey(struct fw_onnx *rd, struct fw_graph *g, struct
         if (f.number < N_SECTIONS && f.wire == FW_PB_LEN) {
             struct section *s = &ret->of[f.number];
             if (s->n == UINT32_MAX)
-                return fw_fail(rd->err, FW_LIMIT, fw_pb_offset(&pb),
-                               "a graph of fewer than 2^32 "
-                               "parts is wanted");
+                return fw_limit_fail(rd->m->alloc, FW_MOST_items, fw_pb_offset(&pb), rd->err);
             if (s->n++ == 0)
                 s->first = start;
             s->end = pb.at;
@@ -137,6 +135,7 @@ enum fw_status fw_onnx_define(struct fw_onnx *rd, struct fw_onnx_scope *scope,
 {
     bool added;
     struct fw_graph *g = scope->g;
+    FW_WITHIN(rd->m->alloc, FW_MOST_string, name.len, -1, rd->err);
     const uint32_t *id = fw_map_put(&scope->names, name.s, name.len, g->n_tensors, &added);
     *ret_fresh = true;
     if (id == NULL)
@@ -411,10 +410,8 @@ static enum fw_status reserve(struct fw_onnx *rd, struct fw_onnx_scope *scope,
 {
     uint64_t nodes = survey->of[NODE].n;
     uint64_t all = nodes + survey->of[INITIALIZER].n + survey->of[INPUT].n;
-    FW_REQUIRE(nodes <= rd->m->max_nodes - rd->n_nodes, rd->err, FW_LIMIT,
-               "at most %" PRIu32 " nodes are allowed, found %" PRIu64, rd->m->max_nodes,
-               nodes + rd->n_nodes);
-    FW_REQUIRE(all <= UINT32_MAX / 2, rd->err, FW_LIMIT, "a graph of %" PRIu64 " tensors", all);
+    FW_WITHIN(rd->m->alloc, FW_MOST_nodes, nodes + rd->n_nodes, -1, rd->err);
+    FW_WITHIN(rd->m->alloc, FW_MOST_items, all, -1, rd->err);
     FW_TRY(fw_graph_reserve(scope->g, (uint32_t)all, (uint32_t)nodes, rd->err));
     return fw_map_reserve(&scope->names, (size_t)all) ? FW_OK : fw_fail_memory(rd->err);
 }
@@ -495,8 +492,7 @@ enum fw_status fw_onnx_body(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
                             struct fw_onnx_node *holder, uint32_t n_own, struct fw_graph **ret)
 {
     struct fw_onnx_scope *outer = attr->scope;
-    FW_REQUIRE(rd->depth < rd->m->max_depth, rd->err, FW_LIMIT,
-               "graphs inside graphs are allowed to a depth of %" PRIu32, rd->m->max_depth);
+    FW_WITHIN(rd->m->alloc, FW_MOST_nesting, (uint64_t)rd->depth + 1, -1, rd->err);
     struct fw_graph *g = fw_graph_new_body(outer->g);
     if (g == NULL)
         return fw_fail_memory(rd->err);

@@ -22,12 +22,19 @@ enum fw_status fw_onnx_node_fail(struct fw_onnx *rd, const struct fw_onnx_node *
                    text);
 }
 
+enum fw_status fw_onnx_node_limit(struct fw_onnx *rd, const struct fw_onnx_node *node,
+                                  enum fw_limit which)
+{
+    struct fw_error why;
+    (void)fw_limit_fail(rd->m->alloc, which, -1, &why);
+    return fw_onnx_node_fail(rd, node, FW_LIMIT, "%s", why.message);
+}
+
 static enum fw_status push(struct fw_onnx *rd, struct fw_onnx_ports *ports,
                            struct fw_onnx_text name, uint32_t id)
 {
     if (ports->n == ports->cap) {
-        FW_REQUIRE(ports->cap <= UINT16_MAX, rd->err, FW_LIMIT,
-                   "a node has at most %d inputs or outputs", UINT16_MAX);
+        FW_WITHIN(rd->m->alloc, FW_MOST_ports, ports->cap, -1, rd->err);
         uint32_t cap = ports->cap * 4;
         struct fw_onnx_port *v = fw_arena_array(&rd->m->arena, cap, sizeof *v);
         if (v == NULL)
@@ -233,9 +240,8 @@ enum fw_status fw_onnx_node(struct fw_onnx *rd, struct fw_onnx_scope *scope, str
     struct fw_onnx_node node;
     struct fw_pb_field f;
     int more;
-    FW_REQUIRE(rd->n_nodes++ < rd->m->max_nodes, rd->err, FW_LIMIT,
-               "at most %" PRIu32 " nodes are allowed, calls of functions written out",
-               rd->m->max_nodes);
+    FW_WITHIN(rd->m->alloc, FW_MOST_nodes, ++rd->n_nodes, fw_pb_offset(&pb), rd->err);
+    FW_TRY(fw_in_time(rd->m->alloc, rd->n_nodes, rd->err));
     start(&node, scope);
     int64_t at = fw_pb_offset(&pb) >> FW_AT_SHIFT;
     node.at = rd->keep_offsets && at <= INT32_MAX ? (int32_t)at : -1;
@@ -340,8 +346,7 @@ static enum fw_status append(struct fw_onnx *rd, struct fw_onnx_node *node,
     uint32_t n_in = node->in.n;
     uint32_t n = n_in + node->out.n;
     if (n_in > UINT16_MAX || node->out.n > UINT16_MAX)
-        return fw_onnx_node_fail(rd, node, FW_LIMIT, "at most %d inputs and outputs are supported",
-                                 UINT16_MAX);
+        return fw_onnx_node_limit(rd, node, FW_MOST_ports);
     if (n > 2 * FW_ONNX_SMALL && (ids = fw_arena_array(&rd->m->arena, n, sizeof *ids)) == NULL)
         return fw_fail_memory(rd->err);
     for (uint32_t i = 0; i < n; i++)

@@ -53,9 +53,7 @@ static enum fw_status add_dims(struct fw_onnx *rd, const struct fw_pb *pb,
     int more;
     while ((more = fw_pb_number(&in, &v, rd->err)) > 0) {
         if (t->rank == FW_MAX_RANK)
-            return fw_fail(rd->err, FW_LIMIT, fw_pb_offset(pb),
-                           "a stored tensor of at most %d dimensions is wanted, found more",
-                           FW_MAX_RANK);
+            return fw_limit_fail(rd->m->alloc, FW_MOST_dims, fw_pb_offset(pb), rd->err);
         if (v > (uint64_t)FW_DIM_MAX)
             return fw_fail(rd->err, FW_FORMAT, fw_pb_offset(pb),
                            "a stored tensor's dimension must not be negative or over 2^62, found "

@@ -465,17 +465,19 @@ void test_onnx__limits(void **state)
                                      "<domain: \"d\"> B (a) => (b) { c = d.C(a) b = d.C(c) }\n"
                                      "<domain: \"d\"> C (a) => (b) { c = Relu(a) b = Relu(c) }";
     struct fw_error err;
+    struct fw_limits limits = fw_limits_default;
+    struct fw_alloc alloc = {fw_alloc_default.resize, NULL, &limits};
     for (unsigned nodes = 14; nodes <= 15; nodes++) {
         struct fw_model m;
-        assert_int_equal(fw_model_init(&m, &fw_alloc_default, &err), FW_OK);
-        m.max_nodes = nodes; // the call of A, 2 of B, 4 of C, 8 Relu
+        assert_int_equal(fw_model_init(&m, &alloc, &err), FW_OK);
+        limits.most[FW_MOST_nodes] = nodes; // the call of A, 2 of B, 4 of C, 8 Relu
         enum fw_status status = fw_format_read_bytes(&m, BYTES(twice), "t", &err);
         assert_int_equal(status, nodes == 15 ? FW_OK : FW_LIMIT);
         fw_model_clear(&m);
     }
     struct fw_model m;
-    assert_int_equal(fw_model_init(&m, &fw_alloc_default, &err), FW_OK);
-    m.max_depth = 2;
+    assert_int_equal(fw_model_init(&m, &alloc, &err), FW_OK);
+    limits.most[FW_MOST_nesting] = 2;
     assert_int_equal(fw_format_read_bytes(&m, BYTES(twice), "t", &err), FW_LIMIT);
     fw_model_clear(&m);
 }

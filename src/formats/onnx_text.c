@@ -227,8 +227,7 @@ static enum fw_status arrow(struct fw_text *t)
 
 enum fw_status fw_text_graph(struct fw_text *t, uint32_t field, struct fw_onnx_text name)
 {
-    FW_REQUIRE(++t->depth <= t->max_depth, t->err, FW_LIMIT,
-               "graphs inside graphs are allowed to a depth of %u", t->max_depth);
+    FW_WITHIN(t->alloc, FW_MOST_nesting, ++t->depth, -1, t->err);
     struct fw_wire_mark mark = fw_wire_begin(t, field);
     fw_wire_bytes(t, G_NAME, name);
     FW_TRY(values(t, G_INPUT, '(', ')'));
@@ -315,7 +314,6 @@ static enum fw_status read(struct fw_model *m, const unsigned char *data, size_t
         .end = (const char *)data + size,
         .err = err != NULL ? err : &none,
         .alloc = m->alloc,
-        .max_depth = m->max_depth,
     };
     fw_str_init(&t.out, m->alloc);
     enum fw_status status = parse_and_read(&t, m);

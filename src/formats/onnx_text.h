@@ -26,7 +26,7 @@ struct fw_text {
     const struct fw_alloc *alloc;
     struct fw_text_place *places; // (n_places), in rising order: one per node
     uint32_t n_places, cap_places;
-    uint32_t depth, max_depth; // of graphs and types
+    uint32_t depth; // of graphs and types
 };
 
 /* onnx_wire.c */

@@ -78,10 +78,7 @@ static enum fw_status container(struct fw_text *t, struct fw_onnx_text word, boo
         FW_TRY(fw_text_expect(t, ','));
         inner = 2;
     }
-    FW_REQUIRE(++t->depth <= t->max_depth, t->err, FW_LIMIT,
-               "types inside types are allowed to a "
-               "depth of %u",
-               t->max_depth);
+    FW_WITHIN(t->alloc, FW_MOST_nesting, ++t->depth, -1, t->err);
     FW_TRY(fw_text_type(t, inner));
     t->depth--;
     FW_TRY(fw_text_expect(t, ')'));

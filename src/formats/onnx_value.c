@@ -47,6 +47,14 @@ static enum fw_status read_dim(struct fw_onnx *rd, struct fw_pb pb, struct size 
     return more < 0 ? FW_FORMAT : FW_OK;
 }
 
+static enum fw_status fail_rank(struct fw_onnx *rd, const struct declaration *d, int64_t at)
+{
+    enum fw_status status = fw_limit_fail(rd->m->alloc, FW_MOST_dims, at, rd->err);
+    fw_error_prefix(rd->err, "tensor '%.*s': ", (int)(d->name.len < 200 ? d->name.len : 200),
+                    d->name.s);
+    return status;
+}
+
 static enum fw_status read_shape(struct fw_onnx *rd, struct fw_pb pb, struct declaration *ret)
 {
     struct fw_pb_field f;
@@ -58,10 +66,7 @@ static enum fw_status read_shape(struct fw_onnx *rd, struct fw_pb pb, struct dec
             continue;
         FW_TRY(fw_pb_want(&pb, &f, FW_PB_LEN, "shape.dim", rd->err));
         if (ret->rank == FW_MAX_RANK)
-            return fw_fail(rd->err, FW_LIMIT, fw_pb_offset(&pb),
-                           "tensor '%.*s': at most %d dimensions are supported, found more",
-                           (int)(ret->name.len < 200 ? ret->name.len : 200), ret->name.s,
-                           FW_MAX_RANK);
+            return fail_rank(rd, ret, fw_pb_offset(&pb));
         FW_TRY(read_dim(rd, fw_pb_inside(&pb, &f), &ret->dims[ret->rank++]));
     }
     return more < 0 ? FW_FORMAT : FW_OK;

@@ -68,7 +68,7 @@ enum fw_status fw_wire_end(struct fw_text *t, struct fw_wire_mark mark)
 enum fw_status fw_wire_place(struct fw_text *t, size_t text)
 {
     if (t->n_places == t->cap_places) {
-        FW_REQUIRE(t->cap_places < UINT32_MAX / 4, t->err, FW_LIMIT, "a text of too many nodes");
+        FW_WITHIN(t->alloc, FW_MOST_items, t->cap_places, -1, t->err);
         uint32_t cap = t->cap_places == 0 ? 64 : t->cap_places * 2;
         void *p = fw_mem_resize(t->alloc, t->places, t->cap_places * sizeof *t->places,
                                 cap * sizeof *t->places);

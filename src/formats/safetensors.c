@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LENGTH_BYTES = 8, MAX_HEADER = 100 * 1000 * 1000 };
+enum { LENGTH_BYTES = 8 };
 
 struct span {
     int64_t begin, end;
@@ -59,10 +59,12 @@ static enum fw_status read_shape(struct header *h, const struct fw_json *v, stru
     const struct fw_json *shape = fw_json_get(v, "shape");
     if (shape == NULL || shape->kind != FW_JSON_ARRAY)
         return fail_at(h, v->at, "tensor '%.200s': a list 'shape' is wanted", t->name);
-    if (shape->n > FW_MAX_RANK)
-        return fw_fail(h->err, FW_LIMIT, (int64_t)shape->at,
-                       "tensor '%.200s' has %" PRIu32 " dimensions, at most %d are taken", t->name,
-                       shape->n, FW_MAX_RANK);
+    if (shape->n > FW_MAX_RANK) {
+        enum fw_status status =
+            fw_limit_fail(h->m->alloc, FW_MOST_dims, (int64_t)shape->at, h->err);
+        fw_error_prefix(h->err, "tensor '%.200s': ", t->name);
+        return status;
+    }
     for (const struct fw_json *d = shape->member; d != NULL; d = d->next) {
         if (d->kind != FW_JSON_INT || d->i < 0)
             return fail_at(h, d->at,
@@ -225,9 +227,7 @@ enum fw_status fw_safetensors_header(struct fw_model *m, const unsigned char *da
                        "the header is said to take %" PRIu64 " bytes, the file has %zu left: it is "
                        "cut off or damaged",
                        n, size - LENGTH_BYTES);
-    if (n > MAX_HEADER)
-        return fw_fail(err, FW_LIMIT, 0, "the header takes %" PRIu64 " bytes, at most %d are read",
-                       n, MAX_HEADER);
+    FW_WITHIN(m->alloc, FW_MOST_header, n, 0, err);
     struct header h = {.m = m, .err = err, .data = data, .size = size};
     h.body = LENGTH_BYTES + (size_t)n;
     if (n == 0 || data[LENGTH_BYTES] != '{')

@@ -35,7 +35,8 @@ enum fw_status fw_weights_file(struct fw_model *m, const char *name, int64_t byt
 static enum fw_status grow(struct fw_model *m, struct fw_error *err)
 {
     struct fw_weights *w = m->weights;
-    FW_REQUIRE(w->n < m->max_nodes, err, FW_LIMIT, "more than %" PRIu32 " tensors", m->max_nodes);
+    FW_WITHIN(m->alloc, FW_MOST_nodes, (uint64_t)w->n + 1, -1, err);
+    FW_TRY(fw_in_time(m->alloc, w->n, err));
     if (w->n < w->cap)
         return FW_OK;
     uint32_t cap = w->cap != 0 ? 2 * w->cap : 64;
@@ -125,8 +126,7 @@ static enum fw_status add_tensor(struct fw_model *m, const struct fw_stored *t, 
     fw_dim dims[FW_MAX_RANK];
     bool packed = t->role == FW_STORED_PARAM && t->params != t->elements;
     unsigned rank = packed ? 1 : t->rank;
-    FW_REQUIRE(rank <= FW_MAX_RANK, err, FW_LIMIT, "tensor '%.200s' has %u dimensions, at most %d",
-               t->name, rank, FW_MAX_RANK);
+    FW_WITHIN(m->alloc, FW_MOST_dims, rank, -1, err);
     for (unsigned i = 0; i < rank; i++)
         dims[i] = fw_dim_int(t->dims[i]);
     if (packed) // what the header does not tell counts as it is stored, and is named as missing

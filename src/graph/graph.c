@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define FW_MAX_ITEMS (1u << 28) // tensors or nodes of one graph
-
 void fw_graph_init(struct fw_graph *g, struct fw_arena *arena, struct fw_symbols *sym)
 {
     *g = (struct fw_graph){.arena = arena, .sym = sym, .alloc = arena->alloc};
@@ -47,8 +45,7 @@ static enum fw_status grow(const struct fw_alloc *alloc, void **items, uint32_t 
 {
     if (want <= *cap)
         return FW_OK;
-    FW_REQUIRE(want <= FW_MAX_ITEMS, err, FW_LIMIT, "a graph of more than %u nodes or tensors",
-               FW_MAX_ITEMS);
+    FW_WITHIN(alloc, FW_MOST_items, want, -1, err);
     uint64_t cap_new = (uint64_t)*cap + *cap / 2;
     if (cap_new < want)
         cap_new = want;
@@ -98,8 +95,8 @@ enum fw_status fw_graph_tensor(struct fw_graph *g, const char *name, enum fw_kin
                                enum fw_dtype dtype, uint8_t rank, const fw_dim *dims, uint32_t *ret,
                                struct fw_error *err)
 {
-    FW_REQUIRE(rank <= FW_MAX_RANK || rank == FW_RANK_UNKNOWN, err, FW_LIMIT,
-               "a tensor has at most %d dimensions, found %d", FW_MAX_RANK, rank);
+    if (rank != FW_RANK_UNKNOWN)
+        FW_WITHIN(g->arena->alloc, FW_MOST_dims, rank, -1, err);
     if (g->n_tensors == g->cap_tensors)
         FW_TRY(fw_graph_reserve(g, 1, 0, err));
     const fw_dim *copy = NULL;

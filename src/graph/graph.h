@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/poly.h"
 #include "graph/dtype.h"
 
@@ -16,7 +17,7 @@
 #include <stdint.h>
 
 #define FW_NONE UINT32_MAX // no tensor (an optional input left out), no node
-#define FW_MAX_RANK 16     // dimensions of a tensor
+#define FW_MAX_RANK 16     // dimensions of a tensor: limit dims
 #define FW_RANK_UNKNOWN 255
 #define FW_MAX_VALUE 2048 // elements of a tensor whose contents are followed symbolically
 #define FW_AT_SHIFT 3     // fw_node.at counts pieces of 8 bytes

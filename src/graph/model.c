@@ -7,8 +7,6 @@ enum fw_status fw_model_init(struct fw_model *m, const struct fw_alloc *alloc, s
         .alloc = alloc,
         .path = "",
         .format = "",
-        .max_nodes = 20u * 1000 * 1000,
-        .max_depth = 32,
     };
     fw_arena_init(&m->arena, alloc);
     m->sym = fw_symbols_new(alloc);

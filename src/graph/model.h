@@ -29,15 +29,12 @@ struct fw_model {
     const char *folder;         // where its other files may be opened, or NULL: nowhere
     bool whole_folder;          // it was given as a folder: the weights in it are its own
     const char *no_network;     // there are weights only: why nothing says what is done with them
-    /* Limits and overrides for readers. */
-    uint32_t max_nodes; // nodes of all graphs together
-    uint32_t max_depth; // nesting of bodies and functions
-    bool bare;          // readers of descriptions leave the model's head out
+    bool bare;                  // readers of descriptions leave the model's head out
 };
 
 /* Where the list of weight files is filled (formats/weights.h); NULL = out of memory. */
 struct fw_weights *fw_model_weights(struct fw_model *m);
-/* Empty, with default limits. Errors: FW_MEMORY. */
+/* Empty; limits are those of the allocator. Errors: FW_MEMORY. */
 enum fw_status fw_model_init(struct fw_model *m, const struct fw_alloc *alloc,
                              struct fw_error *err);
 void fw_model_clear(struct fw_model *m); // NULL-safe

@@ -18,7 +18,7 @@
 #include <string.h>
 
 /* How deep bodies may be nested. */
-enum { MAX_DEPTH = 32 };
+enum { MAX_DEPTH = 64 }; // as limit nesting may be at most
 
 /* ---- handing shapes in ---- */
 
@@ -80,8 +80,7 @@ unsigned fw_body_depth(const struct fw_graph *g)
 
 enum fw_status fw_body_take_in(struct fw_cx *c, struct fw_graph *body)
 {
-    FW_REQUIRE(fw_body_depth(body) <= MAX_DEPTH, c->err, FW_LIMIT,
-               "bodies are nested more than %d deep", MAX_DEPTH);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_nesting, fw_body_depth(body), -1, c->err);
     for (uint32_t k = body->n_formal; k < body->n_inputs; k++) {
         uint32_t port = body->capture_in[k - body->n_formal];
         FW_REQUIRE(port < c->node->n_in && c->node->in[port] != FW_NONE, c->err, FW_FORMAT,

@@ -204,8 +204,7 @@ static enum fw_status keep_turns(struct fw_grad *gr, const struct fw_branches *b
     uint32_t *in = fw_arena_array(gr->cx.g->arena, (size_t)e->n_in + n + 1, sizeof *in);
     if (in == NULL)
         return fw_fail_memory(gr->cx.err);
-    FW_REQUIRE(e->n_in + n <= UINT16_MAX, gr->cx.err, FW_LIMIT,
-               "the gradient of a body of which %u tensors are kept", n);
+    FW_WITHIN(gr->cx.g->arena->alloc, FW_MOST_ports, e->n_in + n, -1, gr->cx.err);
     memcpy(in, e->in, e->n_in * sizeof *in);
     memcpy(in + e->n_in, kept, n * sizeof *in);
     e->in = in;
@@ -218,8 +217,7 @@ enum fw_status fw_grad_bodies(struct fw_grad *gr, const struct fw_branches *b)
     const struct fw_node *node = gr->cx.node;
     unsigned n_in = node->n_in;
     unsigned n_out = node->n_out;
-    FW_REQUIRE(n_in + n_out <= UINT16_MAX, gr->cx.err, FW_LIMIT,
-               "the gradient of a body with %u inputs and outputs", n_in + n_out);
+    FW_WITHIN(gr->cx.g->arena->alloc, FW_MOST_ports, n_in + n_out, -1, gr->cx.err);
     bool *wanted = fw_arena_alloc(gr->cx.g->arena, n_in + 1u);
     struct emission e = {.n_in = n_in + n_out, .wanted = wanted};
     e.in = fw_arena_array(gr->cx.g->arena, e.n_in + 1u, sizeof *e.in);

@@ -116,8 +116,7 @@ static enum fw_status keep(struct keeping *k, uint32_t *ret, uint32_t *ret_n)
     if (n == 0)
         return FW_OK;
     struct fw_node *node = &k->gr->cx.g->nodes[k->gr->node_id];
-    FW_REQUIRE(node->n_out + n <= UINT16_MAX, k->gr->cx.err, FW_LIMIT,
-               "a body of which %u tensors are kept", n);
+    FW_WITHIN(k->gr->cx.g->arena->alloc, FW_MOST_ports, node->n_out + n, -1, k->gr->cx.err);
     FW_TRY(append(k, &body->outputs, body->n_outputs, inside, n));
     body->n_outputs += n;
     FW_TRY(append(k, &node->out, node->n_out, ret, n));

@@ -2,6 +2,7 @@
 #include "ops/op.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_FLOATS 64 // elements of a stored float tensor that may still be a scale or a size
@@ -74,8 +75,11 @@ static enum fw_status check_dims(const struct fw_cx *c, unsigned i, unsigned ran
                                  const fw_dim *dims)
 {
     for (unsigned k = 0; k < rank; k++) {
-        FW_REQUIRE(!fw_dim_is_bad(dims[k]), c->err, FW_LIMIT,
-                   "dimension %u of output %u is too large to compute", k, i);
+        if (fw_dim_is_bad(dims[k])) {
+            char what[64];
+            (void)snprintf(what, sizeof what, "dimension %u of output %u", k, i);
+            return fw_symbols_fail(c->sym, what, c->err);
+        }
         FW_REQUIRE(!fw_dim_is_const(dims[k]) || dims[k].word >= 0, c->err, FW_SHAPE,
                    "dimension %u of output %u must not be negative, found %" PRId64, k, i,
                    dims[k].word);
@@ -88,8 +92,7 @@ enum fw_status fw_set_out(struct fw_cx *c, unsigned i, enum fw_dtype dtype, unsi
 {
     if (!fw_has_out(c, i))
         return FW_OK;
-    FW_REQUIRE(rank <= FW_MAX_RANK, c->err, FW_LIMIT,
-               "output %u has %u dimensions, at most %d are supported", i, rank, FW_MAX_RANK);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, rank, -1, c->err);
     const fw_dim *own = NULL;
     if (rank > 0) {
         own = shared_dims(c, rank, dims);
@@ -183,7 +186,7 @@ enum fw_status fw_set_out_unknown(struct fw_cx *c, unsigned i, enum fw_dtype dty
         return FW_OK;
     }
     fw_dim dims[FW_MAX_RANK];
-    FW_REQUIRE(rank <= FW_MAX_RANK, c->err, FW_LIMIT, "output %u has %u dimensions", i, rank);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, rank, -1, c->err);
     bool annotated = (t->flags & FW_TENSOR_OPTIONAL_SHAPE) && t->rank == rank;
     for (unsigned k = 0; k < rank; k++)
         dims[k] = annotated

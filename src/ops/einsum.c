@@ -44,8 +44,7 @@ static enum fw_status read_term(struct fw_cx *c, const char **s, struct fw_einsu
         skip_spaces(s);
         int label = label_of(**s);
         if (label >= 0) {
-            FW_REQUIRE(ret->n < FW_MAX_RANK, c->err, FW_LIMIT,
-                       "equation: at most %d labels in a term", FW_MAX_RANK);
+            FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, ret->n + 1u, -1, c->err);
             ret->label[ret->n++] = (uint8_t)label;
             (*s)++;
         } else if (strncmp(*s, "...", 3) == 0 && *ret_dots < 0) {
@@ -62,8 +61,7 @@ static enum fw_status open_dots(struct fw_cx *c, struct fw_einsum_term *t, int d
 {
     if (dots < 0)
         return FW_OK;
-    FW_REQUIRE(t->n + n <= FW_MAX_RANK, c->err, FW_LIMIT, "equation: at most %d axes in a term",
-               FW_MAX_RANK);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, t->n + n, -1, c->err);
     unsigned at = (unsigned)dots;
     memmove(&t->label[at + n], &t->label[at], t->n - at);
     for (unsigned k = 0; k < n; k++)
@@ -116,8 +114,7 @@ static enum fw_status implicit_out(struct fw_cx *c, struct fw_einsum *e, unsigne
     for (unsigned l = 0; l < FW_EINSUM_LETTERS; l++) {
         if (count[l] != 1)
             continue;
-        FW_REQUIRE(e->out.n < FW_MAX_RANK, c->err, FW_LIMIT,
-                   "equation: at most %d labels in a term", FW_MAX_RANK);
+        FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, e->out.n + 1u, -1, c->err);
         e->out.label[e->out.n++] = (uint8_t)l;
     }
     return FW_OK;

@@ -36,8 +36,7 @@ static enum fw_status infer_expand(struct fw_cx *c)
         unsigned rank = !fits ? FW_RANK_UNKNOWN : len > x->rank ? (unsigned)len : x->rank;
         return fw_set_out_unknown(c, 0, dtype, rank);
     }
-    FW_REQUIRE(n <= FW_MAX_RANK, c->err, FW_LIMIT, "a shape of at most %d sizes is wanted",
-               FW_MAX_RANK);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, n, -1, c->err);
     fw_dim y[FW_MAX_RANK];
     fw_dim to[FW_MAX_RANK];
     unsigned rank;

@@ -90,7 +90,9 @@ enum fw_status fw_infer_with(struct fw_graph *g, const struct fw_hooks *hooks, s
     for (uint32_t id = 0; id < g->n_tensors; id++)
         if (is_stored(&g->tensors[id]))
             g->tensors[id].flags |= FW_TENSOR_WEIGHT_SIDE;
-    for (uint32_t id = 0; id < g->n_nodes; id++)
+    for (uint32_t id = 0; id < g->n_nodes; id++) {
+        FW_TRY(fw_in_time(g->alloc, id, err));
         FW_TRY(fw_infer_node_with(g, id, hooks, err));
+    }
     return FW_OK;
 }

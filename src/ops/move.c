@@ -105,8 +105,7 @@ static enum fw_status reshape_unknown(struct fw_cx *c)
     int64_t n = fw_list_length(c, 1);
     if (n < 0)
         return fw_set_out_unknown(c, 0, dtype, FW_RANK_UNKNOWN);
-    FW_REQUIRE(n <= FW_MAX_RANK, c->err, FW_LIMIT, "a shape of at most %d sizes is wanted",
-               FW_MAX_RANK);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, n, -1, c->err);
     if (y == NULL)
         return FW_OK;
     unsigned holes = 0;
@@ -133,8 +132,7 @@ static enum fw_status infer_reshape(struct fw_cx *c)
     const fw_dim *v = fw_in_value(c, 1, &n);
     if (v == NULL)
         return reshape_unknown(c);
-    FW_REQUIRE(n <= FW_MAX_RANK, c->err, FW_LIMIT,
-               "a shape of at most %d sizes is wanted, found %" PRIu32, FW_MAX_RANK, n);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, n, -1, c->err);
     bool keep_zero = c->node->attr != NULL && c->node->attr[0].i != 0;
     fw_dim y[FW_MAX_RANK];
     int hole = -1;
@@ -221,8 +219,7 @@ static enum fw_status infer_unsqueeze(struct fw_cx *c)
         return fw_set_out_unknown(c, 0, (enum fw_dtype)x->dtype, rank);
     }
     unsigned rank = x->rank + n;
-    FW_REQUIRE(rank <= FW_MAX_RANK, c->err, FW_LIMIT,
-               "the output has %u dimensions, at most %d are supported", rank, FW_MAX_RANK);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, rank, -1, c->err);
     bool fresh[FW_MAX_RANK] = {false};
     FW_TRY(mark_axes(c, axes, n, rank, fresh));
     fw_dim y[FW_MAX_RANK];

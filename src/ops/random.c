@@ -95,8 +95,7 @@ static enum fw_status infer_shaped(struct fw_cx *c)
     const struct fw_attr *shape = &c->node->attr[SHAPE];
     enum fw_dtype dtype;
     FW_TRY(draw_dtype(c, NULL, &dtype));
-    FW_REQUIRE(shape->n <= FW_MAX_RANK, c->err, FW_LIMIT, "at most %d dimensions, found %u",
-               FW_MAX_RANK, shape->n);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, shape->n, -1, c->err);
     fw_dim dims[FW_MAX_RANK];
     for (uint32_t k = 0; k < shape->n; k++)
         dims[k] = fw_dim_int(shape->ints[k]);

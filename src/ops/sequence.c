@@ -340,8 +340,7 @@ static enum fw_status infer_concat(struct fw_cx *c)
     unsigned axis;
     bool stack = attr[NEW_AXIS].i != 0;
     fw_dim n = length_of(c, c->node->in[0]);
-    FW_REQUIRE(e.rank + stack <= FW_MAX_RANK, c->err, FW_LIMIT, "more than %d dimensions",
-               FW_MAX_RANK);
+    FW_WITHIN(c->g->arena->alloc, FW_MOST_dims, e.rank + stack, -1, c->err);
     FW_TRY(fw_norm_axis(c, attr[AXIS].i, e.rank + stack, &axis));
     if (stack) {
         for (unsigned k = e.rank++; k > axis; k--)

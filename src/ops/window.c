@@ -2,6 +2,7 @@
 #include "ops/conv.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum pad_rule { PAD_GIVEN, PAD_VALID, PAD_UPPER, PAD_LOWER };
@@ -127,6 +128,13 @@ static void plain_axis(struct fw_cx *c, struct fw_window *w, unsigned k, bool ce
     w->out[k] = fw_dim_add(c->sym, steps, fw_dim_int(1));
 }
 
+static enum fw_status fail_size(const struct fw_cx *c, unsigned axis)
+{
+    char what[64];
+    (void)snprintf(what, sizeof what, "the size of the output along axis %u", axis);
+    return fw_symbols_fail(c->sym, what, c->err);
+}
+
 enum fw_status fw_window_read(struct fw_cx *c, unsigned n, const fw_dim *in, const fw_dim *kernel,
                               bool ceil, struct fw_window *ret)
 {
@@ -138,8 +146,8 @@ enum fw_status fw_window_read(struct fw_cx *c, unsigned n, const fw_dim *in, con
         else
             plain_axis(c, ret, k, ceil);
         fw_dim out = ret->out[k];
-        FW_REQUIRE(!fw_dim_is_bad(out), c->err, FW_LIMIT,
-                   "the size of the output along axis %u is too large to compute", k);
+        if (fw_dim_is_bad(out))
+            return fail_size(c, k);
         FW_REQUIRE(!fw_dim_is_const(out) || out.word >= 1, c->err, FW_SHAPE,
                    "axis %u: a kernel that fits into the padded input is wanted, it is larger", k);
     }
@@ -189,8 +197,8 @@ enum fw_status fw_window_read_transposed(struct fw_cx *c, unsigned n, const fw_d
             ret->out[k] = fw_dim_sub(c->sym, full, pads);
         }
         fw_dim out = ret->out[k];
-        FW_REQUIRE(!fw_dim_is_bad(out), c->err, FW_LIMIT,
-                   "the size of the output along axis %u is too large to compute", k);
+        if (fw_dim_is_bad(out))
+            return fail_size(c, k);
         FW_REQUIRE(!fw_dim_is_const(out) || out.word >= 1, c->err, FW_SHAPE,
                    "axis %u: padding smaller than the full output is wanted, it is larger", k);
     }

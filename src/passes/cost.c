@@ -178,7 +178,7 @@ static enum fw_status add_node(struct fw_cost_memo *memo, uint32_t id, struct su
             continue;
         fw_sum_add(&sums->of[n->phase][k], cost->n[k], 1);
         if (sums->of[n->phase][k].bad) {
-            (void)fw_fail(err, FW_LIMIT, -1, "the count is too large: at most 10^37 is kept");
+            (void)fw_symbols_fail(g->sym, "the count", err);
             fw_error_at_node(err, g, id);
             return FW_LIMIT;
         }
@@ -199,8 +199,11 @@ enum fw_status fw_total_cost(struct fw_graph *g, const struct fw_precision *prec
     fw_arena_init(&scratch, g->alloc);
     fw_cost_memo_init(&memo, g, precision, &scratch);
     enum fw_status status = FW_OK;
-    for (uint32_t id = 0; id < g->n_nodes && status == FW_OK; id++)
-        status = add_node(&memo, id, &sums, ret, err);
+    for (uint32_t id = 0; id < g->n_nodes && status == FW_OK; id++) {
+        status = fw_in_time(g->alloc, id, err);
+        if (status == FW_OK)
+            status = add_node(&memo, id, &sums, ret, err);
+    }
     fw_arena_clear(&scratch);
     for (unsigned p = 0; p < FW_N_PHASES; p++)
         for (unsigned k = 0; k < FW_N_COSTS; k++) {

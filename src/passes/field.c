@@ -169,10 +169,14 @@ enum fw_status fw_field(struct fw_graph *g, uint32_t input, struct fw_arena *are
     *ret = (struct fw_fields){.input = input, .n = fits ? x->rank - 1u : 0};
     struct walk w = {.g = g, .f = ret, .maps = {.arena = arena}};
     FW_TRY(begin(&w, arena, err));
-    for (uint32_t id = 0; id < g->n_nodes; id++)
+    for (uint32_t id = 0; id < g->n_nodes; id++) {
+        FW_TRY(fw_in_time(g->alloc, id, err));
         FW_TRY(forward(&w, id, err));
-    for (uint32_t id = g->n_nodes; id-- > 0;)
+    }
+    for (uint32_t id = g->n_nodes; id-- > 0;) {
+        FW_TRY(fw_in_time(g->alloc, id, err));
         backward(&w, id);
+    }
     for (unsigned k = 1; k <= ret->n; k++)
         ret->least[k] = w.need[(size_t)input * ret->n + k - 1];
     return FW_OK;

@@ -388,7 +388,8 @@ static enum fw_status step(struct plan *p, uint32_t id, fw_count *live, struct f
     for (unsigned i = 0; i < n->n_out; i++)
         close_root(p, n->out[i], id);
     FW_REQUIRE(!p->failed, err, FW_MEMORY, "out of memory");
-    FW_REQUIRE(!p->now[0].bad && !p->now[1].bad, err, FW_LIMIT, "the memory is too large to count");
+    if (p->now[0].bad || p->now[1].bad)
+        return fw_symbols_fail(p->g->sym, "the memory", err);
     return FW_OK;
 }
 
@@ -444,8 +445,10 @@ static enum fw_status walk(struct plan *p, fw_count *live, struct fw_error *err)
     if (g->training || g->turns.loop)
         place_results(p);
     for (uint32_t id = 0; id < g->n_nodes; id++) {
-        enum fw_status status = FW_OK;
+        enum fw_status status = fw_in_time(g->alloc, id, err);
         p->step = id;
+        if (status != FW_OK)
+            return status;
         if (!(g->nodes[id].flags & FW_NODE_SHAPE) && !fw_node_is_done(g, &g->nodes[id]))
             status = step(p, id, live, err);
         else if (live != NULL)

@@ -196,9 +196,11 @@ static void walk_free(struct walk *w)
 
 static enum fw_status walk_back(struct walk *w)
 {
-    for (uint32_t id = w->n_nodes; id-- > 0;)
+    for (uint32_t id = w->n_nodes; id-- > 0;) {
+        FW_TRY(fw_in_time(w->g->alloc, id, w->err));
         if (!(w->g->nodes[id].flags & FW_NODE_SHAPE))
             FW_TRY(walk_node(w, id));
+    }
     return FW_OK;
 }
 

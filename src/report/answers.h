@@ -90,6 +90,9 @@ enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *wh
 
 /* command: the program as it was called; a: a model whose prediction stands beside, or NULL, run
  * `steps` times. */
+/* Limits on what a model may ask for (schema flopwise.limits/1). */
+enum fw_status fw_answer_limits(struct fw_report **ret, const struct fw_alloc *alloc,
+                                struct fw_error *err);
 enum fw_status fw_answer_stat(struct fw_report **ret, const struct fw_counter *c,
                               const struct fw_stat *s, const char *command, struct fw_analysis *a,
                               uint64_t steps, struct fw_error *err);

@@ -1,4 +1,5 @@
 /* From a format's name to its writer, and what writers share. */
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "report/writer.h"
 
@@ -83,6 +84,8 @@ enum fw_status fw_report_write(struct fw_report *report, const char *format,
     for (unsigned i = 0; i < N_WRITERS; i++) {
         if (strcmp(writers[i]->name, format) != 0 || !writers[i]->can(report))
             continue;
+        for (unsigned k = 0; k < report->n_tables; k++)
+            FW_WITHIN(report->alloc, FW_MOST_rows, report->tables[k]->n_rows, -1, err);
         struct fw_out out = {.sink = sink, .sink_ctx = ctx};
         fw_str_init(&out.text, report->alloc);
         enum fw_status status = write_with(writers[i], report, style, &out, err);

@@ -74,9 +74,9 @@ enum fw_status fw_ratio_parts(struct fw_analysis *a, struct fw_ratio_parts *ret,
     fw_arena_clear(&scratch);
     if (w.no_dx == NULL)
         return fw_fail_memory(err);
-    FW_REQUIRE(!fw_count_is_bad(ret->forward) && !fw_count_is_bad(ret->backward) &&
-                   !fw_count_is_bad(ret->update),
-               err, FW_LIMIT, "the count is too large: at most 10^37 is kept");
+    if (fw_count_is_bad(ret->forward) || fw_count_is_bad(ret->backward) ||
+        fw_count_is_bad(ret->update))
+        return fw_symbols_fail(sym, "the count", err);
     FW_REQUIRE(!fw_count_is(ret->forward, 0), err, FW_UNSUPPORTED,
                "the forward pass has no products (matmul FLOP): there is nothing to compare with");
     return FW_OK;
