@@ -20,6 +20,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#endif
 #else
 #define HAVE_POSIX 0
 #endif
@@ -108,14 +112,31 @@ static enum fw_status map_regular(struct fw_file *ret, int fd, bool *ret_done, s
     return FW_OK;
 }
 
-static enum fw_status open_path(struct fw_file *ret, const char *path, size_t limit_bytes,
-                                struct fw_error *err)
+/* A path whose links were followed before: none may stand in it now. Does not wait, as opening a
+ * pipe would. */
+static int open_resolved(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+#if defined(__linux__) && defined(SYS_openat2)
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_NO_SYMLINKS};
+    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return (int)fd;
+#endif
+    return open(path, flags | O_NOFOLLOW);
+}
+
+static enum fw_status open_path(struct fw_file *ret, const char *path, bool resolved,
+                                size_t limit_bytes, struct fw_error *err)
+{
+    int fd = resolved ? open_resolved(path) : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
     if (fd < 0)
         return fail_system(err, "cannot open", errno);
     bool done = false;
     enum fw_status status = map_regular(ret, fd, &done, err);
+    if (status == FW_OK && resolved && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)))
+        status = fw_fail(err, FW_FORMAT, -1, "a regular file is wanted");
     if (status != FW_OK || done) {
         (void)close(fd);
         return status;
@@ -130,9 +151,10 @@ static enum fw_status open_path(struct fw_file *ret, const char *path, size_t li
     return status;
 }
 #else
-static enum fw_status open_path(struct fw_file *ret, const char *path, size_t limit_bytes,
-                                struct fw_error *err)
+static enum fw_status open_path(struct fw_file *ret, const char *path, bool resolved,
+                                size_t limit_bytes, struct fw_error *err)
 {
+    (void)resolved;
     errno = 0;
     FILE *in = fopen(path, "rb");
     if (!in)
@@ -149,7 +171,14 @@ enum fw_status fw_file_open(struct fw_file *ret, const char *path, size_t limit_
     *ret = (struct fw_file){.alloc = alloc};
     if (strcmp(path, "-") == 0)
         return read_all(ret, stdin, limit_bytes, err);
-    return open_path(ret, path, limit_bytes, err);
+    return open_path(ret, path, false, limit_bytes, err);
+}
+
+enum fw_status fw_file_open_resolved(struct fw_file *ret, const char *path,
+                                     const struct fw_alloc *alloc, struct fw_error *err)
+{
+    *ret = (struct fw_file){.alloc = alloc};
+    return open_path(ret, path, true, 0, err);
 }
 
 void fw_file_close(struct fw_file *file)

@@ -22,6 +22,11 @@ struct fw_file {
  */
 enum fw_status fw_file_open(struct fw_file *ret, const char *path, size_t limit_bytes,
                             const struct fw_alloc *alloc, struct fw_error *err);
+/* A path without symbolic links, as realpath gives it: one that has come in between is not followed
+ * where the system can say so. FW_FORMAT for anything but a regular file, which it never waits
+ * for. */
+enum fw_status fw_file_open_resolved(struct fw_file *ret, const char *path,
+                                     const struct fw_alloc *alloc, struct fw_error *err);
 void fw_file_close(struct fw_file *file); // NULL-safe, may be called twice
 
 /* Output that appears whole or not at all is public: fw_output_open and the others. */

@@ -148,7 +148,7 @@ enum fw_status fw_folder_open(struct fw_file *ret, const char *folder, const cha
     if (!is_inside(name))
         return fail_outside(name, err);
     FW_TRY(resolve(folder, name, path, err));
-    return fw_file_open(ret, path, 0, alloc, err);
+    return fw_file_open_resolved(ret, path, alloc, err);
 }
 #else
 bool fw_is_folder(const char *path)

@@ -45,6 +45,10 @@ static void set_up(struct place *p)
     put(p, "model/sub", NULL);
     put(p, "model/sub/c", "c");
     link_to(p, "a", "model/good");
+    link_to(p, "round", "model/round");
+    char pipe[128];
+    (void)snprintf(pipe, sizeof pipe, "%s/model/pipe", p->top);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
     link_to(p, "../secret", "model/out");
     link_to(p, "/etc/passwd", "model/far");
     link_to(p, "..", "model/up");
@@ -77,6 +81,8 @@ void test_folder__names_stay_inside(void **state)
         {"model", "sub/c", FW_OK},
         {"model", "good", FW_OK}, // a link that stays
         {"model", "none", FW_IO},
+        {"model", "pipe", FW_FORMAT}, // opening it would wait for a writer
+        {"model", "round", FW_IO},    // a link to itself
         {"model", "sub", FW_IO},
         {"model", "", FW_FORMAT},
         {"model", "/etc/passwd", FW_FORMAT},
@@ -105,6 +111,26 @@ void test_folder__names_stay_inside(void **state)
             fail_msg("'%s': %d, %s", rows[i].name, status, err.message);
         fw_file_close(&file);
     }
+    clean_up(&p);
+}
+
+/* A link that comes between looking and opening. */
+void test_folder__no_link_in_a_resolved_path(void **state)
+{
+    (void)state;
+    struct place p;
+    char path[128];
+    struct fw_file file;
+    struct fw_error err;
+    set_up(&p);
+    static const char *const links[] = {"model/good", "model/up/secret", "model/out"};
+    for (unsigned i = 0; i < sizeof links / sizeof *links; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", p.top, links[i]);
+        assert_int_equal(fw_file_open_resolved(&file, path, &fw_alloc_default, &err), FW_IO);
+    }
+    (void)snprintf(path, sizeof path, "%s/model/a", p.top);
+    assert_int_equal(fw_file_open_resolved(&file, path, &fw_alloc_default, &err), FW_OK);
+    fw_file_close(&file);
     clean_up(&p);
 }
 
