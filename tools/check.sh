@@ -31,11 +31,13 @@ run_suite() { # NAME COMMAND...
     name=$1
     shift
     echo "== $name"
+    started=$(date +%s)
     code=0
     { "$@" 2>&1 || echo $? >"$log.code"; } </dev/null | tee "$log"
     [ ! -f "$log.code" ] || code=$(cat "$log.code")
     rm -f "$log.code"
     add_output "$code" "$log" || failing="$failing $name"
+    echo "-- $name: $(($(date +%s) - started)) s"
 }
 
 run_suite unit "$build/flopwise-unit"
