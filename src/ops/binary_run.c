@@ -140,12 +140,16 @@ INTEGER(bit_and, x &z)
 INTEGER(bit_or, x | z)
 INTEGER(bit_xor, x ^ z)
 
+/* To the right a sign stays; all bits are gone where there are not as many. */
 static int64_t shifted(const struct fw_run *r, int64_t x, int64_t z)
 {
-    if (z < 0 || z > 63)
-        return 0;
     bool right = strcmp(fw_run_attr(r, "direction")->s, "RIGHT") == 0;
-    return right ? wrapped((uint64_t)x >> z) : wrapped((uint64_t)x << z);
+    bool negative = fw_dtypes[r->in[0]->dtype].class == 'i' && x < 0;
+    if (z < 0 || z >= fw_dtypes[r->in[0]->dtype].bits)
+        return right && negative ? -1 : 0;
+    if (!right)
+        return wrapped((uint64_t)x << z);
+    return negative ? ~wrapped((uint64_t)~x >> z) : wrapped((uint64_t)x >> z);
 }
 INTEGER(bit_shift, shifted(r, x, z))
 
@@ -156,7 +160,10 @@ static REAL real_mod(REAL a, REAL b, bool fmod_)
     REAL q = DIV(a, b);
     TALLY(FW_MINMAX);
     q = fmod_ ? LIBM(trunc)(q) : LIBM(floor)(q);
-    return SUB(a, MUL(b, q));
+    REAL rest = SUB(a, MUL(b, q));
+    if (!isinf(b) || !isfinite(a))
+        return rest;
+    return fmod_ || a == 0 || (a < 0) == (b < 0) ? a : b; // none of b is in it
 }
 
 static int64_t int_mod(const struct fw_run *r, int64_t x, int64_t z)

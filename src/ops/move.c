@@ -14,8 +14,7 @@ static const struct fw_attr_spec reshape_attrs[] = {{"allowzero", FW_ATTR_INT, f
 static const struct fw_attr_spec flatten_attrs[] = {{"axis", FW_ATTR_INT, false, {.i = 1}}};
 static const struct fw_attr_spec transpose_attrs[] = {{"perm", FW_ATTR_INTS, false, {.i = 0}}};
 enum { BLOCKSIZE, MODE };
-static const struct fw_attr_spec space_attrs[] = {{"blocksize", FW_ATTR_INT, true, {.i = 0}}};
-static const struct fw_attr_spec depth_attrs[] = {
+static const struct fw_attr_spec block_attrs[] = {
     {"blocksize", FW_ATTR_INT, true, {.i = 0}},
     {"mode", FW_ATTR_STRING, false, {.s = "DCR"}},
 };
@@ -330,8 +329,7 @@ static enum fw_status infer_depth_to_space(struct fw_cx *c)
 
 static enum fw_status grad_space_to_depth(struct fw_grad *gr)
 {
-    struct fw_attr attr[2] = {gr->cx.node->attr[BLOCKSIZE], {.s = "DCR"}};
-    return fw_grad_node(gr, 0, &rows[DEPTH_TO_SPACE], gr->dy, 1, attr);
+    return fw_grad_node(gr, 0, &rows[DEPTH_TO_SPACE], gr->dy, 1, gr->cx.node->attr);
 }
 
 static enum fw_status grad_depth_to_space(struct fw_grad *gr)
@@ -468,7 +466,7 @@ static const struct fw_op rows[N_ROWS] = {
                         .domain = "",
                         .formula = FW_MOVE_FORMULA,
                         .doc = "dX = DepthToSpace of dY",
-                        FW_ATTRS(space_attrs),
+                        FW_ATTRS(block_attrs),
                         FW_PORTS(1, 1, 1, 1),
                         .flags = FW_OP_MOVE,
                         .infer = infer_space_to_depth,
@@ -480,7 +478,7 @@ static const struct fw_op rows[N_ROWS] = {
                         .domain = "",
                         .formula = FW_MOVE_FORMULA,
                         .doc = "dX = dY moved back, a move as well",
-                        FW_ATTRS(depth_attrs),
+                        FW_ATTRS(block_attrs),
                         FW_PORTS(1, 1, 1, 1),
                         .flags = FW_OP_MOVE,
                         .infer = infer_depth_to_space,
@@ -492,7 +490,7 @@ static const struct fw_op rows[N_ROWS] = {
                              .domain = "flopwise",
                              .formula = FW_MOVE_FORMULA,
                              .doc = FW_INTERNAL_DOC,
-                             FW_ATTRS(depth_attrs),
+                             FW_ATTRS(block_attrs),
                              FW_PORTS(1, 1, 1, 1),
                              .flags = FW_OP_INTERNAL,
                              .infer = infer_space_to_depth,

@@ -118,7 +118,7 @@ static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const 
     REAL count = (REAL)(kept->n > 0 ? x->n / kept->n : 0);
     for (size_t k = 0; k < kept->n; k++) {
         if (!begun[k] && ints)
-            fw_buffer_put_int(y, k, f->empty_int);
+            fw_buffer_put_int(y, k, y->dtype == FW_BOOL ? f->empty_int > 0 : f->empty_int);
         else if (!begun[k])
             fw_buffer_put(y, k, (double)f->empty);
         if (f->result != NULL)
