@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Usage: tools/ort_cases.py FOLDER
 
-Writes cases of com.microsoft operators with the outputs that ONNX Runtime gives, in the layout of
+Writes cases of com.microsoft operators (and ML:NAME, of ai.onnx.ml) with the outputs that ONNX
+Runtime gives, in the layout of
 the ONNX node tests (all inputs are stored in the model), for tests/outputs. Wants numpy, onnx and
 onnxruntime from PyPI in a virtual environment; tests/outputs/microsoft holds what it wrote.
 """
@@ -124,17 +125,77 @@ def cases():
     yield "bits", "MatMulNBits", bits, [f(2, 40), packed, f(9)], 1
     yield "bits_zero", "MatMulNBits", bits, [f(2, 40), packed, f(9), u8(6)], 1
     yield "bits_bias", "MatMulNBits", bits, [f(2, 40), packed, f(9), None, None, f(3)], 1
+    yield from classical()
+
+
+def tree(leaves):
+    """Attributes of two trees over three features; leaves: (prefix, entries (tree, node, id, w))"""
+    prefix, entries = leaves
+    modes = ["BRANCH_LEQ", "BRANCH_GT", "LEAF", "LEAF", "LEAF", "BRANCH_LT", "LEAF", "LEAF"]
+    columns = list(zip(*entries))
+    return {"nodes_treeids": [0] * 5 + [1] * 3, "nodes_nodeids": [0, 1, 2, 3, 4, 0, 1, 2],
+            "nodes_featureids": [0, 2, 0, 0, 0, 1, 0, 0], "nodes_modes": modes,
+            "nodes_values": [0.1, -0.2, 0.0, 0.0, 0.0, 0.3, 0.0, 0.0],
+            "nodes_truenodeids": [1, 2, 0, 0, 0, 1, 0, 0],
+            "nodes_falsenodeids": [4, 3, 0, 0, 0, 2, 0, 0],
+            prefix + "_treeids": columns[0], prefix + "_nodeids": columns[1],
+            prefix + "_ids": columns[2], prefix + "_weights": columns[3]}
+
+
+def classical():
+    x = f(6, 3) * 2
+    places = [(0, 2), (0, 3), (0, 4), (1, 1), (1, 2)]
+    one = [(t, n, 0, w) for (t, n), w in zip(places, [0.5, -0.25, 0.125, 0.75, -1.0])]
+    zero = [(t, n, 0, abs(w)) for t, n, _, w in one]
+    many = [(t, n, c, (t + n * c) / 8.0) for t, n in places for c in range(3)]
+    yield "ml_trees", "ML:TreeEnsembleRegressor", dict(
+        tree(("target", [(t, n, 0, w) for t, n, _, w in one])), n_targets=1,
+        base_values=[0.25]), [x], 1
+    yield "ml_trees_min", "ML:TreeEnsembleRegressor", dict(
+        tree(("target", many)), n_targets=3, aggregate_function="MIN"), [x], 1
+    yield "ml_forest", "ML:TreeEnsembleClassifier", dict(
+        tree(("class", many)), classlabels_int64s=[4, 5, 6], post_transform="SOFTMAX"), [x], 2
+    yield "ml_boosted", "ML:TreeEnsembleClassifier", dict(
+        tree(("class", one)), classlabels_int64s=[3, 7], post_transform="LOGISTIC"), [x], 2
+    second = [(t, n, 1, w) for t, n, _, w in one]
+    yield "ml_second", "ML:TreeEnsembleClassifier", dict(
+        tree(("class", second)), classlabels_int64s=[3, 7], post_transform="LOGISTIC"), [x], 2
+    yield "ml_positive", "ML:TreeEnsembleClassifier", dict(
+        tree(("class", zero)), classlabels_int64s=[3, 7]), [x], 2
+    w = [float(v) for v in np.round(f(9), 3)]
+    yield "ml_linear", "ML:LinearRegressor", dict(
+        coefficients=w[:6], intercepts=[0.5, -0.5], targets=2), [x], 1
+    yield "ml_classes", "ML:LinearClassifier", dict(
+        coefficients=w, intercepts=[0.1, 0.2, 0.3], classlabels_ints=[2, 4, 8],
+        post_transform="SOFTMAX"), [x], 2
+    yield "ml_logistic", "ML:LinearClassifier", dict(
+        coefficients=w, intercepts=[0.1, 0.2, 0.3], classlabels_ints=[2, 4, 8],
+        post_transform="LOGISTIC"), [x], 2
+    for kernel in ("LINEAR", "RBF", "POLY", "SIGMOID"):
+        yield "ml_svr_" + kernel.lower(), "ML:SVMRegressor", dict(
+            kernel_type=kernel, kernel_params=[0.3, 0.5, 3.0], coefficients=w[:3], rho=[0.25],
+            support_vectors=[float(v) for v in np.round(f(9), 3)], n_supports=3), [x], 1
+    yield "ml_scaler", "ML:Scaler", dict(offset=[0.5, 1.0, -1.0], scale=[2.0, 0.5, 0.25]), [x], 1
+    yield "ml_binarizer", "ML:Binarizer", dict(threshold=0.25), [x], 1
+    yield "ml_imputer", "ML:Imputer", dict(
+        replaced_value_float=0.0, imputed_value_floats=[1.5, 2.5, 3.5]), [
+        x * (np.arange(18).reshape(6, 3) % 4 > 0).astype(np.float32)], 1
+    for norm in ("MAX", "L1", "L2"):
+        yield "ml_norm_" + norm.lower(), "ML:Normalizer", dict(norm=norm), [np.abs(x)], 1
+    yield "ml_one_hot", "ML:OneHotEncoder", dict(cats_int64s=[3, 1, 4], zeros=1), [
+        np.array([4, 3, 9, 1], np.int64)], 1
 
 
 def write(folder, name, op, attributes, inputs, n_out):
+    domain = "ai.onnx.ml" if op.startswith("ML:") else "com.microsoft"
     names = ["x%d" % i if x is not None else "" for i, x in enumerate(inputs)]
     outs = ["y%d" % i for i in range(n_out)]
-    node = helper.make_node(op, names, outs, domain="com.microsoft", **attributes)
+    node = helper.make_node(op.split(":")[-1], names, outs, domain=domain, **attributes)
     stored = [numpy_helper.from_array(np.asarray(x), n) for x, n in zip(inputs, names) if n]
     infos = [onnx.ValueInfoProto(name=n) for n in outs]
     graph = helper.make_graph([node], name, [], infos, stored)
     model = helper.make_model(graph, ir_version=8, opset_imports=[
-        helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)])
+        helper.make_opsetid("", 17), helper.make_opsetid(domain, 1 if domain[0] == "c" else 3)])
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
@@ -147,7 +208,7 @@ def write(folder, name, op, attributes, inputs, n_out):
     graph.output.extend(infos)
     model = helper.make_model(graph, ir_version=8, producer_name="flopwise",
                               opset_imports=model.opset_import)
-    where = os.path.join(folder, "ms_" + name)
+    where = os.path.join(folder, name if name.startswith("ml_") else "ms_" + name)
     os.makedirs(os.path.join(where, "test_data_set_0"))
     onnx.save(model, os.path.join(where, "model.onnx"))
     for i, y in enumerate(results):

@@ -11,7 +11,7 @@
  *     scaler    1 add, 1 mul per element; normalizer, imputer, binarizer as their rows say
  * Post-transforms: SOFTMAX over E, LOGISTIC per score (2 add, 1 special, 1 div), PROBIT 1 special.
  * The stored numbers are attributes, not tensors, so none of these is trained here. */
-#include "ops/op.h"
+#include "ops/classic.h"
 #include "ops/reach.h"
 
 #include <string.h>
@@ -235,14 +235,35 @@ enum { T_POST, T_TREES, T_NODES, T_TRUE, T_FALSE, T_MODES, T_TARGETS, T_LABELS =
             .n = 0                                             \
         }                                                      \
     }
+#define TREE_NUMBERS                                                        \
+    {"nodes_featureids", FW_ATTR_INTS, false, {.n = 0}},                    \
+        {"nodes_values", FW_ATTR_FLOATS, false, {.n = 0}},                  \
+        {"nodes_missing_value_tracks_true", FW_ATTR_INTS, false, {.n = 0}}, \
+    {                                                                       \
+        "base_values", FW_ATTR_FLOATS, false,                               \
+        {                                                                   \
+            .n = 0                                                          \
+        }                                                                   \
+    }
 static const struct fw_attr_spec tree_regressor_attrs[] = {
     TREE_ATTRS,
     {"n_targets", FW_ATTR_INT, false, {.i = 1}},
+    TREE_NUMBERS,
+    {"target_treeids", FW_ATTR_INTS, false, {.n = 0}},
+    {"target_nodeids", FW_ATTR_INTS, false, {.n = 0}},
+    {"target_ids", FW_ATTR_INTS, false, {.n = 0}},
+    {"target_weights", FW_ATTR_FLOATS, false, {.n = 0}},
+    {"aggregate_function", FW_ATTR_STRING, false, {.s = "SUM"}},
 };
 static const struct fw_attr_spec tree_classifier_attrs[] = {
     TREE_ATTRS,
     {"classlabels_int64s", FW_ATTR_INTS, false, {.n = 0}},
     {"classlabels_strings", FW_ATTR_STRINGS, false, {.n = 0}},
+    TREE_NUMBERS,
+    {"class_treeids", FW_ATTR_INTS, false, {.n = 0}},
+    {"class_nodeids", FW_ATTR_INTS, false, {.n = 0}},
+    {"class_ids", FW_ATTR_INTS, false, {.n = 0}},
+    {"class_weights", FW_ATTR_FLOATS, false, {.n = 0}},
 };
 
 static bool is_tree_classifier(const struct fw_cx *c)
@@ -271,7 +292,7 @@ static enum fw_status infer_trees(struct fw_cx *c)
 /* Levels below the nodes from..to of one tree, which are numbered as in the file: every child
  * stands behind its parent in all usual files; where one does not, each node is taken as a level.
  */
-static int64_t tree_depth(struct fw_cx *c, uint32_t from, uint32_t to)
+int64_t fw_tree_levels(const struct fw_cx *c, uint32_t from, uint32_t to)
 {
     const struct fw_attr *attr = c->node->attr;
     uint32_t n = to - from;
@@ -305,7 +326,7 @@ static void cost_trees(struct fw_cx *c, struct fw_cost *cost)
         to = from + 1;
         while (to < n && attr[T_TREES].ints[to] == attr[T_TREES].ints[from])
             to++;
-        compares += tree_depth(c, from, to);
+        compares += fw_tree_levels(c, from, to);
     }
     int64_t e = tree_outputs(c);
     fw_cost_add(c, cost, FW_MINMAX, per_example(c, compares), 1);
@@ -325,6 +346,14 @@ static const struct fw_attr_spec ensemble_attrs[] = {
     {"nodes_falsenodeids", FW_ATTR_INTS, true, {.n = 0}},
     {"nodes_trueleafs", FW_ATTR_INTS, true, {.n = 0}},
     {"nodes_falseleafs", FW_ATTR_INTS, true, {.n = 0}},
+    {"nodes_featureids", FW_ATTR_INTS, false, {.n = 0}},
+    {"nodes_modes", FW_ATTR_TENSOR, false, {.n = 0}},
+    {"nodes_splits", FW_ATTR_TENSOR, false, {.n = 0}},
+    {"nodes_missing_value_tracks_true", FW_ATTR_INTS, false, {.n = 0}},
+    {"leaf_targetids", FW_ATTR_INTS, false, {.n = 0}},
+    {"leaf_weights", FW_ATTR_TENSOR, false, {.n = 0}},
+    {"aggregate_function", FW_ATTR_INT, false, {.i = 1}},
+    {"membership_values", FW_ATTR_TENSOR, false, {.n = 0}},
 };
 
 static enum fw_status infer_ensemble(struct fw_cx *c)
@@ -341,7 +370,7 @@ static enum fw_status infer_ensemble(struct fw_cx *c)
 
 /* Depth of the tree whose nodes are from..to; a child stands behind its parent, else every node is
  * taken as a level. */
-static int64_t ensemble_depth(struct fw_cx *c, uint32_t from, uint32_t to)
+int64_t fw_ensemble_levels(const struct fw_cx *c, uint32_t from, uint32_t to)
 {
     const struct fw_attr *attr = c->node->attr;
     uint32_t n = to - from;
@@ -365,6 +394,17 @@ static int64_t ensemble_depth(struct fw_cx *c, uint32_t from, uint32_t to)
     return most;
 }
 
+bool fw_ensemble_ordered(const struct fw_cx *c)
+{
+    const struct fw_attr *roots = fw_attr_at(c, E_ROOTS);
+    int64_t n = fw_attr_at(c, E_TRUE)->n;
+    bool ordered = true;
+    for (uint32_t t = 0; t < roots->n; t++)
+        ordered =
+            ordered && roots->ints[t] > (t > 0 ? roots->ints[t - 1] : -1) && roots->ints[t] < n;
+    return ordered;
+}
+
 static void cost_ensemble(struct fw_cx *c, struct fw_cost *cost)
 {
     static const char *const names[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
@@ -372,13 +412,10 @@ static void cost_ensemble(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_attr *roots = &attr[E_ROOTS];
     int64_t compares = 0;
     int64_t n = attr[E_TRUE].n;
-    bool ordered = true; // a tree ends where the next one begins; else every node is a level
-    for (uint32_t t = 0; t < roots->n; t++)
-        ordered =
-            ordered && roots->ints[t] > (t > 0 ? roots->ints[t - 1] : -1) && roots->ints[t] < n;
+    bool ordered = fw_ensemble_ordered(c); // else every node is a level
     for (uint32_t t = 0; ordered && t < roots->n; t++)
-        compares += ensemble_depth(c, (uint32_t)roots->ints[t],
-                                   (uint32_t)(t + 1 < roots->n ? roots->ints[t + 1] : n));
+        compares += fw_ensemble_levels(c, (uint32_t)roots->ints[t],
+                                       (uint32_t)(t + 1 < roots->n ? roots->ints[t + 1] : n));
     if (!ordered)
         compares = n * (int64_t)roots->n;
     int64_t e = attr[E_TARGETS].i;
@@ -481,13 +518,17 @@ static enum fw_status infer_vectorizer(struct fw_cx *c)
 
 /* ---- rows ---- */
 
-#define ML_ROW(title, words, spec, most, outs, fl, kind, slot, count)                           \
+#define ML_ROW(title, words, spec, most, outs, fl, kind, slot, count, ...)                      \
     {                                                                                           \
         .name = title, .domain = "ai.onnx.ml", .formula = words,                                \
         .doc = "not built: its numbers are attributes, not parameters (a gap)", FW_ATTRS(spec), \
         FW_PORTS(1, most, 1, outs), .flags = fl, .family = kind, .infer = slot,                 \
-        .field = fw_field_whole, .cost = count, .grad = fw_grad_gap                             \
+        .field = fw_field_whole, .cost = count, .grad = fw_grad_gap, __VA_ARGS__                \
     }
+FW_KERNELS(linear_regressor, linear_classifier, svm_regressor, tree_regressor, tree_classifier);
+FW_KERNELS(tree_ensemble, scaler, binarizer, imputer, normalizer, one_hot_encoder);
+FW_KERNELS(feature_vectorizer);
+
 static const struct simple scale = {{FW_ADD, FW_MUL}, true};
 static const struct simple compare = {{FW_MINMAX, FW_N_CLASSES}, false};
 static const struct simple choose = {{FW_MINMAX, FW_MINMAX}, false};
@@ -495,35 +536,36 @@ static const struct simple norm = {{FW_N_CLASSES, FW_N_CLASSES}, true};
 
 static const struct fw_op rows[] = {
     ML_ROW("LinearRegressor", "fma = N*coefficients, add = N*intercepts", regressor_attrs, 1, 1,
-           FW_OP_CONTRACTION, NULL, infer_regressor, cost_linear),
+           FW_OP_CONTRACTION, NULL, infer_regressor, cost_linear, FW_RUN(linear_regressor)),
     ML_ROW("LinearClassifier", "fma = N*coefficients, add = N*intercepts, minmax = N*(E-1)",
-           classifier_attrs, 1, 2, FW_OP_CONTRACTION, NULL, infer_classifier, cost_linear),
+           classifier_attrs, 1, 2, FW_OP_CONTRACTION, NULL, infer_classifier, cost_linear,
+           FW_RUN(linear_classifier)),
     ML_ROW("SVMRegressor", "fma = N*(vectors*F + coefficients), add = N*rho, and the kernel",
-           svr_attrs, 1, 1, FW_OP_CONTRACTION, NULL, infer_svm, cost_svm),
+           svr_attrs, 1, 1, FW_OP_CONTRACTION, NULL, infer_svm, cost_svm, FW_RUN(svm_regressor)),
     ML_ROW("SVMClassifier",
            "fma = N*(vectors*F + coefficients), add = N*rho, the kernel, N*E*(E-1)/2 minmax",
-           svc_attrs, 1, 2, FW_OP_CONTRACTION, NULL, infer_svm, cost_svm),
+           svc_attrs, 1, 2, FW_OP_CONTRACTION, NULL, infer_svm, cost_svm, .run = {NULL}),
     ML_ROW("TreeEnsembleRegressor",
            "minmax = N * sum of the depths (an upper bound), add = N*trees*E", tree_regressor_attrs,
-           1, 1, 0, NULL, infer_trees, cost_trees),
+           1, 1, 0, NULL, infer_trees, cost_trees, FW_RUN(tree_regressor)),
     ML_ROW("TreeEnsembleClassifier",
            "minmax = N * (sum of the depths (an upper bound) + E - 1), add = N*trees*E",
-           tree_classifier_attrs, 1, 2, 0, NULL, infer_trees, cost_trees),
+           tree_classifier_attrs, 1, 2, 0, NULL, infer_trees, cost_trees, FW_RUN(tree_classifier)),
     ML_ROW("TreeEnsemble", "minmax = N * sum of the depths (an upper bound), add = N*trees*E",
-           ensemble_attrs, 1, 1, 0, NULL, infer_ensemble, cost_ensemble),
+           ensemble_attrs, 1, 1, 0, NULL, infer_ensemble, cost_ensemble, FW_RUN(tree_ensemble)),
     ML_ROW("Scaler", "1 add, 1 mul per element", scaler_attrs, 1, 1, 0, &scale, infer_simple,
-           cost_simple),
+           cost_simple, FW_RUN(scaler)),
     ML_ROW("Binarizer", "1 minmax per element", binarizer_attrs, 1, 1, 0, &compare, infer_simple,
-           cost_simple),
+           cost_simple, FW_RUN(binarizer)),
     ML_ROW("Imputer", "2 minmax per element: compare and select", imputer_attrs, 1, 1, 0, &choose,
-           infer_simple, cost_simple),
+           infer_simple, cost_simple, FW_RUN(imputer)),
     ML_ROW("Normalizer",
            "per row: its norm (MAX minmax, L1 minmax and add, L2 mul, add, sqrt), 1 "
            "div per element",
-           normalizer_attrs, 1, 1, 0, &norm, infer_simple, cost_normalizer),
+           normalizer_attrs, 1, 1, 0, &norm, infer_simple, cost_normalizer, FW_RUN(normalizer)),
     ML_ROW("OneHotEncoder", "no arithmetic: one row per category written", encoder_attrs, 1, 1, 0,
-           NULL, infer_encoder, fw_cost_free),
+           NULL, infer_encoder, fw_cost_free, FW_RUN(one_hot_encoder)),
     ML_ROW("FeatureVectorizer", "no arithmetic: the inputs side by side", vectorizer_attrs,
-           UINT16_MAX, 1, 0, NULL, infer_vectorizer, fw_cost_free),
+           UINT16_MAX, 1, 0, NULL, infer_vectorizer, fw_cost_free, FW_RUN(feature_vectorizer)),
 };
 const struct fw_op_table fw_ops_classic = {rows, sizeof rows / sizeof *rows};

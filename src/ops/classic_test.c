@@ -46,6 +46,24 @@ void test_classic__models(void **state)
          .out = {"f32[N,1]"},
          .cost = "minmax=3*N add=2*N"},
         {.domain = ML,
+         .name = "TreeEnsembleRegressor",
+         .attrs = "nodes_treeids=0,0,0,0,0,1,1,1 nodes_nodeids=0,1,2,3,4,0,1,2 "
+                  "nodes_truenodeids=1,2,0,0,0,1,0,0 nodes_falsenodeids=4,3,0,0,0,2,0,0 "
+                  "nodes_modes=BRANCH_LEQ,BRANCH_GT,LEAF,LEAF,LEAF,BRANCH_LT,LEAF,LEAF "
+                  "nodes_featureids=0,2,0,0,0,1,0,0 nodes_values=0.5,0,0,0,0,-0.5,0,0 "
+                  "target_treeids=0,0,0,1,1 target_nodeids=2,3,4,1,2 target_ids=0,1,0,1,0 "
+                  "target_weights=1,2,3,4,5 n_targets=2",
+         .in = {"f32[N,3]"},
+         .out = {"f32[N,2]"},
+         .cost = "minmax=3*N add=4*N"},
+        {.domain = ML,
+         .name = "SVMRegressor",
+         .attrs = "n_supports=2 coefficients=1,2 rho=1 kernel_type=POLY kernel_params=0.5,1,3 "
+                  "support_vectors=1,2,3,4,5,6",
+         .in = {"f32[N,3]"},
+         .out = {"f32[N,1]"},
+         .cost = "fma=8*N add=3*N mul=2*N special=2*N"},
+        {.domain = ML,
          .name = "TreeEnsemble",
          .attrs = "n_targets=2 tree_roots=0,2 nodes_truenodeids=1,0,0 nodes_falsenodeids=2,1,3 "
                   "nodes_trueleafs=0,1,1 nodes_falseleafs=1,1,1",
