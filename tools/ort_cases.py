@@ -4,7 +4,7 @@
 Writes cases of com.microsoft operators (and ML:NAME, of ai.onnx.ml) with the outputs that ONNX
 Runtime gives, in the layout of
 the ONNX node tests (all inputs are stored in the model), for tests/outputs. Wants numpy, onnx and
-onnxruntime from PyPI in a virtual environment; tests/outputs/microsoft holds what it wrote.
+onnxruntime from PyPI in a virtual environment; tests/outputs/runtime holds what it wrote.
 """
 import os
 import shutil
@@ -186,34 +186,68 @@ def classical():
         np.array([4, 3, 9, 1], np.int64)], 1
 
 
+def sequences(folder):
+    """Small graphs over sequences: (name, nodes, stored tensors, outputs)"""
+    node = helper.make_node
+    x, one, two = f(7, 4), np.array(1, np.int64), np.array(2, np.int64)
+    split = node("SplitToSequence", ["x", "two"], ["s"], axis=0)
+    last = node("SequenceAt", ["s", "minus"], ["y0"])
+    stored = dict(x=x, two=two, one=one, minus=np.array(-1, np.int64))
+    write_graph(folder, "seq_split", [
+        split, last, node("SequenceLength", ["s"], ["y1"]),
+        node("ConcatFromSequence", ["s"], ["y2"], axis=0)], stored, 3)
+    write_graph(folder, "seq_edit", [
+        split, node("SequenceErase", ["s", "one"], ["t"]),
+        node("SequenceInsert", ["t", "x", "one"], ["u"]),
+        node("SequenceAt", ["u", "one"], ["y0"]),
+        node("ConcatFromSequence", ["u"], ["y1"], axis=0)], stored, 2)
+    write_graph(folder, "seq_stack", [
+        node("SequenceConstruct", ["x", "x", "x"], ["s"]),
+        node("ConcatFromSequence", ["s"], ["y0"], axis=-1, new_axis=1)], stored, 1)
+    write_graph(folder, "seq_sizes", [
+        node("SplitToSequence", ["x", "sizes"], ["s"], axis=1),
+        node("SequenceAt", ["s", "one"], ["y0"])], dict(
+            stored, sizes=np.array([1, 3], np.int64)), 1)
+    write_graph(folder, "seq_columns", [
+        node("SplitToSequence", ["x"], ["s"], axis=1, keepdims=0),
+        node("SequenceAt", ["s", "two"], ["y0"])], stored, 1)
+
+
 def write(folder, name, op, attributes, inputs, n_out):
     domain = "ai.onnx.ml" if op.startswith("ML:") else "com.microsoft"
     names = ["x%d" % i if x is not None else "" for i, x in enumerate(inputs)]
     outs = ["y%d" % i for i in range(n_out)]
     node = helper.make_node(op.split(":")[-1], names, outs, domain=domain, **attributes)
-    stored = [numpy_helper.from_array(np.asarray(x), n) for x, n in zip(inputs, names) if n]
+    stored = {n: np.asarray(x) for x, n in zip(inputs, names) if n}
+    write_graph(folder, name if name.startswith("ml_") else "ms_" + name, [node], stored, n_out,
+                [helper.make_opsetid(domain, 1 if domain[0] == "c" else 3)])
+
+
+def write_graph(folder, name, nodes, tensors, n_out, opsets=()):
+    outs = ["y%d" % i for i in range(n_out)]
+    used = {n for node in nodes for n in node.input}
+    stored = [numpy_helper.from_array(x, n) for n, x in tensors.items() if n in used]
     infos = [onnx.ValueInfoProto(name=n) for n in outs]
-    graph = helper.make_graph([node], name, [], infos, stored)
-    model = helper.make_model(graph, ir_version=8, opset_imports=[
-        helper.make_opsetid("", 17), helper.make_opsetid(domain, 1 if domain[0] == "c" else 3)])
+    graph = helper.make_graph(nodes, name, [], infos, stored)
+    opsets = [helper.make_opsetid("", 17), *opsets]
+    model = helper.make_model(graph, ir_version=8, opset_imports=opsets)
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
     results = ort.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, {})
     for info, y in zip(infos, results):
-        kind = helper.np_dtype_to_tensor_dtype(y.dtype)
-        info.CopyFrom(helper.make_tensor_value_info(info.name, kind, y.shape))
+        kind = helper.np_dtype_to_tensor_dtype(np.asarray(y).dtype)
+        info.CopyFrom(helper.make_tensor_value_info(info.name, kind, np.asarray(y).shape))
     del graph.output[:]
     graph.output.extend(infos)
-    model = helper.make_model(graph, ir_version=8, producer_name="flopwise",
-                              opset_imports=model.opset_import)
-    where = os.path.join(folder, name if name.startswith("ml_") else "ms_" + name)
+    model = helper.make_model(graph, ir_version=8, producer_name="flopwise", opset_imports=opsets)
+    where = os.path.join(folder, name)
     os.makedirs(os.path.join(where, "test_data_set_0"))
     onnx.save(model, os.path.join(where, "model.onnx"))
     for i, y in enumerate(results):
         with open(os.path.join(where, "test_data_set_0", "output_%d.pb" % i), "wb") as out:
-            out.write(numpy_helper.from_array(y, outs[i]).SerializeToString())
+            out.write(numpy_helper.from_array(np.asarray(y), outs[i]).SerializeToString())
 
 
 def main():
@@ -224,6 +258,7 @@ def main():
             write(folder, *case)
         except Exception as error:  # what this release does not run on a CPU
             print(case[0], str(error).split("\n")[0][:120])
+    sequences(folder)
 
 
 if __name__ == "__main__":

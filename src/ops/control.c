@@ -341,7 +341,7 @@ static enum fw_status grad_if(struct fw_grad *gr)
 
 /* ---- rows ---- */
 
-FW_KERNELS(if_);
+FW_KERNELS(if_, sequence_map);
 
 static const struct fw_op rows[2] = {
     {.name = "If",
@@ -366,6 +366,7 @@ static const struct fw_op rows[2] = {
      .infer = infer_sequence_map,
      .field = fw_field_whole,
      .cost = fw_cost_body,
-     .grad = fw_grad_gap},
+     .grad = fw_grad_gap,
+     FW_RUN(sequence_map)},
 };
 const struct fw_op_table fw_ops_control = {rows, sizeof rows / sizeof *rows};

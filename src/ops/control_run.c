@@ -9,22 +9,41 @@ static size_t bytes_of(const struct fw_buffer *v)
     return v->n * fw_element_bytes((enum fw_dtype)v->dtype, v->real);
 }
 
-/* A copy that outlives the next run of the body; NULL = out of memory. */
-static struct fw_buffer *copy_of(struct fw_run *r, const struct fw_buffer *v)
+/* A tensor whose data has room for n items: pointers are no longer than int64. */
+static struct fw_buffer *make_room(struct fw_run *r, size_t n)
 {
-    struct fw_buffer *c = r->make(r, (enum fw_dtype)v->dtype, v->open ? 0 : v->rank, v->dims);
+    const int64_t dims[1] = {(int64_t)n + 1};
+    return r->make != NULL ? r->make(r, FW_I64, 1, dims) : NULL;
+}
+
+struct fw_buffer **room_for_items(struct fw_run *r, size_t n)
+{
+    struct fw_buffer *room = make_room(r, n);
+    return room != NULL ? room->data : NULL;
+}
+
+static struct fw_buffer *copy_sequence(struct fw_run *r, const struct fw_buffer *v)
+{
+    struct fw_buffer *c = make_room(r, v->n_items);
     if (c == NULL)
         return NULL;
-    if (!v->open) {
-        memcpy(c->data, v->data, bytes_of(v));
-        return c;
-    }
+    struct fw_buffer **items = c->data;
     *c = *v;
-    c->items = fw_arena_array(r->scratch, v->n_items + 1u, sizeof *c->items);
-    for (uint32_t i = 0; c->items != NULL && i < v->n_items; i++)
-        if ((c->items[i] = copy_of(r, v->items[i])) == NULL)
+    c->items = items;
+    for (uint32_t i = 0; i < v->n_items; i++)
+        if ((items[i] = copy_of(r, v->items[i])) == NULL)
             return NULL;
-    return c->items != NULL ? c : NULL;
+    return c;
+}
+
+struct fw_buffer *copy_of(struct fw_run *r, const struct fw_buffer *v)
+{
+    if (v->open || r->make == NULL)
+        return v->open ? copy_sequence(r, v) : NULL;
+    struct fw_buffer *c = r->make(r, (enum fw_dtype)v->dtype, v->rank, v->dims);
+    if (c != NULL)
+        memcpy(c->data, v->data, bytes_of(v));
+    return c;
 }
 
 /* Output i of the node = v. */
@@ -33,8 +52,15 @@ static enum fw_status give(struct fw_run *r, unsigned i, const struct fw_buffer 
     struct fw_buffer *y = fw_run_out(r, i);
     if (y == NULL)
         return FW_OK;
-    FW_REQUIRE(!v->open && !y->open, r->cx.err, FW_UNSUPPORTED,
-               "bodies that give sequences are not executed");
+    if (v->open) {
+        const struct fw_buffer *copy = copy_of(r, v);
+        if (copy == NULL)
+            return fw_fail_memory(r->cx.err);
+        y->open = true;
+        y->items = copy->items;
+        y->n_items = copy->n_items;
+        return FW_OK;
+    }
     FW_TRY(r->shape(r, i, v->rank, v->dims));
     memcpy(y->data, v->data, bytes_of(v));
     return FW_OK;

@@ -17,10 +17,6 @@ static const struct {
     const char *rows[MOST]; // DOMAIN:NAME, up to the first NULL
 } without[] = {
     {"bits under another type: floats are held in another width", {":BitCast"}},
-    {"sequences and optionals",
-     {":SequenceAt", ":SequenceConstruct", ":SequenceEmpty", ":SequenceErase", ":SequenceInsert",
-      ":SequenceLength", ":ConcatFromSequence", ":SplitToSequence", ":Optional",
-      ":OptionalGetElement", ":OptionalHasElement", ":SequenceMap"}},
     {"text, images in a file format",
      {":ImageDecoder", ":StringNormalizer", ":StringConcat", ":StringSplit", ":RegexFullMatch",
       ":TfIdfVectorizer"}},

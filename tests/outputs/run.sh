@@ -4,7 +4,7 @@
 # (tools/ort_cases.py). Ends in the closing line.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-folders=("$here/microsoft")
+folders=("$here/runtime")
 nodes=/usr/share/libonnx-testdata/data/node
 if [ -d "$nodes" ]; then
     folders+=("$nodes")
