@@ -334,6 +334,14 @@ FW_API enum fw_status fw_run_report(struct fw_report **ret, struct fw_net *net,
                                     const struct fw_options *options,
                                     const struct fw_running *running, struct fw_error *err);
 
+/* Executes it and puts beside each other, by layer and phase, the operations that the rules count,
+ * those its kernels retire by their closed forms, those that counting kernels executed and those
+ * the hardware counted (schema flopwise.audit/1). counter: NULL, or one without a usable event: the
+ * report says why nothing was counted. */
+FW_API enum fw_status fw_audit_report(struct fw_report **ret, struct fw_net *net,
+                                      struct fw_counter *counter, const struct fw_options *options,
+                                      const struct fw_running *running, struct fw_error *err);
+
 /* FW_OK, FW_CHECK_FAILED for a budget that was exceeded, FW_UNSUPPORTED for an answer that is only
  * a lower bound because something is missing. */
 FW_API enum fw_status fw_report_status(const struct fw_report *report);

@@ -16,6 +16,7 @@ struct executed {
     struct fw_study *study;
     struct fw_execution x;
     struct fw_execute_options how;
+    struct fw_audit audit;
     struct fw_hyper hyper;
     struct fw_arena arena;
     struct fw_file files[MAX_FILES];
@@ -75,7 +76,7 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
     FW_TRY(whole_number("--seed", running->seed, 1, UINT64_MAX, &e->how.seed, err));
     FW_TRY(whole_number("--threads", running->threads, 0, FW_MAX_THREADS, &threads, err));
     unsigned cores = fw_usable_cores();
-    e->how.n_threads = threads > 0 ? (unsigned)threads : cores;
+    e->how.n_threads = threads > 0 ? (unsigned)threads : running->exact ? 1 : cores;
     if (e->how.n_threads > FW_MAX_THREADS)
         e->how.n_threads = FW_MAX_THREADS;
     FW_REQUIRE(o->precision == NULL || strcmp(o->precision, "fp32") == 0, err, FW_UNSUPPORTED,
@@ -267,6 +268,19 @@ static enum fw_status start(struct executed **ret, const struct fw_net *net, str
     return FW_OK;
 }
 
+static enum fw_status own(enum fw_status status, struct executed *e, struct fw_report *report,
+                          struct fw_report **ret)
+{
+    if (status != FW_OK) {
+        release(e);
+        return status;
+    }
+    report->owned = e;
+    report->release = release;
+    *ret = report;
+    return FW_OK;
+}
+
 enum fw_status fw_run_report(struct fw_report **ret, struct fw_net *net,
                              const struct fw_options *options, const struct fw_running *running,
                              struct fw_error *err)
@@ -281,12 +295,46 @@ enum fw_status fw_run_report(struct fw_report **ret, struct fw_net *net,
         struct fw_asked asked = fw_asked_of(net, o);
         status = fw_answer_run(&report, &e->x, &asked, &e->how, err);
     }
-    if (status != FW_OK) {
-        release(e);
-        return status;
+    return own(status, e, report, ret);
+}
+
+/* Counting kernels do about 10^8 operations a second. */
+static bool worth_counting(const struct fw_analysis *a)
+{
+    struct fw_cost step = fw_cost_step(a->model.sym, a->totals.phase);
+    return fw_cost_flop(a->model.sym, &step).word <= 1000000000;
+}
+
+static enum fw_status audit(struct executed *e, struct fw_counter *counter,
+                            const struct fw_error *why_not, struct fw_error *err)
+{
+    struct fw_counter *good = why_not->code == FW_OK ? counter : NULL;
+    if (good != NULL) // the canary sings once more behind the measurement
+        FW_TRY(fw_counter_check(good, err));
+    return fw_audit(&e->audit, &e->x, good, why_not->message, worth_counting(&e->study->analysis),
+                    err);
+}
+
+enum fw_status fw_audit_report(struct fw_report **ret, struct fw_net *net,
+                               struct fw_counter *counter, const struct fw_options *options,
+                               const struct fw_running *running, struct fw_error *err)
+{
+    struct fw_options defaults = fw_options_default();
+    const struct fw_options *o = options != NULL ? options : &defaults;
+    struct fw_error why_not = {.code = FW_OK};
+    struct executed *e;
+    struct fw_report *report = NULL;
+    FW_TRY(start(&e, net, err));
+    if (counter == NULL)
+        (void)fw_fail(&why_not, FW_COUNTER, -1, "no counter was given");
+    else if (fw_counter_alone(counter, &why_not) == FW_OK)
+        e->how.counter = counter;
+    enum fw_status status = execute(e, net, o, running, err);
+    if (status == FW_OK)
+        status = audit(e, counter, &why_not, err);
+    if (status == FW_OK) {
+        struct fw_asked asked = fw_asked_of(net, o);
+        status = fw_answer_audit(&report, &e->audit, &asked, e->how.fast, err);
     }
-    report->owned = e;
-    report->release = release;
-    *ret = report;
-    return FW_OK;
+    return own(status, e, report, ret);
 }

@@ -103,10 +103,11 @@ static enum fw_status start(struct fw_engine *e, struct fw_error *err)
     e->fast = fw_arena_array(&e->arena, nodes, sizeof *e->fast);
     e->by = fw_arena_array(&e->arena, nodes, sizeof *e->by);
     e->kernels = fw_arena_zalloc(&e->arena, nodes * sizeof(struct fw_dnn_kernel *));
+    e->blocks = fw_arena_zalloc(&e->arena, nodes);
     e->use = fw_arena_zalloc(&e->arena, nodes * sizeof *e->use);
     e->scratch = fw_arena_zalloc(&e->arena, e->o.n_threads * sizeof *e->scratch);
     if (e->held == NULL || e->fast == NULL || e->by == NULL || e->kernels == NULL ||
-        e->use == NULL || e->scratch == NULL)
+        e->blocks == NULL || e->use == NULL || e->scratch == NULL)
         return fw_fail_memory(err);
     for (unsigned i = 0; i < e->o.n_threads; i++)
         fw_arena_init(&e->scratch[i], e->alloc);

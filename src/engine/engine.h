@@ -31,7 +31,7 @@ struct fw_engine;
 
 /* What executing a node took, over all runs since the last fw_engine_reset. */
 struct fw_node_use {
-    double seconds;
+    uint64_t ns;
     uint64_t retired; // operations, when a counter is given
 };
 

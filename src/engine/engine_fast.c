@@ -395,6 +395,9 @@ static enum fw_status add_kernel(struct fw_engine *e, uint32_t node, struct wire
     memcpy(s->at, at, w->n * sizeof *at);
     s->scratch = working;
     e->kernels[node] = k;
+    for (unsigned i = 0; i < w->n; i++)
+        if (fw_layout_block(w->ports[i].layout) > e->blocks[node])
+            e->blocks[node] = (uint8_t)fw_layout_block(w->ports[i].layout);
     e->n_fast++;
     return put_back(e, node, w, at, err);
 }

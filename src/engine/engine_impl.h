@@ -72,7 +72,8 @@ struct fw_engine {
     struct fw_fast *fast;           // (n_nodes) kind FW_N_FASTS: not described
     uint32_t *by;                   // (n_nodes) node that does its work along, or itself
     struct fw_dnn_kernel **kernels; // (n_nodes) or NULL
-    struct fw_step *steps;          // (n_steps)
+    uint8_t *blocks;       // (n_nodes) channels side by side in the order its kernel works in
+    struct fw_step *steps; // (n_steps)
     uint32_t n_steps, cap_steps;
     struct fw_node_use *use;            // (n_nodes)
     unsigned char *memory[FW_N_BLOCKS]; // as allocated, size and a line

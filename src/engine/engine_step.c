@@ -143,13 +143,13 @@ static enum fw_status run_step(struct fw_engine *e, const struct fw_step *s, str
 /* Before a measured step, and behind it. */
 struct watch {
     struct fw_counter *counter;
-    double seconds;
+    uint64_t ns;
     uint64_t retired;
 };
 
 static enum fw_status look(struct watch *w, struct fw_error *err)
 {
-    w->seconds = fw_seconds();
+    w->ns = fw_nanoseconds();
     return w->counter != NULL ? fw_counter_read(w->counter, &w->retired, err) : FW_OK;
 }
 
@@ -181,7 +181,7 @@ enum fw_status fw_engine_run(struct fw_engine *e, bool timed, struct fw_counter 
         if (!watched || !last)
             continue;
         FW_TRY(look(&after, err));
-        e->use[s->node].seconds += after.seconds - before.seconds;
+        e->use[s->node].ns += after.ns - before.ns;
         e->use[s->node].retired += after.retired - before.retired;
         before = after;
     }

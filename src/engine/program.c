@@ -10,11 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-double fw_seconds(void)
+uint64_t fw_nanoseconds(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+double fw_seconds(void)
+{
+    return 1e-9 * (double)fw_nanoseconds();
 }
 
 unsigned fw_usable_cores(void)

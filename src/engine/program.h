@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 
+#include <stdint.h>
+
 struct fw_ended {
     int exit_code; // 128 + the signal's number when a signal ended it
     double seconds;
@@ -15,7 +17,9 @@ enum fw_status fw_program_run(const char *const *argv, struct fw_ended *ret, str
 /* Cores this process may use: 1 to 1024. */
 unsigned fw_usable_cores(void);
 
-/* Seconds of a clock that never jumps. */
+/* A clock that never jumps. In whole nanoseconds where no floating-point operation may disturb what
+ * is counted. */
+uint64_t fw_nanoseconds(void);
 double fw_seconds(void);
 
 #endif

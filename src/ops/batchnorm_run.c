@@ -113,8 +113,9 @@ static enum fw_status normalise(struct fw_run *r, const struct layout *l, REAL *
 /* running*momentum + batch*(1 - momentum) */
 static void blend(REAL *to, const REAL *running, const REAL *batch, REAL momentum, size_t n)
 {
+    const REAL rest = one_minus(momentum);
     for (size_t i = 0; to != NULL && i < n; i++)
-        to[i] = ADD(MUL(running[i], momentum), MUL(batch[i], 1 - momentum));
+        to[i] = ADD(MUL(running[i], momentum), MUL(batch[i], rest));
 }
 
 static REAL *out_or_scratch(struct fw_run *r, unsigned i, size_t n)

@@ -184,6 +184,17 @@ static inline enum fw_status run_as(const struct fw_run *r, const struct fw_op *
     return node.op->run[FW_COUNT ? FW_COUNTED : FW_PLAIN](&sub);
 }
 
+/* Constants of a node, which the rules do not count: x87 and the like are not in the hardware's
+ * count either. */
+static inline REAL one_over(size_t n)
+{
+    return (REAL)(1.0L / (long double)n);
+}
+static inline REAL one_minus(REAL a)
+{
+    return (REAL)(1.0L - (long double)a);
+}
+
 /* y += a*x over n numbers: the form in which products retire exactly 2 operations a term. */
 static inline void axpy(REAL *restrict y, REAL a, const REAL *restrict x, size_t n)
 {

@@ -47,7 +47,7 @@ KERNEL(cross_entropy_grad) // (probabilities, labels): (p - onehot(label))/rows
     const struct fw_buffer *p = r->in[0];
     size_t n_rows = r->in[1]->n;
     size_t classes = n_rows > 0 ? p->n / n_rows : 0;
-    REAL by = 1 / (REAL)n_rows;
+    REAL by = one_over(n_rows);
     for (size_t row = 0; row < n_rows; row++) {
         size_t label;
         FW_TRY(label_of(r, row, classes, &label));

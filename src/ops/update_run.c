@@ -26,10 +26,12 @@ static struct update update_of(const struct fw_run *r)
                        .decay = (REAL)h->decay};
     for (unsigned i = 2; i < r->cx.node->n_in; i++)
         u.s[i - 2] = r->in[i]->data;
-    u.c1 = 1 - pow(h->beta1, (double)r->step);
-    u.c2 = 1 - pow(h->beta2, (double)r->step);
-    u.step = (REAL)(h->lr / u.c1);
-    u.k = (REAL)(1 / sqrt(u.c2));
+    if (h->beta1 != 0 && h->beta2 != 0) { // nothing is computed that the rule does not want
+        u.c1 = 1 - pow(h->beta1, (double)r->step);
+        u.c2 = 1 - pow(h->beta2, (double)r->step);
+        u.step = (REAL)(h->lr / u.c1);
+        u.k = (REAL)(1 / sqrt(u.c2));
+    }
     fw_dim m, n;
     (void)fw_update_matrix(r->cx.sym, fw_in(&r->cx, 0), &m, &n);
     u.rows = (size_t)m.word;

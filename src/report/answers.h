@@ -5,7 +5,7 @@
 #include "engine/stat.h"
 #include "passes/field.h"
 #include "report/layers.h"
-#include "study/execute.h"
+#include "study/audit.h"
 #include "study/ratio.h"
 
 /* What the reports of a model say about it. */
@@ -107,6 +107,10 @@ struct fw_value fw_quotient(struct fw_symbols *sym, fw_count top, fw_count botto
 enum fw_status fw_answer_run(struct fw_report **ret, struct fw_execution *x,
                              const struct fw_asked *asked, const struct fw_execute_options *how,
                              struct fw_error *err);
+
+/* The audit must outlive the report. */
+enum fw_status fw_answer_audit(struct fw_report **ret, struct fw_audit *au,
+                               const struct fw_asked *asked, bool fast, struct fw_error *err);
 
 /* The table "model": file, format, nodes, inputs, letters. */
 enum fw_status fw_report_add_model(struct fw_report *r, struct fw_analysis *a,

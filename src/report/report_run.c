@@ -181,7 +181,7 @@ static struct layer_time time_of(const struct running *m, const struct fw_layer 
     const struct fw_node_use *use = fw_engine_use(m->x->engine);
     for (uint32_t k = layer->from; k < layer->to; k++) {
         uint32_t id = m->layers.order[k];
-        double s = use[id].seconds / m->times;
+        double s = 1e-9 * (double)use[id].ns / m->times;
         switch (m->x->a->model.graph.nodes[id].phase) {
         case FW_PHASE_FORWARD:
             t.forward += s;
@@ -310,7 +310,7 @@ static enum fw_status build(struct running *m, const struct fw_asked *asked,
     m->most = fw_peak_of(&m->peak, how->n_threads);
     m->times = m->x->steps > 1 ? (double)(m->x->steps - 1) : 1;
     for (uint32_t id = 0; id < a->model.graph.n_nodes; id++)
-        m->phase[a->model.graph.nodes[id].phase].seconds += use[id].seconds / m->times;
+        m->phase[a->model.graph.nodes[id].phase].seconds += 1e-9 * (double)use[id].ns / m->times;
     FW_TRY(fw_layers_make(&m->layers, a, asked->options->by, &m->r->arena, err));
     FW_TRY(fw_layers_keep_top(&m->layers, asked->options->top, err));
     FW_TRY(fw_report_add_model(m->r, a, asked, err));

@@ -1,0 +1,160 @@
+/* Closed forms, by kind of kernel.
+ *
+ * Plain C retires what its row counts: 2 for each multiply-add, 1 for each add, multiply, divide
+ * and square root, nothing for maximum and comparisons. Of transcendental functions it is the
+ * library's business. oneDNN's kernels were measured (AMD Zen 5 by the hardware's counter, 16
+ * channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions skip padding
+ * taps but compute whole blocks of channels; partial sums over blocks of input channels are added
+ * up; products are what they are, and the bias is an add; normalisation 7 forward, 10 backward an
+ * element; poolings as many adds as taps. */
+#include "engine/retired.h"
+
+#include "engine/engine_impl.h"
+
+static struct fw_retired exactly(uint64_t flop)
+{
+    return (struct fw_retired){.flop = flop, .known = true};
+}
+
+static struct fw_retired plain(const struct fw_cost *cost)
+{
+    uint64_t flop = 2 * (uint64_t)cost->n[FW_FMA].word;
+    for (unsigned k = FW_ADD; k <= FW_SQRT; k++)
+        flop += (uint64_t)cost->n[k].word;
+    if (cost->n[FW_SPECIAL].word == 0)
+        return exactly(flop);
+    return (struct fw_retired){.flop = flop,
+                               .why = "transcendental functions are counted as one operation each"};
+}
+
+static uint64_t product(const int64_t *n, unsigned from, unsigned to)
+{
+    uint64_t p = 1;
+    for (unsigned k = from; k < to; k++)
+        p *= (uint64_t)n[k];
+    return p;
+}
+
+static uint64_t blocks(int64_t channels, unsigned block)
+{
+    return ((uint64_t)channels + block - 1) / block;
+}
+
+/* Multiply-adds on real taps, with channels filled up to whole blocks. */
+static double padded_mac(const struct fw_fast *f, uint64_t mac, unsigned block)
+{
+    int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
+    bool depthwise = in == 1 && out == 1;
+    double by = 1;
+    if (depthwise)
+        return (double)mac * (double)(blocks(f->x[1], block) * block) / (double)f->x[1];
+    if (in > 4) // few channels stay as they are
+        by *= (double)(blocks(in, block) * block) / (double)in;
+    return (double)mac * by * (double)(blocks(out, block) * block) / (double)out;
+}
+
+/* Pairs of a window and an element that it meets, padding left out, over all channels. */
+static uint64_t real_taps(const struct fw_fast *f)
+{
+    uint64_t all = (uint64_t)f->x[0] * (uint64_t)f->x[1];
+    for (unsigned k = 0; k < f->axes; k++) {
+        uint64_t n = 0;
+        for (int64_t o = 0; o < f->y[k + 2]; o++)
+            for (int64_t tap = 0; tap < f->kernel[k]; tap++) {
+                int64_t at = o * f->stride[k] + tap * f->dilation[k] - f->begin[k];
+                n += at >= 0 && at < f->x[k + 2];
+            }
+        all *= n;
+    }
+    return all;
+}
+
+/* AVX2, 8 channels a block: sums over input channels are added up in pieces of 4 blocks (1x1: of 8
+ * and 16), and a 1x1 kernel's weight gradient is added up over the batch. */
+static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise)
+{
+    int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
+    switch (f->kind) {
+    case FW_FAST_CONV:
+        return pointwise ? y * (blocks(in, 128) - 1) : 0;
+    case FW_FAST_CONV_DX:
+        return pointwise ? y / (uint64_t)f->y[1] * (uint64_t)f->x[1] * (blocks(out, 64) - 1)
+                         : x * (blocks(out, 32) - 1);
+    default:
+        return pointwise ? (uint64_t)(in * f->y[1]) * (uint64_t)(f->x[0] - 1) : 0;
+    }
+}
+
+/* AVX-512, 16 channels a block. */
+static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise)
+{
+    int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
+    switch (f->kind) {
+    case FW_FAST_CONV:
+        return pointwise && in <= 256 ? 0 : y * blocks(in, 16);
+    case FW_FAST_CONV_DX:
+        return pointwise && out <= 256 ? 0 : x * (blocks(out, 16) - 1);
+    default:
+        return f->bias_after > 0 ? y : 0;
+    }
+}
+
+static uint64_t convolution(const struct fw_fast *f, uint64_t mac, unsigned block)
+{
+    uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
+    bool pointwise = product(f->kernel, 0, f->axes) == 1;
+    uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1));
+    return work + (block >= 16 ? sums_avx512(f, x, y, pointwise) : sums_avx2(f, x, y, pointwise));
+}
+
+/* Every call of the library does a few operations of its own. */
+static uint64_t calls(const struct fw_engine *e, uint32_t node)
+{
+    enum { OF_A_CALL = 5 };
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < e->n_steps; i++)
+        n += e->steps[i].node == node &&
+             (e->steps[i].kind == FW_STEP_FAST || e->steps[i].kind == FW_STEP_MOVE);
+    return OF_A_CALL * n;
+}
+
+static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct fw_cost *cost,
+                        const struct fw_cost *padding)
+{
+    const struct fw_fast *f = &e->fast[node];
+    uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
+    uint64_t taps = product(f->kernel, 0, f->axes), channels = (uint64_t)f->x[1];
+    switch (f->kind) {
+    case FW_FAST_CONV:
+    case FW_FAST_CONV_DX:
+    case FW_FAST_CONV_DW:
+        return convolution(f, (uint64_t)(cost->n[FW_FMA].word - padding->n[FW_FMA].word),
+                           e->blocks[node]);
+    case FW_FAST_NORM: // and the running statistics
+        return 7 * x + 25 * channels + 2;
+    case FW_FAST_NORM_GIVEN:
+        return 2 * x;
+    case FW_FAST_NORM_DX:
+        return 10 * x + 32 * channels + 1;
+    case FW_FAST_MAX_POOL_DX:
+        return real_taps(&e->fast[e->g->nodes[node].layer]);
+    case FW_FAST_MEAN_POOL:
+        return (taps + 2) * y;
+    case FW_FAST_MEAN_POOL_DX:
+        return taps * y + y;
+    default: // products are what they are, maxima nothing
+        return plain(cost).flop;
+    }
+}
+
+struct fw_retired fw_retired_predict(const struct fw_engine *e, uint32_t node,
+                                     const struct fw_cost *cost, const struct fw_cost *padding)
+{
+    if (e->by[node] != node)
+        return exactly(0);
+    if (e->kernels[node] != NULL)
+        return exactly(by_kind(e, node, cost, padding) + calls(e, node));
+    struct fw_retired r = plain(cost);
+    r.flop += calls(e, node);
+    return r;
+}

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Usage: tests/emulated/audit.sh MODEL [OPTION...]
+# `flopwise audit` under QEMU, with flops.c in the place of the hardware's counter.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+FLOPWISE=${FLOPWISE:-$here/../../build/flopwise}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+${CC:-cc} -O2 -shared -fPIC -o "$scratch/flops.so" "$here/flops.c"
+# the emulator adds without locks: one thread
+FLOPWISE_COUNTER_FILE=$scratch/total \
+    qemu-x86_64 -cpu max -plugin "file=$scratch/flops.so,total=$scratch/total" \
+    "$FLOPWISE" audit "$@" --threads 1
