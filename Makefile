@@ -30,6 +30,9 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@ninja -C $(BUILD) -j $(JOBS) flopwise-bench
 	@python3 bench/run.py $(BUILD)
+	@if /usr/bin/python3 -c 'import torch, torchvision' 2>/dev/null; then \
+		/usr/bin/python3 bench/train.py $(BUILD)/flopwise; \
+	else echo "training steps: python3-torch and python3-torchvision are not installed"; fi
 
 fuzz:
 	@tools/install_deps.sh build check fuzz
