@@ -48,11 +48,19 @@ static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
     };
 }
 
+static enum fw_status run_kernel(struct fw_run *r, const struct task *t)
+{
+    fw_wide = !t->e->o.fast;
+    enum fw_status status = r->cx.node->op->run[FW_PLAIN](r);
+    fw_wide = false;
+    return status;
+}
+
 static void run_split(void *ctx, unsigned part, unsigned parts)
 {
     struct task *t = ctx;
     struct fw_run r = run_of(t, part, parts);
-    t->status[part] = r.cx.node->op->run[FW_PLAIN](&r);
+    t->status[part] = run_kernel(&r, t);
 }
 
 enum { MAX_PORTS = 16 };
@@ -88,7 +96,7 @@ static void run_piece(void *ctx, unsigned part, unsigned parts)
     r.out = ports + n->n_in;
     r.part = 0;
     r.parts = 1;
-    t->status[part] = n->op->run[FW_PLAIN](&r);
+    t->status[part] = run_kernel(&r, t);
 }
 
 static enum fw_status run_call(struct fw_engine *e, const struct fw_step *s, struct fw_error *err)

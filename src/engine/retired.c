@@ -1,12 +1,13 @@
 /* Closed forms, by kind of kernel.
  *
  * Plain C retires what its row counts: 2 for each multiply-add, 1 for each add, multiply, divide
- * and square root, nothing for maximum and comparisons. Of transcendental functions it is the
- * library's business. oneDNN's kernels were measured (AMD Zen 5 by the hardware's counter, 16
- * channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions skip padding
- * taps but compute whole blocks of channels; partial sums over blocks of input channels are added
- * up; products are what they are, and the bias is an add; normalisation 7 forward, 10 backward an
- * element; poolings as many adds as taps. */
+ * and square root, nothing for maximum and comparisons. Of transcendental functions in single
+ * precision it is libm's business; exact mode takes them in long double, which retires nothing that
+ * is counted (fw_wide in ops/value.h). oneDNN's kernels were measured (AMD Zen 5 by the hardware's
+ * counter, 16 channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
+ * skip padding taps but compute whole blocks of channels; partial sums over blocks of input
+ * channels are added up; products are what they are, and the bias is an add; normalisation 7
+ * forward, 10 backward an element; poolings as many adds as taps. */
 #include "engine/retired.h"
 
 #include "engine/engine_impl.h"
@@ -16,12 +17,12 @@ static struct fw_retired exactly(uint64_t flop)
     return (struct fw_retired){.flop = flop, .known = true};
 }
 
-static struct fw_retired plain(const struct fw_cost *cost)
+static struct fw_retired plain(const struct fw_cost *cost, bool wide)
 {
     uint64_t flop = 2 * (uint64_t)cost->n[FW_FMA].word;
     for (unsigned k = FW_ADD; k <= FW_SQRT; k++)
         flop += (uint64_t)cost->n[k].word;
-    if (cost->n[FW_SPECIAL].word == 0)
+    if (wide || cost->n[FW_SPECIAL].word == 0)
         return exactly(flop);
     return (struct fw_retired){.flop = flop,
                                .why = "transcendental functions are counted as one operation each"};
@@ -143,7 +144,7 @@ static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct f
     case FW_FAST_MEAN_POOL_DX:
         return taps * y + y;
     default: // products are what they are, maxima nothing
-        return plain(cost).flop;
+        return plain(cost, false).flop;
     }
 }
 
@@ -154,7 +155,7 @@ struct fw_retired fw_retired_predict(const struct fw_engine *e, uint32_t node,
         return exactly(0);
     if (e->kernels[node] != NULL)
         return exactly(by_kind(e, node, cost, padding) + calls(e, node));
-    struct fw_retired r = plain(cost);
+    struct fw_retired r = plain(cost, !e->o.fast);
     r.flop += calls(e, node);
     return r;
 }

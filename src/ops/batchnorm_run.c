@@ -48,7 +48,7 @@ static enum fw_status statistics(struct fw_run *r, const struct layout *l, const
                                  REAL epsilon, REAL *mean, REAL *var, REAL *inverse)
 {
     bool *begun = fw_arena_zalloc(r->scratch, 2 * l->n_sets + 1);
-    REAL count = (REAL)(l->inner * l->per_channel * (l->whole ? l->examples : 1));
+    REAL count = real_of(l->inner * l->per_channel * (l->whole ? l->examples : 1));
     if (begun == NULL)
         return fw_fail_memory(r->cx.err);
     memset(mean, 0, l->n_sets * sizeof *mean);
@@ -224,7 +224,7 @@ static enum fw_status over_groups(struct fw_run *r, const struct layout *l, cons
 KERNEL(norm_grad_input) // (dy, x, scale, mean, inverse, s1, s2)
 {
     struct layout l = layout_from(r->in[1], r->in[3]);
-    REAL count = (REAL)(l.inner * l.per_channel * (l.whole ? l.examples : 1));
+    REAL count = real_of(l.inner * l.per_channel * (l.whole ? l.examples : 1));
     REAL *g1 = scratch_zeros(r, l.n_sets);
     REAL *g2 = scratch_zeros(r, l.n_sets);
     const REAL *mean = reals(r, 3);

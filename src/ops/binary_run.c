@@ -197,7 +197,7 @@ KERNEL(power)
             double z = number_at(b, (size_t)w.walk.offset[1] + i * w.step_b);
             TALLY(FW_SPECIAL);
             fw_buffer_put(r->out[0], row * w.n + i,
-                          is_real(a) ? (double)LIBM(pow)((REAL)x, (REAL)z) : pow(x, z));
+                          is_real(a) ? (double)FUNCTION(pow, (REAL)x, (REAL)z) : pow(x, z));
         }
         fw_walk_next(&w.walk);
     }

@@ -4,7 +4,7 @@
  * functions below are the bare operations, and with FW_COUNT 1, where REAL is double and each adds
  * one to the tally of its class:
  *     MAC(s, a, b)                    fma      s + a*b, of contractions
- *     ADD SUB NEG                     add
+ *     ADD SUB NEG                     add      -a is 0 - a, which the processor adds too
  *     MUL                             mul
  *     DIV MOD                         div
  *     SQRT                            sqrt
@@ -29,11 +29,14 @@ typedef double REAL;
 #define KERNEL_NAME(name) fw_counted_##name
 #define TALLY(class) (fw_tally[class]++)
 #define LIBM(name) name
+#define FUNCTION(name, ...) name(__VA_ARGS__)
 #else
 typedef float REAL;
 #define KERNEL_NAME(name) fw_plain_##name
 #define TALLY(class) ((void)0)
 #define LIBM(name) name##f
+/* See fw_wide in ops/value.h. */
+#define FUNCTION(name, ...) (fw_wide ? (REAL)name##l(__VA_ARGS__) : name##f(__VA_ARGS__))
 #endif
 #define KERNEL(name) enum fw_status KERNEL_NAME(name)(struct fw_run * r)
 #define REAL_MAX (sizeof(REAL) == sizeof(float) ? (REAL)3.402823466e+38 : (REAL)DBL_MAX)
@@ -55,7 +58,7 @@ SCALAR fw_smaller(REAL a, REAL b)
     X(SCALAR MAC(REAL s, REAL a, REAL b), FW_FMA, s + a * b)           \
     X(SCALAR ADD(REAL a, REAL b), FW_ADD, a + b)                       \
     X(SCALAR SUB(REAL a, REAL b), FW_ADD, a - b)                       \
-    X(SCALAR NEG(REAL a), FW_ADD, -a)                                  \
+    X(SCALAR NEG(REAL a), FW_ADD, 0 - a)                               \
     X(SCALAR MUL(REAL a, REAL b), FW_MUL, a *b)                        \
     X(SCALAR DIV(REAL a, REAL b), FW_DIV, a / b)                       \
     X(SCALAR SQRT(REAL a), FW_SQRT, LIBM(sqrt)(a))                     \
@@ -69,7 +72,7 @@ SCALAR fw_smaller(REAL a, REAL b)
     X(SCALAR CEIL(REAL a), FW_MINMAX, LIBM(ceil)(a))                   \
     X(SCALAR FLOOR(REAL a), FW_MINMAX, LIBM(floor)(a))                 \
     X(SCALAR ROUND(REAL a), FW_MINMAX, LIBM(rint)(a))                  \
-    X(SCALAR POW(REAL a, REAL b), FW_SPECIAL, LIBM(pow)(a, b))
+    X(SCALAR POW(REAL a, REAL b), FW_SPECIAL, FUNCTION(pow, a, b))
 
 #define DEFINE(head, class, result) \
     head                            \
@@ -105,11 +108,11 @@ static inline bool BETWEEN(REAL low, REAL a, REAL high)
     X(ASINH, asinh) \
     X(ACOSH, acosh) \
     X(ATANH, atanh)
-#define DEFINE(name, f)    \
-    SCALAR name(REAL a)    \
-    {                      \
-        TALLY(FW_SPECIAL); \
-        return LIBM(f)(a); \
+#define DEFINE(name, f)        \
+    SCALAR name(REAL a)        \
+    {                          \
+        TALLY(FW_SPECIAL);     \
+        return FUNCTION(f, a); \
     }
 SPECIALS(DEFINE)
 #undef DEFINE
@@ -185,14 +188,22 @@ static inline enum fw_status run_as(const struct fw_run *r, const struct fw_op *
 }
 
 /* Constants of a node, which the rules do not count: x87 and the like are not in the hardware's
- * count either. */
+ * count either. Volatile, or the compiler sees that SSE gives the same number and takes that. */
 static inline REAL one_over(size_t n)
 {
-    return (REAL)(1.0L / (long double)n);
+    volatile long double wide = (long double)(int64_t)n;
+    return (REAL)(1.0L / wide);
 }
 static inline REAL one_minus(REAL a)
 {
-    return (REAL)(1.0L - (long double)a);
+    volatile long double wide = (long double)a;
+    return (REAL)(1.0L - wide);
+}
+
+/* A count as a number. Of an unsigned one the compiler would make subtractions and additions. */
+static inline REAL real_of(size_t n)
+{
+    return (REAL)(int64_t)n;
 }
 
 /* y += a*x over n numbers: the form in which products retire exactly 2 operations a term. */

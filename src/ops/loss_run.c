@@ -91,7 +91,7 @@ static enum fw_status pick(struct fw_run *r, const struct scores *s, const REAL 
         used += !ignored;
     }
     if (s->mean)
-        sum = DIV(sum, s->weights != NULL ? factors : (REAL)used);
+        sum = DIV(sum, s->weights != NULL ? factors : real_of(used));
     if (s->mean || s->sum)
         reals_out(r, 0)[0] = sum;
     return FW_OK;
@@ -130,7 +130,7 @@ static enum fw_status factors_of(struct fw_run *r, const struct scores *s, REAL 
         used += !ignored;
     }
     if (s->mean)
-        scale = DIV(reals(r, 0)[0], s->weights != NULL ? sum : (REAL)used);
+        scale = DIV(reals(r, 0)[0], s->weights != NULL ? sum : real_of(used));
     for (size_t p = 0; p < s->m; p++) {
         size_t label;
         bool ignored;

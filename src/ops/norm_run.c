@@ -151,7 +151,7 @@ static void layer_line(const REAL *x, REAL *y, size_t n, bool rms, REAL epsilon,
     for (size_t i = 0; i < n && !rms; i++)
         mean = i == 0 ? x[i] : ADD(mean, x[i]);
     if (!rms)
-        mean = DIV(mean, (REAL)n);
+        mean = DIV(mean, real_of(n));
     for (size_t i = 0; i < n; i++) {
         y[i] = rms ? x[i] : SUB(x[i], mean);
         REAL s = MUL(y[i], y[i]);
@@ -239,8 +239,8 @@ static void layer_grad_line(const REAL *h, const REAL *g, REAL inverse, bool cen
             sum = i == 0 ? g[i] : ADD(sum, g[i]);
     }
     if (centred)
-        sum = DIV(sum, (REAL)n);
-    product_sum = DIV(product_sum, (REAL)n);
+        sum = DIV(sum, real_of(n));
+    product_sum = DIV(product_sum, real_of(n));
     for (size_t i = 0; i < n; i++) {
         REAL d = centred ? SUB(g[i], sum) : g[i];
         dx[i] = MUL(inverse, SUB(d, MUL(h[i], product_sum)));
@@ -465,7 +465,7 @@ static enum fw_status sets_of(struct fw_run *r, const struct fw_buffer *x, struc
         s->of[i] = (size_t)w.offset[0];
         fw_walk_next(&w);
     }
-    s->count = (REAL)(shape.n > 0 ? x->n / shape.n : 0);
+    s->count = real_of(shape.n > 0 ? x->n / shape.n : 0);
     return FW_OK;
 }
 

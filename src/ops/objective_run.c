@@ -38,7 +38,7 @@ KERNEL(cross_entropy) // (logits, labels) -> mean, probabilities?
         REAL one = LOG(p[label]);
         loss = row == 0 ? one : ADD(loss, one);
     }
-    reals_out(r, 0)[0] = DIV(NEG(loss), (REAL)n_rows);
+    reals_out(r, 0)[0] = DIV(NEG(loss), real_of(n_rows));
     return FW_OK;
 }
 

@@ -158,7 +158,7 @@ static void pool_sum(struct fw_run *r, const struct pool *p, const int64_t *at, 
             sum = t == 0 ? v : ADD(sum, v);
         }
         if (mean)
-            sum = DIV(sum, (REAL)divisor(taps, p->taps, with_padding));
+            sum = DIV(sum, real_of(divisor(taps, p->taps, with_padding)));
         else if (power == 2)
             sum = SQRT(sum);
         else if (power != 1)
@@ -246,7 +246,7 @@ static enum fw_status sum_grad(struct fw_run *r, bool sums)
         for (size_t o = 0; o < p.n_out; o++) {
             const int64_t *taps = at + o * p.taps;
             size_t from = place(&p, i / p.channels, i % p.channels, o, p.n_out);
-            REAL count = mean ? (REAL)divisor(taps, p.taps, with_padding) : 0;
+            REAL count = mean ? real_of(divisor(taps, p.taps, with_padding)) : 0;
             struct handed h =
                 hand(reals(r, 0)[from], mean ? 0 : reals(r, 2)[from], count, mean, power);
             for (size_t t = 0; t < p.taps; t++) {

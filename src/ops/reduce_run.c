@@ -115,7 +115,7 @@ static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const 
         begun[at] = true;
         fw_walk_next(&w);
     }
-    REAL count = (REAL)(kept->n > 0 ? x->n / kept->n : 0);
+    REAL count = real_of(kept->n > 0 ? x->n / kept->n : 0);
     for (size_t k = 0; k < kept->n; k++) {
         if (!begun[k] && ints)
             fw_buffer_put_int(y, k, y->dtype == FW_BOOL ? f->empty_int > 0 : f->empty_int);
@@ -249,7 +249,7 @@ static enum fw_status spread(struct fw_run *r, const struct gradient *f, bool by
     struct fw_walk w;
     if (part == NULL)
         return fw_fail_memory(r->cx.err);
-    REAL inverse = by_count && x->n > 0 ? (REAL)kept.n / (REAL)x->n : 1;
+    REAL inverse = by_count && x->n > 0 ? real_of(kept.n) / real_of(x->n) : 1;
     for (size_t k = 0; k < dy->n; k++) {
         REAL v = ((const REAL *)dy->data)[k];
         part[k] = by_count          ? MUL(v, inverse)

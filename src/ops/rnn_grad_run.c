@@ -366,11 +366,9 @@ KERNEL(recurrent_db) // (dA, -, B): both biases of a gate have one gradient, sum
     struct rnn v = product_layout(r, 0, 0, 31);
     for (size_t d = 0; d < dirs; d++)
         for (size_t k = 0; k < width; k++) {
-            REAL sum = 0;
-            for (size_t i = 0; i < steps; i++) {
-                REAL x = reals(r, 0)[a_at(&v, i / v.batch, d, i % v.batch, width) + k];
-                sum = i == 0 ? x : ADD(sum, x);
-            }
+            REAL sum = steps > 0 ? reals(r, 0)[a_at(&v, 0, d, 0, width) + k] : 0;
+            for (size_t i = 1; i < steps; i++)
+                sum = ADD(sum, reals(r, 0)[a_at(&v, i / v.batch, d, i % v.batch, width) + k]);
             REAL *b = reals_out(r, 0) + d * 2 * half;
             bool own = width > half && k >= 2 * half / 3; // a GRU's last gate has two
             if (k < half)

@@ -119,8 +119,8 @@ KERNEL(dft)
         }
         transform(l.x, 1, n, inverse ? 1 : -1, l.y, l.t);
         for (size_t k = 0; k < n && inverse; k++) {
-            l.y[k].re = MUL(l.y[k].re, 1 / (REAL)n);
-            l.y[k].im = MUL(l.y[k].im, 1 / (REAL)n);
+            l.y[k].re = MUL(l.y[k].re, 1 / real_of(n));
+            l.y[k].im = MUL(l.y[k].im, 1 / real_of(n));
         }
         for (size_t k = 0; k < out; k++) {
             REAL *to = reals_out(r, 0) + ((i / inner * out + k) * inner + i % inner) * 2;
@@ -154,8 +154,8 @@ KERNEL(dft_grad)
         }
         transform(l.x, 1, n, inverse ? -1 : 1, l.y, l.t);
         for (size_t k = 0; k < n && inverse; k++) {
-            l.y[k].re = MUL(l.y[k].re, 1 / (REAL)n);
-            l.y[k].im = MUL(l.y[k].im, 1 / (REAL)n);
+            l.y[k].re = MUL(l.y[k].re, 1 / real_of(n));
+            l.y[k].im = MUL(l.y[k].im, 1 / real_of(n));
         }
         for (size_t k = 0; k < have; k++) {
             REAL *to = reals_out(r, 0) + ((i / inner * have + k) * inner + i % inner) * width;
@@ -176,9 +176,9 @@ static enum fw_status window(struct fw_run *r, double a0, double a1, double a2)
     FW_TRY(r->shape(r, 0, 1, &n));
     REAL w = (REAL)(TURN / (double)(periodic ? n : n - 1));
     for (size_t k = 0; k < r->out[0]->n; k++) {
-        REAL x = SUB((REAL)a0, MUL((REAL)a1, COS(MUL(w, (REAL)k))));
+        REAL x = SUB((REAL)a0, MUL((REAL)a1, COS(MUL(w, real_of(k)))));
         if (a2 != 0)
-            x = ADD(x, MUL((REAL)a2, COS(MUL(2 * w, (REAL)k))));
+            x = ADD(x, MUL((REAL)a2, COS(MUL(2 * w, real_of(k)))));
         fw_buffer_put(r->out[0], k, (double)x);
     }
     return FW_OK;

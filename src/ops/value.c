@@ -6,6 +6,7 @@
 #include <string.h>
 
 _Thread_local uint64_t fw_tally[FW_N_CLASSES];
+_Thread_local bool fw_wide;
 
 size_t fw_element_bytes(enum fw_dtype dtype, size_t real)
 {

@@ -53,6 +53,9 @@ struct fw_run {
 };
 
 extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
+/* Of the plain build: functions of libm are taken in long double, which is slow and retires none
+ * of the operations that a processor's counter sees, so that what a kernel retires is known. */
+extern _Thread_local bool fw_wide;
 
 size_t fw_element_bytes(enum fw_dtype dtype, size_t real); // 0: no such tensors in memory (strings)
 /* Element i as a number (the real part of a complex one); integers are exact with the _int pair. */

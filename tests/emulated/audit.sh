@@ -6,8 +6,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 FLOPWISE=${FLOPWISE:-$here/../../build/flopwise}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-${CC:-cc} -O2 -shared -fPIC -o "$scratch/flops.so" "$here/flops.c"
+# FLOPS_PLUGIN: one that stands already
+plugin=${FLOPS_PLUGIN:-$scratch/flops.so}
+[ -f "$plugin" ] || ${CC:-cc} -O2 -shared -fPIC -o "$plugin" "$here/flops.c"
 # the emulator adds without locks: one thread
 FLOPWISE_COUNTER_FILE=$scratch/total \
-    qemu-x86_64 -cpu max -plugin "file=$scratch/flops.so,total=$scratch/total" \
+    qemu-x86_64 -cpu max -plugin "file=$plugin,total=$scratch/total" \
     "$FLOPWISE" audit "$@" --threads 1

@@ -36,8 +36,8 @@ void qemu_plugin_outs(const char *text);
 
 /* ---- decoding ---- */
 
-enum class { ADD, MUL, DIV, FMA, N_CLASSES, NONE = N_CLASSES };
-static uint64_t counts[N_CLASSES];
+enum kind { ADD, MUL, DIV, FMA, N_KINDS, NONE = N_KINDS };
+static uint64_t counts[N_KINDS];
 static uint64_t own_total;
 static uint64_t *total = &own_total; // in the file that argument total= names, for flopwise to read
 
@@ -84,53 +84,60 @@ static unsigned lanes(const struct code *c)
     return n > 1 && c->wide ? 2 * n : n;
 }
 
-static enum class classify(const uint8_t *p, size_t n, unsigned *ret_operations) {
-    struct code c = {0}; bool vex = n > 2 && (p[0] == 0xc4 || p[0] == 0xc5);
-    if (!(vex ? read_vex(p, n, &c) : read_legacy(p, n, &c))) return NONE;
-    *ret_operations = lanes(&c); if (c.map == 2){
-        unsigned low = c.opcode & 15, high = c.opcode >> 4;
-        if (!vex || c.prefix != 0x66 || high < 9 || high > 11 || low < 6) return NONE;
-        bool scalar = low >= 9 && (low & 1) != 0;
-        *ret_operations = 2 * (scalar ? 1u : (c.w ? 2u : 4u) * (c.wide ? 2u : 1u)); return FMA;}
-switch (c.opcode)
+/* Operations of one instruction; NONE: it does none. */
+static enum kind classify(const uint8_t *p, size_t n, unsigned *ret_operations)
 {
-case 0x58: // add
-case 0x5c: // subtract
-    return ADD;
-case 0x7c: // horizontal add, subtract, both in turn
-case 0x7d:
-case 0xd0:
-    *ret_operations = (c.prefix == 0xf2 ? 4u : 2u) * (c.wide ? 2u : 1u);
-    return c.prefix == 0xf2 || c.prefix == 0x66 ? ADD : NONE;
-case 0x59:
-    return MUL;
-case 0x5e: // divide
-case 0x51: // square root
-    return DIV;
-default:
-    return NONE;
-}
+    struct code c = {0};
+    bool vex = n > 2 && (p[0] == 0xc4 || p[0] == 0xc5);
+    if (!(vex ? read_vex(p, n, &c) : read_legacy(p, n, &c)))
+        return NONE;
+    *ret_operations = lanes(&c);
+    if (c.map == 2) { // fused multiply-add, the odd ones from 9 on scalar
+        unsigned low = c.opcode & 15, high = c.opcode >> 4;
+        if (!vex || c.prefix != 0x66 || high < 9 || high > 11 || low < 6)
+            return NONE;
+        bool scalar = low >= 9 && (low & 1) != 0;
+        *ret_operations = 2 * (scalar ? 1u : (c.w ? 2u : 4u) * (c.wide ? 2u : 1u));
+        return FMA;
+    }
+    switch (c.opcode) {
+    case 0x58: // add
+    case 0x5c: // subtract
+        return ADD;
+    case 0x7c: // horizontal add, subtract, both in turn
+    case 0x7d:
+    case 0xd0:
+        *ret_operations = (c.prefix == 0xf2 ? 4u : 2u) * (c.wide ? 2u : 1u);
+        return c.prefix == 0xf2 || c.prefix == 0x66 ? ADD : NONE;
+    case 0x59:
+        return MUL;
+    case 0x5e: // divide
+    case 0x51: // square root
+        return DIV;
+    default:
+        return NONE;
+    }
 }
 
 /* ---- the plugin ---- */
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
-    uint64_t sums[N_CLASSES] = {0}, all = 0;
+    uint64_t sums[N_KINDS] = {0}, all = 0;
     (void)id;
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         const struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         unsigned operations = 0;
-        enum class class =
+        enum kind kind =
             classify(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn), &operations);
-        if (class == NONE)
+        if (kind == NONE)
             continue;
-        sums[class] += operations;
+        sums[kind] += operations;
         all += operations;
     }
     if (all > 0)
         qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, total, all);
-    for (unsigned k = 0; k < N_CLASSES; k++)
+    for (unsigned k = 0; k < N_KINDS; k++)
         if (sums[k] > 0)
             qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &counts[k],
                                                      sums[k]);
