@@ -178,7 +178,7 @@ static void soften(const struct attend *a, REAL *s, const REAL *sink, REAL *ret_
     REAL sum = sink != NULL ? EXP(SUB(*sink, most)) : 0;
     for (size_t k = 0; k < a->keys; k++) {
         s[k] = EXP(SUB(s[k], most));
-        sum = k == 0 && sink == NULL ? s[k] : ADD(sum, s[k]);
+        sum = JOIN(k == 0 && sink == NULL, sum, s[k]);
     }
     for (size_t k = 0; k < a->keys; k++)
         s[k] = DIV(s[k], sum);
@@ -299,7 +299,7 @@ static void soften_back(struct fw_run *r, const struct attend *a, size_t b, size
         REAL along = 0;
         for (size_t k = first; k < first + a->keys; k++) {
             REAL v = MUL(d[k], p[k]);
-            along = k == first ? v : ADD(along, v);
+            along = JOIN(k == first, along, v);
         }
         for (size_t k = first; k < first + a->keys; k++) {
             d[k] = MUL(SUB(d[k], along), p[k]);

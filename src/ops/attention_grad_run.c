@@ -140,7 +140,7 @@ static void soften_back(struct fw_run *r, const struct sizes *z, size_t head, co
         REAL along = 0;
         for (size_t k = i; k < i + z->keys; k++) {
             REAL v = MUL(d[k], p[k]);
-            along = k == i ? v : ADD(along, v);
+            along = JOIN(k == i, along, v);
         }
         for (size_t k = i; k < i + z->keys; k++) {
             d[k] = MUL(SUB(d[k], along), p[k]);
@@ -256,7 +256,7 @@ static REAL *sum_rows(const struct heads *v, size_t batch, size_t heads, size_t 
         const REAL *p = m.p + (ptrdiff_t)(i % rows) * m.row;
         for (size_t j = 0; j < width; j++) {
             REAL *s = &to[h * width + j];
-            *s = b == 0 && i % rows == 0 ? p[j] : ADD(*s, p[j]);
+            *s = JOIN(b == 0 && i % rows == 0, *s, p[j]);
         }
     }
     return to + heads * width;

@@ -398,7 +398,7 @@ static void finish_row(const struct attention *a, const size_t *place, REAL *s, 
     }
     for (size_t k = 0; k < a->total; k++) {
         s[k] = EXP(SUB(s[k], isinf(most) ? 0 : most));
-        sum = k == 0 ? s[k] : ADD(sum, s[k]);
+        sum = JOIN(k == 0, sum, s[k]);
     }
     for (size_t k = 0; k < a->total; k++)
         s[k] = DIV(s[k], sum != 0 ? sum : 1);

@@ -39,7 +39,7 @@ static const REAL *line_of(const struct layout *l, const REAL *x, size_t n, size
 /* s += v; the first number of a sum is no addition. */
 static void join(REAL *s, bool *begun, REAL v)
 {
-    *s = *begun ? ADD(*s, v) : v;
+    *s = JOIN(!*begun, *s, v);
     *begun = true;
 }
 

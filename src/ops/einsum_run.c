@@ -85,7 +85,7 @@ static enum fw_status sum_out(const struct fw_run *r, const struct fw_einsum *e,
         return fw_fail_memory(r->cx.err);
     for (size_t i = 0; i < n; i++) {
         REAL *to = ret->p + w.offset[1];
-        *to = begun[w.offset[1]] ? ADD(*to, a->p[w.offset[0]]) : a->p[w.offset[0]];
+        *to = JOIN(!begun[w.offset[1]], *to, a->p[w.offset[0]]);
         begun[w.offset[1]] = true;
         fw_walk_next(&w);
     }

@@ -83,6 +83,15 @@ SCALAR fw_smaller(REAL a, REAL b)
 SCALAR_OPERATIONS(DEFINE)
 #undef DEFINE
 
+/* sum + v, where the first number of a sum is no addition. Said to be unlikely, or clang adds every
+ * time and takes what is wanted. */
+static inline REAL JOIN(bool first, REAL sum, REAL v)
+{
+    if (__builtin_expect(first, 0))
+        return v;
+    return ADD(sum, v);
+}
+
 /* Both comparisons are made: 2 minmax. */
 static inline bool BETWEEN(REAL low, REAL a, REAL high)
 {

@@ -85,9 +85,9 @@ static enum fw_status pick(struct fw_run *r, const struct scores *s, const REAL 
         if (!s->mean && !s->sum)
             reals_out(r, 0)[p] = v;
         else
-            sum = p == 0 ? v : ADD(sum, v);
+            sum = JOIN(p == 0, sum, v);
         if (s->mean && s->weights != NULL)
-            factors = p == 0 ? f : ADD(factors, f);
+            factors = JOIN(p == 0, factors, f);
         used += !ignored;
     }
     if (s->mean)
@@ -126,7 +126,7 @@ static enum fw_status factors_of(struct fw_run *r, const struct scores *s, REAL 
         FW_TRY(label_of(r, s, p, &label, &ignored));
         REAL f = factor(s, label, ignored);
         if (s->weights != NULL)
-            sum = p == 0 ? f : ADD(sum, f);
+            sum = JOIN(p == 0, sum, f);
         used += !ignored;
     }
     if (s->mean)

@@ -86,7 +86,7 @@ KERNEL(causal_conv_bias) // (dy, -, -, like)
     for (size_t i = 0; i < dy->n; i++) {
         REAL *to = &reals_out(r, 0)[i / length % channels];
         bool first = i / length < channels && i % length == 0;
-        *to = first ? reals(r, 0)[i] : ADD(*to, reals(r, 0)[i]);
+        *to = JOIN(first, *to, reals(r, 0)[i]);
     }
     return FW_OK;
 }

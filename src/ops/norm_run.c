@@ -37,7 +37,7 @@ static void soft_line(const REAL *x, REAL *y, const struct lines *l, bool logari
         REAL d = SUB(x[i * l->inner], most);
         REAL e = EXP(d);
         y[i * l->inner] = logarithm ? d : e;
-        sum = i == 0 ? e : ADD(sum, e);
+        sum = JOIN(i == 0, sum, e);
     }
     REAL log_sum = logarithm ? LOG(sum) : 0;
     for (size_t i = 0; i < l->length; i++) {
@@ -63,7 +63,7 @@ static void soft_grad_line(const REAL *dy, const REAL *y, REAL *dx, const struct
     for (size_t i = 0; i < l->length; i++) {
         size_t k = i * l->inner;
         REAL v = logarithm ? dy[k] : MUL(dy[k], y[k]);
-        sum = i == 0 ? v : ADD(sum, v);
+        sum = JOIN(i == 0, sum, v);
     }
     for (size_t i = 0; i < l->length; i++) {
         size_t k = i * l->inner;
@@ -149,13 +149,13 @@ static void layer_line(const REAL *x, REAL *y, size_t n, bool rms, REAL epsilon,
     REAL mean = 0;
     REAL squares = 0;
     for (size_t i = 0; i < n && !rms; i++)
-        mean = i == 0 ? x[i] : ADD(mean, x[i]);
+        mean = JOIN(i == 0, mean, x[i]);
     if (!rms)
         mean = DIV(mean, real_of(n));
     for (size_t i = 0; i < n; i++) {
         y[i] = rms ? x[i] : SUB(x[i], mean);
         REAL s = MUL(y[i], y[i]);
-        squares = i == 0 ? s : ADD(squares, s);
+        squares = JOIN(i == 0, squares, s);
     }
     REAL inverse = DIV((REAL)1, SQRT(ADD(DIV(squares, (REAL)n), epsilon)));
     for (size_t i = 0; i < n; i++)
@@ -234,9 +234,9 @@ static void layer_grad_line(const REAL *h, const REAL *g, REAL inverse, bool cen
     REAL product_sum = 0;
     for (size_t i = 0; i < n; i++) {
         REAL p = MUL(g[i], h[i]);
-        product_sum = i == 0 ? p : ADD(product_sum, p);
+        product_sum = JOIN(i == 0, product_sum, p);
         if (centred)
-            sum = i == 0 ? g[i] : ADD(sum, g[i]);
+            sum = JOIN(i == 0, sum, g[i]);
     }
     if (centred)
         sum = DIV(sum, real_of(n));
@@ -285,7 +285,7 @@ KERNEL(layer_scale_grad) // sum of dY*h over what the scale is repeated along
     for (size_t i = 0; i < x->n; i++) {
         size_t at = (size_t)w.offset[0];
         REAL v = MUL(reals(r, FW_LAYER_DY)[i], h[i]);
-        reals_out(r, 0)[at] = begun[at] ? ADD(reals_out(r, 0)[at], v) : v;
+        reals_out(r, 0)[at] = JOIN(!begun[at], reals_out(r, 0)[at], v);
         begun[at] = true;
         fw_walk_next(&w);
     }
@@ -323,7 +323,7 @@ static REAL window_sum(const struct local *l, const REAL *v, size_t image, int64
     for (int64_t j = c - before; j <= c + after; j++) {
         bool inside = j >= 0 && j < (int64_t)l->channels;
         REAL x = inside ? v[(image * l->channels + (size_t)j) * l->inner + k] : 0;
-        sum = j == c - before ? x : ADD(sum, x);
+        sum = JOIN(j == c - before, sum, x);
     }
     return sum;
 }
@@ -386,7 +386,7 @@ static REAL line_norm(const REAL *x, const struct lines *l, bool squares)
     for (size_t i = 0; i < l->length; i++) {
         REAL v = x[i * l->inner];
         v = squares ? MUL(v, v) : ABS(v);
-        sum = i == 0 ? v : ADD(sum, v);
+        sum = JOIN(i == 0, sum, v);
     }
     return squares ? SQRT(sum) : sum;
 }
@@ -419,7 +419,7 @@ KERNEL(lp_norm_grad) // (dy, x, y): (dY - d*sum(dY*y))/norm, d = y or sign(x)
         for (size_t k = 0; k < l.length; k++) {
             size_t p = at + k * l.inner;
             REAL v = MUL(reals(r, 0)[p], reals(r, 2)[p]);
-            sum = k == 0 ? v : ADD(sum, v);
+            sum = JOIN(k == 0, sum, v);
         }
         for (size_t k = 0; k < l.length; k++) {
             size_t p = at + k * l.inner;
@@ -476,7 +476,7 @@ static REAL *set_means(const struct fw_run *r, struct sets *s, const REAL *v)
     memset(s->begun, 0, s->m);
     for (size_t i = 0; mean != NULL && i < s->n; i++) {
         REAL *p = &mean[s->of[i]];
-        *p = s->begun[s->of[i]] ? ADD(*p, v[i]) : v[i];
+        *p = JOIN(!s->begun[s->of[i]], *p, v[i]);
         s->begun[s->of[i]] = true;
     }
     for (size_t k = 0; mean != NULL && k < s->m; k++)

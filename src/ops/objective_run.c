@@ -31,12 +31,12 @@ KERNEL(cross_entropy) // (logits, labels) -> mean, probabilities?
             most = MAX(most, v[c]);
         for (size_t c = 0; c < classes; c++) {
             p[c] = EXP(SUB(v[c], most));
-            sum = c == 0 ? p[c] : ADD(sum, p[c]);
+            sum = JOIN(c == 0, sum, p[c]);
         }
         for (size_t c = 0; c < classes; c++)
             p[c] = DIV(p[c], sum);
         REAL one = LOG(p[label]);
-        loss = row == 0 ? one : ADD(loss, one);
+        loss = JOIN(row == 0, loss, one);
     }
     reals_out(r, 0)[0] = DIV(NEG(loss), real_of(n_rows));
     return FW_OK;
@@ -64,7 +64,7 @@ KERNEL(sum_of_squares) // half of it
     REAL sum = 0;
     for (size_t i = 0; i < r->in[0]->n; i++) {
         REAL s = MUL(reals(r, 0)[i], reals(r, 0)[i]);
-        sum = i == 0 ? s : ADD(sum, s);
+        sum = JOIN(i == 0, sum, s);
     }
     reals_out(r, 0)[0] = MUL(sum, (REAL)0.5);
     return FW_OK;

@@ -155,7 +155,7 @@ static void pool_sum(struct fw_run *r, const struct pool *p, const int64_t *at, 
         for (size_t t = 0; t < p->taps; t++) {
             REAL v = taps[t] < 0 ? 0 : x[place(p, image, channel, (size_t)taps[t], p->n_in)];
             v = mean ? v : powered(v, power);
-            sum = t == 0 ? v : ADD(sum, v);
+            sum = JOIN(t == 0, sum, v);
         }
         if (mean)
             sum = DIV(sum, real_of(divisor(taps, p->taps, with_padding)));
@@ -256,7 +256,7 @@ static enum fw_status sum_grad(struct fw_run *r, bool sums)
                                                 p.n_in);
                 REAL v = take(h, taps[t] < 0 || mean ? 0 : reals(r, 1)[to]);
                 REAL *into = taps[t] < 0 ? &nothing : &dx[to];
-                *into = sums ? ADD(*into, v) : v;
+                *into = JOIN(!sums, *into, v);
             }
         }
     }

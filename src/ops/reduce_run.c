@@ -166,7 +166,7 @@ KERNEL(reduce_LOG_SUM_EXP)
         size_t at = (size_t)w.offset[0];
         REAL most = (REAL)fw_buffer_get(r->out[0], at);
         REAL v = EXP(SUB((REAL)fw_buffer_get(x, i), isfinite(most) ? most : 0));
-        sum[at] = begun[at] ? ADD(sum[at], v) : v;
+        sum[at] = JOIN(!begun[at], sum[at], v);
         begun[at] = true;
         fw_walk_next(&w);
     }

@@ -206,7 +206,7 @@ static REAL gather(const struct resize *z, const REAL *x, const int64_t *at, uns
     for (size_t t = 0; t < a->taps; t++) {
         REAL v = MUL(a->weight[o + t],
                      gather(z, x, at, level + 1, offset + a->at[o + t] * z->stride[a->k]));
-        sum = t == 0 ? v : ADD(sum, v);
+        sum = JOIN(t == 0, sum, v);
     }
     return sum;
 }
@@ -286,7 +286,7 @@ KERNEL(resize_grad) // (dy, x, roi?, scales?, sizes?)
         REAL v = beyond ? 0 : reals(r, 0)[i];
         if (z.nearest) {
             at = nearest_of(&z, w.at, at);
-            dx[at] = met[at] ? ADD(dx[at], v) : v;
+            dx[at] = JOIN(!met[at], dx[at], v);
             met[at] = true;
         } else {
             scatter(&z, dx, w.at, 0, at, v);

@@ -402,7 +402,7 @@ KERNEL(recurrent_dp) // (dA, gates with the cell, P, C0?, lengths?)
                 REAL c = k / n == 1 ? cell[j] : old != NULL ? old[j] : 0;
                 REAL part = MUL(reals(r, 0)[a_at(&v, t, d, b, width) + k], c);
                 REAL *to = &reals_out(r, 0)[d * 3 * n + k];
-                *to = i == 0 ? part : ADD(*to, part);
+                *to = JOIN(i == 0, *to, part);
             }
         }
     return FW_OK;

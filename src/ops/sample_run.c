@@ -165,7 +165,7 @@ static REAL gather(const struct sampler *s, const REAL *x, unsigned axis, ptrdif
             gather(s, x, axis + 1, offset + (at < 0 ? 0 : at) * s->stride[axis], inside && at >= 0);
         if (s->taps > 0)
             v = MUL(s->weight[axis][k], v);
-        sum = k == 0 ? v : ADD(sum, v);
+        sum = JOIN(k == 0, sum, v);
     }
     return sum;
 }
