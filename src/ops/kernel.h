@@ -83,12 +83,16 @@ SCALAR fw_smaller(REAL a, REAL b)
 SCALAR_OPERATIONS(DEFINE)
 #undef DEFINE
 
-/* sum + v, where the first number of a sum is no addition. Said to be unlikely, or clang adds every
- * time and takes what is wanted. */
+/* What follows is computed where it stands and nowhere else: clang would compute every time, and
+ * choose. */
+#define BRANCH() __asm__ volatile("")
+
+/* sum + v, where the first number of a sum is no addition. */
 static inline REAL JOIN(bool first, REAL sum, REAL v)
 {
-    if (__builtin_expect(first, 0))
+    if (first)
         return v;
+    BRANCH();
     return ADD(sum, v);
 }
 

@@ -162,7 +162,7 @@ static void pool_sum(struct fw_run *r, const struct pool *p, const int64_t *at, 
         else if (power == 2)
             sum = SQRT(sum);
         else if (power != 1)
-            sum = POW(sum, 1 / (REAL)power);
+            sum = POW(sum, one_over((size_t)power));
         reals_out(r, 0)[place(p, image, channel, o, p->n_out)] = sum;
     }
 }

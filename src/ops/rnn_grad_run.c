@@ -84,8 +84,10 @@ static void lstm_back(struct fw_run *r, const struct rnn *v, struct back *s, siz
         REAL df = MUL(dc, s->old_c[b * n + j]);
         REAL dg = MUL(dc, i);
         REAL back = MUL(dc, f);
-        if (v->option)
+        if (v->option) {
+            BRANCH();
             di = SUB(di, df);
+        }
         da[I * n + j] = derive(&v->f[d][0], di, i);
         da[F * n + j] = v->option ? 0 : derive(&v->f[d][0], df, f);
         da[C * n + j] = derive(&v->f[d][1], dg, c);
