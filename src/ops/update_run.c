@@ -26,7 +26,7 @@ static struct update update_of(const struct fw_run *r)
                        .decay = (REAL)h->decay};
     for (unsigned i = 2; i < r->cx.node->n_in; i++)
         u.s[i - 2] = r->in[i]->data;
-    if (h->beta1 != 0 && h->beta2 != 0) { // nothing is computed that the rule does not want
+    if (h->beta1 != 0 || h->beta2 != 0) { // nothing is computed that the rule does not want
         u.c1 = 1 - pow(h->beta1, (double)r->step);
         u.c2 = 1 - pow(h->beta2, (double)r->step);
         u.step = (REAL)(h->lr / u.c1);
