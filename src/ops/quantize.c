@@ -177,7 +177,7 @@ static void cost_dynamic(struct fw_cx *c, struct fw_cost *cost)
     .grad = fw_grad_none
 
 enum { CAST, CAST_LIKE, BIT_CAST, Q, MS_Q, DQ, MS_DQ, DYNAMIC, N_ROWS };
-FW_KERNELS(cast, quantize, dequantize, dynamic_quantize);
+FW_KERNELS(bit_cast, cast, quantize, dequantize, dynamic_quantize);
 
 static const struct fw_op rows[N_ROWS] = {
     [CAST] = {.name = "Cast",
@@ -215,7 +215,8 @@ static const struct fw_op rows[N_ROWS] = {
                   .infer = infer_bit_cast,
                   .field = fw_field_first,
                   .cost = fw_cost_free,
-                  .grad = fw_grad_none},
+                  .grad = fw_grad_none,
+                  FW_RUN(bit_cast)},
     [Q] = {.name = "QuantizeLinear", .domain = "", QUANTIZE, FW_RUN(quantize)},
     [MS_Q] = {.name = "QuantizeLinear", .domain = "com.microsoft", QUANTIZE, FW_RUN(quantize)},
     [DQ] = {.name = "DequantizeLinear", .domain = "", DEQUANTIZE, FW_RUN(dequantize)},

@@ -38,6 +38,38 @@ KERNEL(cast)
     return cast(r);
 }
 
+/* The bits of element i: of floats only float32 is held in its own width everywhere. */
+static uint64_t bits_of(const struct fw_buffer *v, size_t i)
+{
+    float f = (float)fw_buffer_get(v, i);
+    uint32_t bits;
+    if (!is_real(v))
+        return (uint64_t)fw_buffer_int(v, i);
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+KERNEL(bit_cast)
+{
+    const struct fw_buffer *ends[2] = {r->in[0], r->out[0]};
+    FW_REQUIRE(r->in[0]->n == r->out[0]->n, r->cx.err, FW_UNSUPPORTED,
+               "there is no kernel between elements of different widths");
+    for (unsigned k = 0; k < 2; k++)
+        FW_REQUIRE(!is_real(ends[k]) || ends[k]->dtype == FW_F32, r->cx.err, FW_UNSUPPORTED,
+                   "there is no kernel for the bits of %s", fw_dtypes[ends[k]->dtype].name);
+    for (size_t i = 0; i < r->in[0]->n; i++) {
+        uint64_t raw = bits_of(r->in[0], i);
+        uint32_t low = (uint32_t)raw;
+        float f;
+        memcpy(&f, &low, sizeof f);
+        if (is_real(r->out[0]))
+            fw_buffer_put(r->out[0], i, (double)f);
+        else
+            fw_buffer_put_int(r->out[0], i, (int64_t)raw);
+    }
+    return FW_OK;
+}
+
 /* ---- scales along an axis, or for blocks of it ---- */
 
 struct scales {

@@ -159,6 +159,8 @@ static void cost_zip(struct fw_cx *c, struct fw_cost *cost)
     .domain = row_domain, .formula = FW_MOVE_FORMULA, .doc = "none: not numbers", \
     .cost = fw_cost_free, .grad = fw_grad_none
 
+FW_KERNELS(tfidf, label_encoder);
+
 static const struct fw_op rows[] = {
     {.name = "StringNormalizer",
      TEXT_ROW(""),
@@ -193,13 +195,15 @@ static const struct fw_op rows[] = {
      .infer = infer_tfidf,
      .field = fw_field_whole,
      .cost = cost_tfidf,
-     .grad = fw_grad_none},
+     .grad = fw_grad_none,
+     FW_RUN(tfidf)},
     {.name = "LabelEncoder",
      TEXT_ROW("ai.onnx.ml"),
      FW_ATTRS(label_attrs),
      FW_PORTS(1, 1, 1, 1),
      .infer = infer_label,
-     .field = fw_field_whole},
+     .field = fw_field_whole,
+     FW_RUN(label_encoder)},
     {.name = "ZipMap",
      .domain = "ai.onnx.ml",
      .formula = "no arithmetic: reads and writes the scores",
