@@ -144,6 +144,34 @@ static void read_masks(const struct fw_run *r, struct attention *a)
     a->valid_more = a->grouped ? 1 : 0;
 }
 
+/* What shapes alone do not say: sizes of biases, caches and positions. */
+static enum fw_status check_sizes(const struct fw_run *r, const struct attention *a)
+{
+    const struct fw_attention_ports *p = ports_of(r);
+    const struct fw_buffer *bias = port(r, p->bias), *at = a->turning.at;
+    const struct fw_buffer *cos_ = a->turning.cos, *sin_ = a->turning.sin;
+    bool joined = p->qkv != FW_NO_PORT;
+    const struct fw_buffer *past[2] = {joined ? fw_run_in(r, 4) : port(r, p->past_key),
+                                       joined ? NULL : port(r, p->past_value)};
+    size_t all = a->heads * a->width + a->groups * (a->width + a->v_width);
+    size_t lines = a->batch * a->groups;
+    FW_REQUIRE(bias == NULL || bias->n == all, r->cx.err, FW_SHAPE,
+               "a bias of %zu numbers is wanted, found %zu", all, bias->n);
+    FW_REQUIRE(a->turning.cos == NULL ||
+                   (cos_->rank == 2 && sin_ != NULL && sin_->n == cos_->n &&
+                    (at == NULL || at->n == 1 || at->n == a->batch * a->queries)),
+               r->cx.err, FW_SHAPE, "tables of cosines and sines of one shape are wanted");
+    for (unsigned k = 0; k < 2; k++) {
+        if (past[k] == NULL)
+            continue;
+        size_t rows = (size_t)past[k]->dims[past[k]->rank - 2];
+        size_t width = joined ? a->width + a->v_width : k == 0 ? a->width : a->v_width;
+        FW_REQUIRE(past[k]->n == lines * rows * width, r->cx.err, FW_SHAPE,
+                   "keys and values of earlier calls in the shape of the new ones are wanted");
+    }
+    return FW_OK;
+}
+
 static enum fw_status read(struct fw_run *r, struct attention *ret)
 {
     const struct fw_attention_ports *p = ports_of(r);
@@ -172,6 +200,7 @@ static enum fw_status read(struct fw_run *r, struct attention *ret)
     read_masks(r, ret);
     FW_REQUIRE(ret->valid == NULL || ret->valid->n >= ret->batch, r->cx.err, FW_SHAPE,
                "a number of keys for each of %zu examples is wanted", ret->batch);
+    FW_TRY(check_sizes(r, ret));
     FW_TRY(check_mask(r, ret, 0));
     return check_mask(r, ret, 1);
 }

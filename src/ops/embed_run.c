@@ -28,7 +28,7 @@ static enum fw_status rotary_of(const struct fw_run *r, struct rotary *v)
     FW_REQUIRE(v->heads > 0 && last % (v->packed ? v->heads : 1) == 0, r->cx.err, FW_SHAPE,
                "a width that the heads divide is wanted");
     v->width = v->packed ? last / v->heads : last;
-    v->turned = part > 0 ? part : v->width;
+    v->turned = part > 0 ? part : 2 * half < v->width ? 2 * half : v->width;
     FW_REQUIRE(v->turned <= v->width && v->turned / 2 <= half, r->cx.err, FW_SHAPE,
                "caches of half the turned width are wanted");
     return FW_OK;

@@ -96,9 +96,11 @@ KERNEL(causal_conv_bias) // (dy, -, -, like)
 struct linear {
     size_t batch, tokens, heads, queries, key, value; // queries of a key head
     size_t decays, rates;                             // of a token; rates: 1 or heads
+    bool one_decay, one_rate;                         // for all tokens
     bool gated, delta;
     REAL scale;
-    const REAL *q, *k, *v, *decay, *beta;
+    const REAL *q, *k, *v, *beta;
+    const REAL *fade; // exp of the decays
 };
 
 static struct linear linear_of(const struct fw_run *r, unsigned first, unsigned decay)
@@ -118,20 +120,41 @@ static struct linear linear_of(const struct fw_run *r, unsigned first, unsigned 
                        .q = reals(r, first),
                        .k = reals(r, first + 1),
                        .v = reals(r, first + 2),
-                       .decay = reals(r, decay),
                        .beta = reals(r, decay + 1)};
-    l.decays = l.decay != NULL ? (size_t)r->in[decay]->dims[2] : 0;
-    l.rates = l.beta != NULL ? (size_t)r->in[decay + 1]->dims[2] : 0;
     if (l.scale == 0)
         l.scale = (REAL)(1 / sqrt((double)l.key));
     return l;
 }
 
-static enum fw_status check_linear(const struct fw_run *r, const struct linear *l)
+/* How many numbers of a tensor a token has, and whether all tokens have the same; 0: no fit. */
+static size_t each_token(const struct linear *l, const struct fw_buffer *v, bool *ret_one)
 {
+    size_t rows = l->batch * l->tokens;
+    size_t last = v != NULL && v->rank > 0 ? (size_t)v->dims[v->rank - 1] : 1;
+    *ret_one = v != NULL && v->n == last;
+    return v != NULL && (v->n == last || v->n == rows * last) ? last : 0;
+}
+
+/* Sizes against each other, and exp of the decays: inputs of queries (first) and decays. */
+static enum fw_status open_linear(const struct fw_run *r, unsigned first, unsigned decay,
+                                  struct linear *l)
+{
+    const struct fw_buffer *d = fw_run_in(r, decay);
+    size_t rows = l->batch * l->tokens * l->heads;
+    l->decays = each_token(l, d, &l->one_decay);
+    l->rates = each_token(l, fw_run_in(r, decay + 1), &l->one_rate);
     bool whole = !l->gated || l->decays == l->heads || l->decays == l->heads * l->key;
     FW_REQUIRE(whole && (!l->delta || l->rates == l->heads || l->rates == 1), r->cx.err, FW_SHAPE,
                "a decay of every head, or of all its keys, and a rate of every head are wanted");
+    FW_REQUIRE(r->in[first]->n == rows * l->queries * l->key &&
+                   r->in[first + 1]->n == rows * l->key && r->in[first + 2]->n == rows * l->value,
+               r->cx.err, FW_SHAPE, "queries, keys and values of the same tokens are wanted");
+    REAL *fade = scratch_reals(r, d != NULL ? d->n + 1 : 1);
+    if (fade == NULL)
+        return fw_fail_memory(r->cx.err);
+    for (size_t i = 0; l->gated && i < d->n; i++)
+        fade[i] = EXP(((const REAL *)d->data)[i]);
+    l->fade = fade;
     return FW_OK;
 }
 
@@ -143,28 +166,28 @@ static size_t head_at(size_t row, size_t heads, size_t h, size_t width)
 
 static size_t rate_at(const struct linear *l, size_t row, size_t h)
 {
+    row = l->one_rate ? 0 : row;
     return l->rates == 1 ? row : row * l->heads + h;
 }
 
-/* exp of the decays of a token, (key): one for all where the head has only one. */
-static void fade_factors(const struct linear *l, size_t row, size_t h, REAL *ret)
+/* The decay of a key of a head. */
+static size_t decay_at(const struct linear *l, size_t row, size_t h, size_t key)
 {
     size_t each = l->decays / l->heads;
-    for (size_t i = 0; i < l->key; i++)
-        ret[i] = each == 1 && i > 0 ? ret[0] : EXP(l->decay[(row * l->heads + h) * each + i]);
+    return (l->one_decay ? 0 : row) * l->decays + h * each + (each == 1 ? 0 : key);
 }
 
 /* Takes a token into the state, in two steps: fading, and adding the product of the key with what
  * is new in the value. faded (key*value), or NULL: the state between them; missing (value): value
  * less what the state holds; fresh (value): that at its rate, or the value. */
-static void take_in(const struct linear *l, size_t row, size_t h, REAL *state, const REAL *fade,
-                    REAL *faded, REAL *missing, REAL *fresh)
+static void take_in(const struct linear *l, size_t row, size_t h, REAL *state, REAL *faded,
+                    REAL *missing, REAL *fresh)
 {
     const REAL *k = l->k + head_at(row, l->heads, h, l->key);
     const REAL *v = l->v + head_at(row, l->heads, h, l->value);
     for (size_t i = 0; l->gated && i < l->key; i++)
         for (size_t j = 0; j < l->value; j++)
-            state[i * l->value + j] = MUL(fade[i], state[i * l->value + j]);
+            state[i * l->value + j] = MUL(l->fade[decay_at(l, row, h, i)], state[i * l->value + j]);
     if (faded != NULL)
         memcpy(faded, state, l->key * l->value * sizeof *state);
     memset(missing, 0, l->value * sizeof *missing);
@@ -196,12 +219,11 @@ KERNEL(linear_attention) // (q, k, v, past?, decay?, beta?) -> y, state?
 {
     struct linear l = linear_of(r, FW_LINEAR_Q, FW_LINEAR_DECAY);
     size_t cells = l.key * l.value;
-    FW_TRY(check_linear(r, &l));
+    FW_TRY(open_linear(r, FW_LINEAR_Q, FW_LINEAR_DECAY, &l));
     REAL *state = scratch_reals(r, cells + 1);
-    REAL *fade = scratch_reals(r, l.key + 1);
     REAL *missing = scratch_reals(r, l.value + 1);
     REAL *fresh = scratch_reals(r, l.value + 1);
-    if (state == NULL || fade == NULL || missing == NULL || fresh == NULL)
+    if (state == NULL || missing == NULL || fresh == NULL)
         return fw_fail_memory(r->cx.err);
     zero_out(r, 0);
     for (size_t i = 0; i < l.batch * l.heads; i++) {
@@ -212,9 +234,7 @@ KERNEL(linear_attention) // (q, k, v, past?, decay?, beta?) -> y, state?
             memset(state, 0, cells * sizeof *state);
         for (size_t t = 0; t < l.tokens; t++) {
             size_t row = i / l.heads * l.tokens + t;
-            if (l.gated)
-                fade_factors(&l, row, h, fade);
-            take_in(&l, row, h, state, fade, NULL, missing, fresh);
+            take_in(&l, row, h, state, NULL, missing, fresh);
             read_state(&l, row, h, state, reals_out(r, 0));
         }
         if (fw_run_out(r, 1) != NULL)
@@ -226,7 +246,6 @@ KERNEL(linear_attention) // (q, k, v, past?, decay?, beta?) -> y, state?
 /* What the backward pass of a head keeps of every token. */
 struct trace {
     REAL *state, *faded;          // (tokens, key, value)
-    REAL *fade;                   // (tokens, key)
     REAL *missing, *fresh;        // (tokens, value)
     REAL *dstate, *dfresh, *dout; // (key, value), (value), (value)
 };
@@ -236,14 +255,13 @@ static enum fw_status open_trace(const struct fw_run *r, const struct linear *l,
     size_t cells = l->key * l->value;
     *t = (struct trace){.state = scratch_reals(r, l->tokens * cells + 1),
                         .faded = scratch_reals(r, l->tokens * cells + 1),
-                        .fade = scratch_reals(r, l->tokens * l->key + 1),
                         .missing = scratch_reals(r, l->tokens * l->value + 1),
                         .fresh = scratch_reals(r, l->tokens * l->value + 1),
                         .dstate = scratch_reals(r, cells + 1),
                         .dfresh = scratch_reals(r, l->value + 1),
                         .dout = scratch_reals(r, l->value + 1)};
-    bool all = t->state != NULL && t->faded != NULL && t->fade != NULL && t->missing != NULL &&
-               t->fresh != NULL && t->dstate != NULL && t->dfresh != NULL && t->dout != NULL;
+    bool all = t->state != NULL && t->faded != NULL && t->missing != NULL && t->fresh != NULL &&
+               t->dstate != NULL && t->dfresh != NULL && t->dout != NULL;
     return all ? FW_OK : fw_fail_memory(r->cx.err);
 }
 
@@ -256,10 +274,8 @@ static void again(const struct linear *l, size_t b, size_t h, struct trace *t)
             memset(state, 0, cells * sizeof *state);
         else
             memcpy(state, state - cells, cells * sizeof *state);
-        if (l->gated)
-            fade_factors(l, b * l->tokens + i, h, t->fade + i * l->key);
-        take_in(l, b * l->tokens + i, h, state, t->fade + i * l->key, t->faded + i * cells,
-                t->missing + i * l->value, t->fresh + i * l->value);
+        take_in(l, b * l->tokens + i, h, state, t->faded + i * cells, t->missing + i * l->value,
+                t->fresh + i * l->value);
     }
 }
 
@@ -321,12 +337,11 @@ static void take_back(struct fw_run *r, const struct linear *l, size_t row, size
 static void fade_back(struct fw_run *r, const struct linear *l, size_t row, size_t h, size_t token,
                       struct trace *t)
 {
-    size_t each = l->decays / l->heads;
     size_t cells = l->key * l->value;
     for (size_t i = 0; i < cells; i++) {
-        size_t k = i / l->value;
-        REAL *to = &reals_out(r, 3)[(row * l->heads + h) * each + (each == 1 ? 0 : k)];
-        t->dstate[i] = MUL(t->fade[token * l->key + k], t->dstate[i]);
+        size_t at = decay_at(l, row, h, i / l->value);
+        REAL *to = &reals_out(r, 3)[at];
+        t->dstate[i] = MUL(l->fade[at], t->dstate[i]);
         REAL before = token > 0 ? t->state[(token - 1) * cells + i] : 0;
         *to = ADD(*to, MUL(t->dstate[i], before));
     }
@@ -336,7 +351,7 @@ KERNEL(linear_attention_grad) // (dy, q, k, v, decay?, beta?)
 {
     struct linear l = linear_of(r, 1, 4);
     struct trace t;
-    FW_TRY(check_linear(r, &l));
+    FW_TRY(open_linear(r, 1, 4, &l));
     FW_TRY(open_trace(r, &l, &t));
     for (unsigned i = 0; i < r->cx.node->n_out; i++)
         zero_out(r, i);

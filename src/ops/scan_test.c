@@ -61,6 +61,13 @@ void test_scan__linear_attention(void **state)
          .out = {"f32[B,3,20]"},
          .cost = "fma=480*B add=30*B mul=210*B special=24*B",
          .gradient = true},
+        /* the same decays for all tokens */
+        {.name = "LinearAttention",
+         .attrs = "kv_num_heads=2 q_num_heads=2 update_rule=gated",
+         .in = {"*f32[B,L,8]", "*f32[B,L,8]", "*f32[B,L,10]", "-", "param f32[8]"},
+         .out = {"f32[B,L,10]"},
+         .cost = "fma=80*B*L mul=50*B*L special=8",
+         .gradient = true},
         /* 6 places of 4 channels, 3 taps */
         {.name = "CausalConvWithState",
          .attrs = "activation=silu",
