@@ -1,9 +1,10 @@
 # A thin front to Meson and Ninja, which are the one build description (meson.build).
-# Usage: make | demo | check | bench | fuzz | coverage | format | install | clean
+# Usage: make | demo | check | bench | fuzz | hostile | coverage | format | install | clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+HOSTILE_FILES ?= 10000
 # what to pass to `meson setup`; `make check` adds -Dtests=true and later calls keep it
 MESON_ARGS ?=
 PREFIX ?=
@@ -38,6 +39,14 @@ fuzz:
 	@tools/install_deps.sh build check fuzz
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
 
+# broken files of every format, under the sanitizers (docs/security.md)
+hostile:
+	@tools/install_deps.sh build check fuzz
+	@CC=clang-14 tools/configure.sh build-hostile -Dtests=true -Ddebug=true \
+		-Db_sanitize=address,undefined -Db_lundef=false
+	@ninja -C build-hostile -j $(JOBS) flopwise-hostile
+	@BUILD=build-hostile tests/hostile/run.sh --files $(HOSTILE_FILES)
+
 coverage:
 	@tools/install_deps.sh build check coverage
 	@tools/coverage.sh build-coverage
@@ -51,4 +60,4 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all demo check bench fuzz coverage format install clean
+.PHONY: all demo check bench fuzz hostile coverage format install clean

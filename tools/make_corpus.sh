@@ -1,8 +1,8 @@
 #!/bin/sh
 # Writes the seeds of the fuzz targets that are made of what stands elsewhere: the small models and
-# the seeds of the readers for fuzz_count, one expression a file for fuzz_poly. The readers' own
-# seeds come from tools/make_onnx_corpus.py. Other files in the corpus are inputs that once broke
-# something; they stay.
+# the seeds of the readers for fuzz_count, one expression a file for fuzz_poly, noise for
+# fuzz_graph. The readers' own seeds come from tools/make_onnx_corpus.py. Other files in the corpus
+# are inputs that once broke something; they stay.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -30,6 +30,15 @@ ceil(n/64)*64 n-64*floor(n/64)
 (a+b)*(a-b) a-b
 min(floor(a/b),max(3,c)) floor(floor(x/3)/5)
 0 -1
+END
+
+# bytes of which fuzz_graph makes models: noise as good as any
+python3 - <<'END'
+import os, random
+os.makedirs("tests/fuzz/corpus/graph", exist_ok=True)
+for n in range(1, 41):
+    with open(f"tests/fuzz/corpus/graph/seed_{n}", "wb") as f:
+        f.write(random.Random(n).randbytes(16 + 12 * n))
 END
 
 json=tests/fuzz/corpus/json

@@ -91,8 +91,6 @@ static enum fw_status read_all(struct job *j)
         status = read_run(j, data, file.size);
         fw_file_close(&file);
     }
-    if (status != FW_OK)
-        fw_error_prefix(j->err, "%s: ", path);
     return status;
 }
 
@@ -289,7 +287,7 @@ static enum fw_status count_phase(struct job *j, struct fw_run_phase *p)
 
 /* ---- the call ---- */
 
-static enum fw_status run_job(struct job *j)
+static enum fw_status answer(struct job *j)
 {
     FW_TRY(read_all(j));
     for (uint32_t i = 0; i < j->run.n_phases; i++)
@@ -298,6 +296,15 @@ static enum fw_status run_job(struct job *j)
     FW_TRY(fw_estimate_run(&j->run, &j->estimate, j->err));
     return fw_answer_estimate(j->r, &j->estimate, j->request->file, j->request->document != 0,
                               j->err);
+}
+
+/* Errors of a run file name it, whatever they are about. */
+static enum fw_status run_job(struct job *j)
+{
+    enum fw_status status = answer(j);
+    if (status != FW_OK && j->request->file != NULL)
+        fw_error_prefix(j->err, "%s: ", j->request->file);
+    return status;
 }
 
 enum fw_status fw_estimate_report(struct fw_report **ret, const struct fw_run_request *request,

@@ -203,6 +203,7 @@ enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
     struct fw_asked asked = {&o, net->symbols, net->n_symbols};
     enum fw_status status = fw_answer_init(ret, &study->analysis, &asked, &how, err);
     if (status != FW_OK) {
+        fw_error_prefix(err, "%s: ", net->path);
         fw_study_free(study);
         return status;
     }

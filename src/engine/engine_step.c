@@ -51,7 +51,7 @@ static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
 static enum fw_status run_kernel(struct fw_run *r, const struct task *t)
 {
     fw_wide = !t->e->o.fast;
-    enum fw_status status = r->cx.node->op->run[FW_PLAIN](r);
+    enum fw_status status = fw_kernel_call(r->cx.node->op->run[FW_PLAIN], r);
     fw_wide = false;
     return status;
 }
@@ -87,7 +87,8 @@ static void run_piece(void *ctx, unsigned part, unsigned parts)
         pieces[i] = *v;
         if (v->n != all || all == 1)
             continue;
-        pieces[i].data = (float *)v->data + from;
+        size_t each = fw_element_bytes((enum fw_dtype)v->dtype, v->real);
+        pieces[i].data = (char *)v->data + from * each;
         pieces[i].n = to - from;
         pieces[i].rank = 1;
         pieces[i].dims[0] = (int64_t)(to - from);

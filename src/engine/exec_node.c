@@ -234,7 +234,7 @@ static enum fw_status execute(struct fw_exec *e, struct fw_run *r)
     fw_kernel *kernel = n->op->run[e->o.build];
     FW_REQUIRE(kernel != NULL, r->cx.err, FW_UNSUPPORTED, "there is no kernel for this operator");
     FW_TRY(ports(e, r));
-    FW_TRY(kernel(r));
+    FW_TRY(fw_kernel_call(kernel, r));
     for (unsigned i = 0; i < n->n_out; i++)
         FW_REQUIRE(r->out[i] == NULL || r->out[i]->data != NULL || r->out[i]->open, r->cx.err,
                    FW_UNSUPPORTED, "the kernel does not compute output %u", i);

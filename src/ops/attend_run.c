@@ -91,7 +91,7 @@ static struct matrix keys_of(const struct fw_run *r, const struct attend *a, con
     REAL *all = scratch_reals(r, a->total * width);
     for (size_t t = 0; all != NULL && t < a->total; t++)
         memcpy(all + t * width,
-               t < a->past ? (const REAL *)past->data + ((b * a->groups + g) * a->past + t) * width
+               t < a->past ? reals_of(past) + ((b * a->groups + g) * a->past + t) * width
                            : m.p + (ptrdiff_t)(t - a->past) * m.row,
                width * sizeof *all);
     return matrix_of(all, width, 1);
@@ -150,7 +150,7 @@ static REAL bias_at(const struct attend *a, size_t b, size_t h, size_t i, size_t
         size_t index = at[4 - v->rank + k];
         offset = offset * (size_t)v->dims[k] + (v->dims[k] == 1 ? 0 : index);
     }
-    return ((const REAL *)v->data)[offset];
+    return reals_of(v)[offset];
 }
 
 /* Scaled, capped, biased and masked scores of one query, in place of its products. */

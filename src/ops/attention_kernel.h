@@ -46,13 +46,13 @@ static inline void unpack_heads(const struct packing *p, const struct fw_buffer 
         size_t n = (size_t)v->dims[3];
         size_t row = p->heads * n * p->width;
         for (size_t i = 0; i < 3; i++)
-            ret[i] = (struct heads){(REAL *)v->data + (i + n - 3) * p->width, p->length * row,
+            ret[i] = (struct heads){reals_of(v) + (i + n - 3) * p->width, p->length * row,
                                     n * p->width, row};
         return;
     }
     const size_t each[3] = {p->heads * p->width, p->groups * p->width, p->groups * p->v_width};
     size_t row = each[0] + each[1] + each[2];
-    REAL *at = v->data;
+    REAL *at = reals_of(v);
     for (size_t i = 0; i < 3; at += each[i++])
         ret[i] = (struct heads){at, p->length * row, i == 2 ? p->v_width : p->width, row};
 }

@@ -103,7 +103,7 @@ static REAL masked(const struct attention *a, const struct fw_buffer *m, const s
         return ADD(s, is_kept(a, m, at) ? 0 : a->filter);
     bool there = mask_at(m, at, &i);
     if (is_real(m))
-        return ADD(s, there ? ((const REAL *)m->data)[i] : -INFINITY);
+        return ADD(s, there ? reals_of(m)[i] : -INFINITY);
     return CHOOSE(there && fw_buffer_int(m, i) != 0, s, -INFINITY);
 }
 
@@ -214,14 +214,14 @@ static enum fw_status project(struct fw_run *r, struct attention *a, struct fw_b
     size_t in = (size_t)r->in[1]->dims[0];
     size_t out = (size_t)r->in[1]->dims[1];
     *ret = (struct fw_buffer){.n = rows * out, .rank = 3, .dtype = FW_F32};
-    ret->data = kept != NULL ? kept->data : scratch_reals(r, rows * out + 1);
+    ret->data = kept != NULL ? reals_of(kept) : scratch_reals(r, rows * out + 1);
     if (ret->data == NULL)
         return fw_fail_memory(r->cx.err);
     memset(ret->data, 0, rows * out * sizeof(REAL));
     FW_TRY(product(r, rows, out, in, matrix_of(ret->data, out, 1), matrix_of(reals(r, 0), in, 1),
                    matrix_of(reals(r, 1), out, 1)));
     for (size_t i = 0; a->bias != NULL && i < rows * out; i++)
-        ((REAL *)ret->data)[i] = ADD(((REAL *)ret->data)[i], a->bias[i % out]);
+        reals_of(ret)[i] = ADD(reals_of(ret)[i], a->bias[i % out]);
     a->bias = NULL;
     return FW_OK;
 }
@@ -266,8 +266,8 @@ enum fw_status turn_row(const struct fw_run *r, const struct turning *t, REAL *x
                FW_SHAPE, "a position from 0 to %lld is wanted, found %lld",
                (long long)t->cos->dims[0] - 1, (long long)position);
     for (size_t i = 0; i < half; i++) {
-        REAL c = ((const REAL *)t->cos->data)[(size_t)position * half + i];
-        REAL s = ((const REAL *)t->sin->data)[(size_t)position * half + i];
+        REAL c = reals_of(t->cos)[(size_t)position * half + i];
+        REAL s = reals_of(t->sin)[(size_t)position * half + i];
         REAL *a = x + (t->pairs ? 2 * i : i);
         REAL *b = a + (t->pairs ? 1 : half);
         REAL was = *a;
@@ -460,11 +460,11 @@ KERNEL(attention)
                        head_at(&a.q, b, h), turned(head_at(&a.k, b, g))));
         for (size_t q = 0; q < a.queries; q++) {
             const size_t at[3] = {b, h, q};
-            REAL *to = shown != NULL ? (REAL *)shown->data + i * n + q * a.total : NULL;
+            REAL *to = shown != NULL ? reals_of(shown) + i * n + q * a.total : NULL;
             finish_row(&a, at, s + q * a.total, to);
         }
         if (kept != NULL)
-            memcpy((REAL *)kept->data + i * n, s, n * sizeof *s);
+            memcpy(reals_of(kept) + i * n, s, n * sizeof *s);
         FW_TRY(product(r, a.queries, a.v_width, a.total, head_at(&y, b, h),
                        matrix_of(s, a.total, 1), head_at(&a.v, b, g)));
     }

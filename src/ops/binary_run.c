@@ -79,8 +79,8 @@ static void over_integers(struct fw_run *r, const struct fw_buffer *a, const str
         struct rows w = rows_of(y, a, b);                                                    \
         (void)r;                                                                             \
         for (size_t row = 0; row < w.n_rows; row++) {                                        \
-            const REAL *pa = (const REAL *)a->data + w.walk.offset[0];                       \
-            const REAL *pb = (const REAL *)b->data + w.walk.offset[1];                       \
+            const REAL *pa = reals_of(a) + w.walk.offset[0];                                 \
+            const REAL *pb = reals_of(b) + w.walk.offset[1];                                 \
             out_type *out = (out_type *)y->data + row * w.n;                                 \
             ROW_OF(REAL, out, pa, pb, &w, expression);                                       \
             fw_walk_next(&w.walk);                                                           \

@@ -314,7 +314,7 @@ KERNEL(channel_sum) // all but one axis summed; the first number of a channel is
         zero_out(r, 0);
     for (size_t n = 0; n < outer; n++)
         for (size_t c = 0; c < channels; c++) {
-            const REAL *p = (const REAL *)x->data + (n * channels + c) * inner;
+            const REAL *p = reals_of(x) + (n * channels + c) * inner;
             size_t i = 0;
             if (n == 0 && inner > 0)
                 y[c] = p[i++];

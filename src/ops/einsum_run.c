@@ -12,7 +12,7 @@ struct labelled {
 /* An operand as it stands; a label that occurs twice walks the diagonal. */
 static struct labelled operand_of(const struct fw_buffer *v, const struct fw_einsum_term *t)
 {
-    struct labelled a = {.p = v->data};
+    struct labelled a = {.p = reals_of(v)};
     ptrdiff_t stride[FW_MAX_RANK];
     moves_strides(v, stride);
     for (unsigned k = 0; k < t->n; k++) {

@@ -56,8 +56,8 @@ static enum fw_status row_of(const struct fw_run *r, const struct rotary *v, siz
 static void turn(const struct rotary *v, const REAL *x, REAL *y, size_t row, bool back)
 {
     size_t half = (size_t)v->cos->dims[v->cos->rank - 1];
-    const REAL *cos_ = (const REAL *)v->cos->data + row * half;
-    const REAL *sin_ = (const REAL *)v->sin->data + row * half;
+    const REAL *cos_ = reals_of(v->cos) + row * half;
+    const REAL *sin_ = reals_of(v->sin) + row * half;
     memcpy(y, x, v->width * sizeof *y);
     for (size_t i = 0; i < v->turned / 2; i++) {
         size_t a = v->pairs ? 2 * i : i;
@@ -175,7 +175,7 @@ KERNEL(embed)
         if (fw_run_has(r, SEGMENT) && fw_run_has(r, SEGMENTS))
             FW_TRY(table_row(r, SEGMENT, r->in[SEGMENTS], i, i % length, false, sum));
         if (kept != NULL)
-            memcpy((REAL *)kept->data + i * width, sum, width * sizeof *sum);
+            memcpy(reals_of(kept) + i * width, sum, width * sizeof *sum);
         REAL inverse = centre(sum, width, attr_real(r, "epsilon"), y);
         for (size_t j = 0; j < width; j++)
             y[j] = ADD(MUL(MUL(y[j], inverse), reals(r, GAMMA)[j]), reals(r, BETA)[j]);

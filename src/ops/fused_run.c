@@ -8,7 +8,7 @@ static enum fw_status activate(struct fw_run *r)
 {
     struct fw_fused_activation a;
     struct fw_buffer *y = r->out[0];
-    REAL *p = y->data;
+    REAL *p = reals_of(y);
     fw_fused_activation(&r->cx, &a);
     FW_REQUIRE(a.known, r->cx.err, FW_UNSUPPORTED, "its activation is not known");
     for (size_t i = 0; a.clip && i < y->n; i++)

@@ -130,16 +130,22 @@ static inline bool BETWEEN(REAL low, REAL a, REAL high)
 SPECIALS(DEFINE)
 #undef DEFINE
 
+/* The numbers of a tensor; NULL for none. A model file decides about types, and rows do not ask for
+ * them all: a kernel that meets integers here ends with an error (fw_kernel_call). */
+static inline REAL *reals_of(const struct fw_buffer *v)
+{
+    if (v != NULL && fw_dtypes[v->dtype].class != 'f' && fw_dtypes[v->dtype].class != 'c')
+        fw_kernel_wants_reals(v);
+    return v != NULL ? v->data : NULL;
+}
 /* Data of an input or output; NULL where it is left out. */
 static inline const REAL *reals(const struct fw_run *r, unsigned i)
 {
-    const struct fw_buffer *v = fw_run_in(r, i);
-    return v != NULL ? v->data : NULL;
+    return reals_of(fw_run_in(r, i));
 }
 static inline REAL *reals_out(const struct fw_run *r, unsigned i)
 {
-    const struct fw_buffer *v = fw_run_out(r, i);
-    return v != NULL ? v->data : NULL;
+    return reals_of(fw_run_out(r, i));
 }
 static inline REAL attr_real(const struct fw_run *r, const char *name)
 {

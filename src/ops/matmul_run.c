@@ -22,7 +22,7 @@ static bool flag(const struct fw_run *r, const char *name)
  * last one, then the transposition. A vector is a row on the left, a column on the right. */
 static struct operand operand_of(const struct fw_buffer *v, bool left, bool trans, bool trans_batch)
 {
-    struct operand o = {.p = v->data, .rows = 1, .columns = 1};
+    struct operand o = {.p = reals_of(v), .rows = 1, .columns = 1};
     int64_t dims[FW_MAX_RANK] = {0};
     ptrdiff_t stride[FW_MAX_RANK] = {0};
     ptrdiff_t step = 1;
@@ -114,7 +114,7 @@ static enum fw_status products(const struct fw_run *r, const struct operand *c,
 static struct operand result_of(const struct fw_buffer *y, const struct operand *a,
                                 const struct operand *b, bool vector_a, bool vector_b)
 {
-    struct operand o = {.p = y->data, .rows = a->rows, .columns = b->columns};
+    struct operand o = {.p = reals_of(y), .rows = a->rows, .columns = b->columns};
     o.row = (ptrdiff_t)b->columns;
     o.column = 1;
     ptrdiff_t step = (ptrdiff_t)(o.rows * o.columns);
@@ -143,6 +143,7 @@ static struct fw_buffer in_reals(const struct fw_run *r, const struct fw_buffer 
     for (size_t i = 0; p != NULL && i < v->n; i++)
         p[i] = (REAL)fw_buffer_get(v, i);
     copy.data = p;
+    copy.dtype = FW_F32;
     return copy;
 }
 
@@ -151,8 +152,10 @@ KERNEL(matmul)
     struct fw_buffer va = in_reals(r, r->in[0]);
     struct fw_buffer vb = in_reals(r, r->in[1]);
     struct fw_buffer vy = *r->out[0];
-    if (!is_real(&vy))
+    if (!is_real(&vy)) {
         vy.data = scratch_reals(r, vy.n);
+        vy.dtype = FW_F32;
+    }
     if (va.data == NULL || vb.data == NULL || vy.data == NULL)
         return fw_fail_memory(r->cx.err);
     struct operand a = factor(r, &va, true);
@@ -163,7 +166,7 @@ KERNEL(matmul)
     FW_TRY(products(r, &y, &a, &b));
     scale_all(vy.data, vy.n, (REAL)fw_run_attr_float(r, "alpha", 1));
     for (size_t i = 0; vy.data != r->out[0]->data && i < vy.n; i++)
-        fw_buffer_put(r->out[0], i, (double)((const REAL *)vy.data)[i]);
+        fw_buffer_put(r->out[0], i, (double)reals_of(&vy)[i]);
     return FW_OK;
 }
 
@@ -201,7 +204,7 @@ KERNEL(gemm) // (a, b, c?): alpha*a*b + beta*c
     if (scaled == NULL)
         return fw_fail_memory(r->cx.err);
     for (size_t i = 0; i < c->n; i++)
-        scaled[i] = ((const REAL *)c->data)[i];
+        scaled[i] = reals_of(c)[i];
     scale_all(scaled, c->n, beta);
     fw_walk_init(&w, 2, r->out[0]->dims);
     fw_walk_add_broadcast(&w, c);

@@ -121,12 +121,12 @@ static const REAL *added_inputs(struct fw_run *r, const struct fw_layer_form *f)
     const struct fw_buffer *x = r->in[0];
     unsigned inputs[2] = {1, f->skip_bias};
     if (!f->skip)
-        return x->data;
+        return reals_of(x);
     REAL *sum = reals_out(r, FW_LAYER_SUM_OUT);
     sum = sum != NULL ? sum : scratch_reals(r, x->n);
     if (sum == NULL)
         return NULL;
-    memcpy(sum, x->data, x->n * sizeof *sum);
+    memcpy(sum, reals_of(x), x->n * sizeof *sum);
     for (unsigned k = 0; k < 2; k++) {
         const struct fw_buffer *v = inputs[k] == 0 ? NULL : fw_run_in(r, inputs[k]);
         struct fw_walk w;
@@ -135,7 +135,7 @@ static const REAL *added_inputs(struct fw_run *r, const struct fw_layer_form *f)
         fw_walk_init(&w, x->rank, x->dims);
         fw_walk_add_broadcast(&w, v);
         for (size_t i = 0; i < x->n; i++) {
-            sum[i] = ADD(sum[i], ((const REAL *)v->data)[w.offset[0]]);
+            sum[i] = ADD(sum[i], reals_of(v)[w.offset[0]]);
             fw_walk_next(&w);
         }
     }
@@ -178,7 +178,7 @@ static void scale_and_shift(struct fw_run *r, const struct fw_layer_form *f)
     for (size_t i = 0; i < x->n; i++) {
         y[i] = MUL(y[i], reals(r, f->scale)[w.offset[0]]);
         if (shift != NULL)
-            y[i] = ADD(y[i], ((const REAL *)shift->data)[w.offset[1]]);
+            y[i] = ADD(y[i], reals_of(shift)[w.offset[1]]);
         fw_walk_next(&w);
     }
 }

@@ -41,7 +41,7 @@ static struct fw_buffer centred(const struct fw_run *r, unsigned i, int zero, un
     unsigned at = walk_along(&w, z, axis);
     for (size_t k = 0; y.data != NULL && k < x->n; k++, fw_walk_next(&w)) {
         REAL v = (REAL)fw_buffer_get(x, k);
-        ((REAL *)y.data)[k] = z != NULL ? SUB(v, (REAL)number_at(z, &w, at, 0)) : v;
+        reals_of(&y)[k] = z != NULL ? SUB(v, (REAL)number_at(z, &w, at, 0)) : v;
     }
     return y;
 }
@@ -129,7 +129,7 @@ static struct fw_buffer by_range(const struct fw_run *r, unsigned i, double *ret
         return a;
     quantize_by_range(reals(r, i), a.n, a.data, &scale, &zero);
     for (size_t k = 0; k < a.n; k++)
-        ((REAL *)a.data)[k] = SUB(((REAL *)a.data)[k], zero);
+        reals_of(&a)[k] = SUB(reals_of(&a)[k], zero);
     *ret_scale = (double)scale;
     return a;
 }
@@ -145,7 +145,7 @@ static void add_to(const struct fw_run *r, const struct fw_buffer *y, const stru
     else
         (void)fw_walk_add_broadcast(&w, c);
     for (size_t i = 0; i < y->n; i++, fw_walk_next(&w)) {
-        REAL *to = (REAL *)y->data + i;
+        REAL *to = reals_of(y) + i;
         *to = ADD(*to, (REAL)fw_buffer_get(c, (size_t)w.offset[0]));
     }
 }
@@ -267,7 +267,7 @@ static struct fw_buffer dequantised(const struct fw_run *r, unsigned x, unsigned
     struct fw_buffer y = reals_like(r, r->in[x]);
     REAL zero = z != NULL ? (REAL)fw_buffer_get(z, 0) : 0;
     for (size_t i = 0; y.data != NULL && i < y.n; i++)
-        ((REAL *)y.data)[i] =
+        reals_of(&y)[i] =
             MUL(SUB((REAL)fw_buffer_get(r->in[x], i), zero), (REAL)fw_buffer_get(r->in[scale], 0));
     return y;
 }
@@ -337,7 +337,7 @@ KERNEL(q_concat) // (scale, zero, then x, scale, zero of every part)
         if (x.data == NULL)
             return fw_fail_memory(r->cx.err);
         for (size_t i = 0; n > 0 && i < x.n / n; i++)
-            quantised(r, (const REAL *)x.data + i * n, n, 0, i * line + before);
+            quantised(r, reals_of(&x) + i * n, n, 0, i * line + before);
         before += n;
     }
     return FW_OK;
@@ -360,7 +360,7 @@ KERNEL(q_pool) // (x, scale, zero?, scale, zero?)
         if (fw_run_has(r, 2 + 2 * k))
             zero[k] = (REAL)fw_buffer_get(r->in[2 + 2 * k], 0);
     for (size_t i = 0; i < y.n; i++) {
-        REAL v = SUB(((const REAL *)y.data)[i], zero[0]);
+        REAL v = SUB(reals_of(&y)[i], zero[0]);
         v = requantised((enum fw_dtype)r->out[0]->dtype, v, factor, zero[1]);
         fw_buffer_put(r->out[0], i, (double)v);
     }

@@ -251,7 +251,7 @@ static enum fw_status spread(struct fw_run *r, const struct gradient *f, bool by
         return fw_fail_memory(r->cx.err);
     REAL inverse = by_count && x->n > 0 ? real_of(kept.n) / real_of(x->n) : 1;
     for (size_t k = 0; k < dy->n; k++) {
-        REAL v = ((const REAL *)dy->data)[k];
+        REAL v = reals_of(dy)[k];
         part[k] = by_count          ? MUL(v, inverse)
                   : f->once != NULL ? f->once(v, y != NULL ? y[k] : 0)
                                     : v;
@@ -261,8 +261,7 @@ static enum fw_status spread(struct fw_run *r, const struct gradient *f, bool by
     for (size_t i = 0; i < x->n; i++) {
         size_t at = (size_t)w.offset[0];
         reals_out(r, 0)[i] =
-            f->each == NULL ? part[at]
-                            : f->each(part[at], ((const REAL *)x->data)[i], y != NULL ? y[at] : 0);
+            f->each == NULL ? part[at] : f->each(part[at], reals_of(x)[i], y != NULL ? y[at] : 0);
         fw_walk_next(&w);
     }
     return FW_OK;

@@ -40,7 +40,7 @@ static const REAL *kept(struct fw_run *r, const struct rnn *v, size_t d, size_t 
 {
     const struct fw_buffer *reserve = r->in[G_RESERVE];
     size_t width = (size_t)reserve->dims[3];
-    return (const REAL *)reserve->data + a_at(v, time_of(v, d, b, at), d, b, width);
+    return reals_of(reserve) + a_at(v, time_of(v, d, b, at), d, b, width);
 }
 
 /* The states before a step: H of Y or H0, C of the reserve or C0. */

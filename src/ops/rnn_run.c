@@ -160,7 +160,7 @@ static void unit(struct fw_run *r, const struct rnn *v, struct step *s, size_t d
     REAL *saved = s->saved;
     if (reserve != NULL && (r->cx.node->op->reserve_out >> family->reserve & 1u)) {
         size_t width = (size_t)reserve->dims[3];
-        saved = (REAL *)reserve->data + a_at(v, t, d, b, width);
+        saved = reals_of(reserve) + a_at(v, t, d, b, width);
     }
     memcpy(old, s->h + b * n, n * sizeof *old);
     memcpy(old + n, s->c + b * n, n * sizeof *old);

@@ -142,7 +142,7 @@ static enum fw_status each_output(struct fw_run *r, const struct fw_buffer *x,
             if (p == NULL)
                 return fw_fail_memory(r->cx.err);
             for (size_t c = 0; c < a.channels; c++) {
-                REAL *at = (REAL *)y->data + (i * a.channels + c) * bins + bin;
+                REAL *at = reals_of(y) + (i * a.channels + c) * bins + bin;
                 size_t image = (g.image * a.channels + c) * plane;
                 if (dx == NULL) {
                     *at = read_points(&a, p, n, from + image, &best);
@@ -236,7 +236,7 @@ static enum fw_status each_bin(struct fw_run *r, const struct fw_buffer *x,
             bin_ends(&b, 1, bin % (size_t)y->dims[3], x->dims[3], cols);
             for (size_t c = 0; c < channels; c++) {
                 size_t image = (b.image * channels + c) * plane;
-                REAL *at = (REAL *)y->data + (i * channels + c) * n + bin;
+                REAL *at = reals_of(y) + (i * channels + c) * n + bin;
                 int64_t best = greatest(from + image, (size_t)x->dims[3], rows, cols);
                 REAL nothing = 0;
                 REAL *to = dx == NULL || best < 0 ? &nothing : &dx[image + (size_t)best];

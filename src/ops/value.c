@@ -3,10 +3,58 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <setjmp.h>
 #include <string.h>
 
 _Thread_local uint64_t fw_tally[FW_N_CLASSES];
 _Thread_local bool fw_wide;
+
+/* ---- calls ---- */
+
+struct call {
+    jmp_buf back;
+    enum fw_status why; // it was left, or FW_OK
+    enum fw_dtype found;
+    size_t element, n;
+    struct call *outer; // the kernel of a body runs inside that of its node
+};
+static _Thread_local struct call *innermost;
+
+enum fw_status fw_kernel_call(fw_kernel *kernel, struct fw_run *r)
+{
+    struct call call = {.outer = innermost};
+    innermost = &call;
+    bool left = setjmp(call.back) != 0;
+    enum fw_status status = left ? FW_OK : kernel(r);
+    innermost = call.outer;
+    if (!left)
+        return status;
+    FW_REQUIRE(call.why == FW_SHAPE, r->cx.err, FW_UNSUPPORTED, "real numbers are wanted, found %s",
+               fw_dtypes[call.found].name);
+    return fw_fail(r->cx.err, FW_SHAPE, -1, "element %zu of a tensor is wanted, which has %zu",
+                   call.element, call.n);
+}
+
+_Noreturn static void leave(enum fw_status why)
+{
+    innermost->why = why;
+    longjmp(innermost->back, 1);
+}
+
+_Noreturn void fw_kernel_wants_reals(const struct fw_buffer *v)
+{
+    innermost->found = (enum fw_dtype)v->dtype;
+    leave(FW_UNSUPPORTED);
+}
+
+static bool is_there(const struct fw_buffer *v, size_t i)
+{
+    if (i < v->n || innermost == NULL)
+        return i < v->n;
+    innermost->element = i;
+    innermost->n = v->n;
+    leave(FW_SHAPE);
+}
 
 size_t fw_element_bytes(enum fw_dtype dtype, size_t real)
 {
@@ -53,6 +101,8 @@ static double real_at(const struct fw_buffer *v, size_t i)
 
 double fw_buffer_get(const struct fw_buffer *v, size_t i)
 {
+    if (!is_there(v, i))
+        return 0;
     char class = fw_dtypes[v->dtype].class;
     if (class == 'f' || class == 'c')
         return real_at(v, i);
@@ -62,6 +112,8 @@ double fw_buffer_get(const struct fw_buffer *v, size_t i)
 
 int64_t fw_buffer_int(const struct fw_buffer *v, size_t i)
 {
+    if (!is_there(v, i))
+        return 0;
     switch (v->dtype) {
 #define GET(dtype, type) \
     case dtype:          \
@@ -77,6 +129,8 @@ int64_t fw_buffer_int(const struct fw_buffer *v, size_t i)
 
 void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x)
 {
+    if (!is_there(v, i))
+        return;
     if (v->dtype == FW_BOOL)
         x = x != 0;
     if (v->dtype == FW_I4 || v->dtype == FW_I2) { // the low bits, with their sign
@@ -100,6 +154,8 @@ void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x)
 
 void fw_buffer_put(struct fw_buffer *v, size_t i, double x)
 {
+    if (!is_there(v, i))
+        return;
     char class = fw_dtypes[v->dtype].class;
     if (class == 'b') {
         ((uint8_t *)v->data)[i] = x != 0;

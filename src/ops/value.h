@@ -52,13 +52,21 @@ struct fw_run {
     void *executor;
 };
 
+/* Calls a kernel. A model file decides about types and sizes, of which rows check only what their
+ * shapes follow from: a kernel that asks for real numbers where there are others (FW_UNSUPPORTED),
+ * or for an element that a tensor does not have (FW_SHAPE), is left at once. Kernels own nothing
+ * but what lies in arenas. */
+enum fw_status fw_kernel_call(fw_kernel *kernel, struct fw_run *r);
+_Noreturn void fw_kernel_wants_reals(const struct fw_buffer *v); // only in a call
+
 extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
 /* Of the plain build: functions of libm are taken in long double, which is slow and retires none
  * of the operations that a processor's counter sees, so that what a kernel retires is known. */
 extern _Thread_local bool fw_wide;
 
 size_t fw_element_bytes(enum fw_dtype dtype, size_t real); // 0: no such tensors in memory (strings)
-/* Element i as a number (the real part of a complex one); integers are exact with the _int pair. */
+/* Element i as a number (the real part of a complex one); integers are exact with the _int pair.
+ * There must be one: see fw_kernel_call; outside of a call what is not there is 0. */
 double fw_buffer_get(const struct fw_buffer *v, size_t i);
 void fw_buffer_put(struct fw_buffer *v, size_t i, double x); // integers: truncated and wrapped
 int64_t fw_buffer_int(const struct fw_buffer *v, size_t i);

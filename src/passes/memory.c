@@ -496,21 +496,17 @@ static void finish(struct plan *p, struct fw_memory *ret)
     add_fixed(p, ret);
     fw_count fixed = fw_count_add(sym, ret->weight_bytes,
                                   fw_count_add(sym, ret->gradient_bytes, ret->optimizer_bytes));
-    ret->peak_node = FW_NONE;
-    fw_count peak = moment_at(p, FW_NONE).live; // inputs of an empty schedule
-    if (p->n_best > 0) {
-        const struct moment *best = &p->best[0];
-        for (unsigned i = 0; i < p->n_best;
-             i++) // parts and node: at the largest of the alike points
-            if (p->best[i].node == p->fullest.node[FW_TRIAL_LARGE])
-                best = &p->best[i];
-        ret->peak_node = best->node;
-        ret->activation_bytes = best->activation;
-        ret->temporary_bytes = best->temporary;
-        peak = best->live;
-        for (unsigned i = 0; i < p->n_best; i++)
-            peak = fw_count_max(sym, peak, p->best[i].live);
-    }
+    struct moment rest = moment_at(p, FW_NONE); // of an empty schedule: its inputs
+    const struct moment *best = p->n_best > 0 ? &p->best[0] : &rest;
+    for (unsigned i = 0; i < p->n_best; i++) // parts and node: at the largest of the alike points
+        if (p->best[i].node == p->fullest.node[FW_TRIAL_LARGE])
+            best = &p->best[i];
+    fw_count peak = best->live;
+    for (unsigned i = 0; i < p->n_best; i++)
+        peak = fw_count_max(sym, peak, p->best[i].live);
+    ret->peak_node = best->node;
+    ret->activation_bytes = best->activation;
+    ret->temporary_bytes = best->temporary;
     ret->peak_bytes = fw_count_add(sym, fixed, peak);
     ret->complete = p->complete;
 }

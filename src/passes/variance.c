@@ -50,7 +50,7 @@ static bool run_kernel(struct walk *w, struct fw_buffer *in, unsigned n_in, doub
     for (unsigned i = 0; i < n_in; i++)
         ins[i] = in[i].data != NULL ? &in[i] : NULL;
     struct fw_run r = {.cx = w->m.cx, .in = ins, .out = outs, .scratch = &w->scratch, .parts = 1};
-    return r.cx.node->op->run[FW_COUNTED](&r) == FW_OK;
+    return fw_kernel_call(r.cx.node->op->run[FW_COUNTED], &r) == FW_OK;
 }
 
 static const char *join_names(struct walk *w, const char *before, const char *op)

@@ -3,9 +3,10 @@
  *
  * Usage: flopwise-hostile [-n FILES] [-s SEED] [-o FOLDER] FORMAT FILE...
  * Makes FILES broken files (in all) from the good ones of one FORMAT and asks `count`, `memory` and
- * `field` about each. Batches run in a process of their own, so that a crash costs one file and
- * names it. -o: where a file that fails is kept. The table of outcomes goes to standard output and
- * ends in the closing line: one test for each kind of damage. */
+ * `field` about each model, `estimate` about each run file and each table of claims. Batches run in
+ * a process of their own, so that a crash costs one file and names it. -o: where a file that fails
+ * is kept. The table of outcomes goes to standard output and ends in the closing line: one test for
+ * each kind of damage. */
 #define _GNU_SOURCE 1
 
 #include "api/net.h"
@@ -33,7 +34,9 @@ enum {
 struct tally {
     long outcome[MAX_MUTATORS][N_STATUS]; // questions that ended so
     long bad[MAX_MUTATORS];               // files that broke a promise
-    size_t peak_bytes;
+    long errors, placed;                  // messages; of them, those that name a node or an offset
+    size_t peak_bytes;                    // through the allocation seam, of one question
+    size_t process_bytes; // resident, sanitizers included, of the files of a batch together
     double longest;
 };
 
@@ -79,8 +82,9 @@ static int swallow(void *ctx, const char *text, size_t len)
 
 /* ---- one file ---- */
 
-typedef enum fw_status question(struct fw_report **ret, struct fw_net *net,
-                                const struct fw_options *options, struct fw_error *err);
+/* Answers, writes the answer away, and adds the bytes written to *written. */
+typedef enum fw_status question(const char *path, const struct fw_alloc *alloc, size_t *written,
+                                struct fw_error *err);
 
 static void broken(struct shared *s, const char *format, const char *detail)
 {
@@ -92,37 +96,32 @@ static void check_error(struct shared *s, const struct fw_error *err, enum fw_st
                         const char *path)
 {
     bool known = status == FW_FORMAT || status == FW_UNSUPPORTED || status == FW_SHAPE ||
-                 status == FW_LIMIT || status == FW_MEMORY || status == FW_USAGE;
+                 status == FW_LIMIT || status == FW_MEMORY || status == FW_USAGE ||
+                 status == FW_IO; // another file that this one names
     if (!known || err->code != status)
         broken(s, "an exit code that a file cannot earn: %s", err->message);
     else if (strncmp(err->message, path, strlen(path)) != 0)
         broken(s, "the message does not begin with the file: %s", err->message);
     else if (err->message[strlen(path)] != ':' || strlen(err->message) < strlen(path) + 8)
         broken(s, "the message says nothing: %s", err->message);
+    s->sum.errors++;
+    s->sum.placed += err->at >= 0 || strstr(err->message, "node '") != NULL ||
+                     strstr(err->message, "line ") != NULL;
 }
 
 static void ask(struct shared *s, const char *path, question *what, struct meter *m)
 {
     struct fw_alloc alloc = {metered, m, LIMIT_BYTES};
-    struct fw_error err = {0};
-    struct fw_net *net;
-    struct fw_report *report;
-    struct fw_options options = fw_options_default();
+    struct fw_error err = {.at = -1};
     size_t written = 0;
     double start = seconds_used();
-    enum fw_status status = fw_net_open_with(&net, path, &alloc, &err);
-    if (status == FW_OK) {
-        status = what(&report, net, &options, &err);
-        if (status == FW_OK) {
-            status = fw_report_write(report, "json", NULL, swallow, &written, &err);
-            fw_report_free(report);
-        }
-        fw_net_free(net);
-    }
+    enum fw_status status = what(path, &alloc, &written, &err);
     double took = seconds_used() - start;
     s->sum.outcome[s->mutator][status]++;
     if (status != FW_OK)
         check_error(s, &err, status, path);
+    else if (written == 0)
+        broken(s, "%s", "an answer without a word");
     if (m->live != 0)
         broken(s, "%s", "memory is left behind");
     if (m->peak > LIMIT_BYTES)
@@ -133,23 +132,81 @@ static void ask(struct shared *s, const char *path, question *what, struct meter
     s->sum.longest = took > s->sum.longest ? took : s->sum.longest;
 }
 
+static enum fw_status write_away(struct fw_report *report, size_t *written, struct fw_error *err)
+{
+    enum fw_status status = fw_report_write(report, "json", NULL, swallow, written, err);
+    fw_report_free(report);
+    return status;
+}
+
+typedef enum fw_status model_question(struct fw_report **ret, struct fw_net *net,
+                                      const struct fw_options *options, struct fw_error *err);
+
+static enum fw_status ask_model(const char *path, const struct fw_alloc *alloc, size_t *written,
+                                model_question *what, struct fw_error *err)
+{
+    struct fw_net *net;
+    struct fw_report *report;
+    struct fw_options options = fw_options_default();
+    FW_TRY(fw_net_open_with(&net, path, alloc, err));
+    enum fw_status status = what(&report, net, &options, err);
+    if (status == FW_OK)
+        status = write_away(report, written, err);
+    fw_net_free(net);
+    return status;
+}
+
+static enum fw_status count(const char *path, const struct fw_alloc *alloc, size_t *written,
+                            struct fw_error *err)
+{
+    return ask_model(path, alloc, written, fw_count_report, err);
+}
+static enum fw_status memory(const char *path, const struct fw_alloc *alloc, size_t *written,
+                             struct fw_error *err)
+{
+    return ask_model(path, alloc, written, fw_memory_report, err);
+}
 static enum fw_status fields(struct fw_report **ret, struct fw_net *net,
                              const struct fw_options *options, struct fw_error *err)
 {
     (void)options;
     return fw_field_report(ret, net, NULL, NULL, err);
 }
+static enum fw_status field(const char *path, const struct fw_alloc *alloc, size_t *written,
+                            struct fw_error *err)
+{
+    return ask_model(path, alloc, written, fields, err);
+}
 
-static void ask_all(struct shared *s)
+/* Those that take no allocator: their memory is that of the process, see batch(). */
+static enum fw_status estimate(const char *path, const struct fw_alloc *alloc, size_t *written,
+                               struct fw_error *err)
+{
+    struct fw_report *report;
+    (void)alloc;
+    FW_TRY(fw_estimate_report(&report, &(struct fw_run_request){.file = path}, err));
+    return write_away(report, written, err);
+}
+static enum fw_status claims(const char *path, const struct fw_alloc *alloc, size_t *written,
+                             struct fw_error *err)
+{
+    struct fw_report *report;
+    (void)alloc;
+    FW_TRY(fw_claims_report(&report, path, err));
+    return write_away(report, written, err);
+}
+
+enum { MAX_QUESTIONS = 3 };
+
+static void ask_all(struct shared *s, question *const *questions)
 {
     int file = memfd_create("model", 0);
     if (file < 0 || write(file, s->file, s->n) != (ssize_t)s->n)
         exit(2);
     char path[64];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    ask(s, path, fw_count_report, &(struct meter){0});
-    ask(s, path, fw_memory_report, &(struct meter){0});
-    ask(s, path, fields, &(struct meter){0});
+    for (unsigned i = 0; i < MAX_QUESTIONS && questions[i] != NULL; i++)
+        ask(s, path, questions[i], &(struct meter){0});
     (void)close(file);
 }
 
@@ -188,15 +245,23 @@ static void add_length(struct bytes *b, const struct bytes *model, struct dice *
 struct form {
     const char *name;
     unsigned suits; // mutators
+    question *questions[MAX_QUESTIONS];
     void (*open)(struct bytes *good);
     void (*close)(struct bytes *made, const struct bytes *model, struct dice *d);
 };
+#define OF_MODELS            \
+    {                        \
+        count, memory, field \
+    }
 static const struct form forms[] = {
-    {"onnx", MADE_OF_FIELDS, NULL, NULL},
-    {"onnx-text", MADE_OF_TEXT, NULL, NULL},
-    {"safetensors", MADE_OF_TEXT, take_header, add_length},
-    {"safetensors-bytes", MADE_OF_WORDS, NULL, NULL},
-    {"gguf", MADE_OF_WORDS, NULL, NULL},
+    {"onnx", MADE_OF_FIELDS, OF_MODELS, NULL, NULL},
+    {"onnx-text", MADE_OF_TEXT, OF_MODELS, NULL, NULL},
+    {"config", MADE_OF_TEXT, OF_MODELS, NULL, NULL},
+    {"safetensors", MADE_OF_TEXT, OF_MODELS, take_header, add_length},
+    {"safetensors-bytes", MADE_OF_WORDS, OF_MODELS, NULL, NULL},
+    {"gguf", MADE_OF_WORDS, OF_MODELS, NULL, NULL},
+    {"run", MADE_OF_TEXT, {estimate}, NULL, NULL},
+    {"claims", MADE_OF_TEXT, {claims}, NULL, NULL},
 };
 
 /* ---- all files ---- */
@@ -254,7 +319,13 @@ static void batch(const struct run *r, long to)
         make(r, i);
         s->what[0] = '\0';
         (void)alarm(60); // the processor's time is judged per file; this ends what never ends
-        ask_all(s);
+        ask_all(s, r->form->questions);
+        struct rusage used;
+        (void)getrusage(RUSAGE_SELF, &used);
+        size_t process = (size_t)used.ru_maxrss << 10;
+        s->sum.process_bytes = process > s->sum.process_bytes ? process : s->sum.process_bytes;
+        if (r->form->questions[1] == NULL && process > LIMIT_BYTES)
+            broken(s, "%s", "more than 512 MiB in the process");
         if (s->what[0] != '\0')
             keep(r, i, s->what);
         s->next = i + 1;
@@ -307,8 +378,9 @@ static int report(const struct run *r)
         printf("%s\n", t->bad[i] > 0 ? "  FAILED" : "");
         *(t->bad[i] > 0 ? &failed : &passed) += 1;
     }
-    printf("%ld files, each asked three times; longest answer %.2f s, most memory %.1f MiB\n", r->n,
-           t->longest, (double)t->peak_bytes / (1 << 20));
+    printf("%ld files; longest answer %.2f s; most memory %.1f MiB, of a process %.0f MiB\n", r->n,
+           t->longest, (double)t->peak_bytes / (1 << 20), (double)t->process_bytes / (1 << 20));
+    printf("%ld errors, %ld of them name a node, a line or an offset\n", t->errors, t->placed);
     printf("%ld passed, %ld failed, 0 skipped\n", passed, failed);
     return failed == 0 ? 0 : 1;
 }

@@ -384,6 +384,71 @@ static void open_brackets(struct bytes *out, const struct bytes *model, const st
     bytes_add(out, model->p + at, model->n - at);
 }
 
+/* A number becomes one that is out of place. */
+static void change_number(struct bytes *out, const struct bytes *model, const struct bytes *other,
+                          struct dice *d)
+{
+    static const char *const numbers[] = {"9223372036854775807",
+                                          "9223372036854775808",
+                                          "-9223372036854775808",
+                                          "4611686018427387904",
+                                          "18446744073709551615",
+                                          "4294967296",
+                                          "2147483647",
+                                          "65537",
+                                          "1000003",
+                                          "0",
+                                          "1",
+                                          "-1",
+                                          "1e308",
+                                          "1e-308",
+                                          "0.5",
+                                          "17"};
+    size_t at = dice_below(d, model->n), end;
+    (void)other;
+    while (at < model->n && !(model->p[at] >= '0' && model->p[at] <= '9'))
+        at++;
+    for (end = at; end < model->n && model->p[end] >= '0' && model->p[end] <= '9';)
+        end++;
+    const char *text = numbers[dice_below(d, sizeof numbers / sizeof *numbers)];
+    bytes_add(out, model->p, at);
+    bytes_add(out, text, strlen(text));
+    bytes_add(out, model->p + end, model->n - end);
+}
+
+/* What stands between two commas or ends of line. */
+static size_t piece_at(const struct bytes *t, struct dice *d, size_t *ret_end)
+{
+    size_t at = dice_below(d, t->n), end = at;
+    while (at > 0 && t->p[at - 1] != ',' && t->p[at - 1] != '\n')
+        at--;
+    while (end < t->n && t->p[end] != ',' && t->p[end] != '\n')
+        end++;
+    *ret_end = end < t->n ? end + 1 : end;
+    return at;
+}
+
+/* Left out, or there again and again: a name twice, a line of a table a thousand times. */
+static void drop_piece(struct bytes *out, const struct bytes *model, const struct bytes *other,
+                       struct dice *d)
+{
+    size_t end, at = piece_at(model, d, &end);
+    (void)other;
+    bytes_add(out, model->p, at);
+    bytes_add(out, model->p + end, model->n - end);
+}
+
+static void repeat_piece(struct bytes *out, const struct bytes *model, const struct bytes *other,
+                         struct dice *d)
+{
+    size_t end, at = piece_at(model, d, &end);
+    (void)other;
+    bytes_add(out, model->p, at);
+    for (size_t n = dice_below(d, 4) == 0 ? 2 + dice_below(d, 3000) : 2; n > 0; n--)
+        bytes_add(out, model->p + at, end - at);
+    bytes_add(out, model->p + end, model->n - end);
+}
+
 /* ---- binary numbers ---- */
 
 /* Four or eight bytes at a multiple of four become a number that is out of place. */
@@ -427,6 +492,9 @@ const struct mutator mutators[] = {
     {"transplant", MADE_OF_FIELDS, transplant},
     {"change-word", MADE_OF_TEXT, change_word},
     {"open-brackets", MADE_OF_TEXT, open_brackets},
+    {"change-number", MADE_OF_TEXT, change_number},
+    {"drop-piece", MADE_OF_TEXT, drop_piece},
+    {"repeat-piece", MADE_OF_TEXT, repeat_piece},
     {"extreme-word", MADE_OF_WORDS, extreme_word},
 };
 const size_t n_mutators = sizeof mutators / sizeof *mutators;

@@ -1,0 +1,24 @@
+# kernels of real numbers that a file gives others, and elements that are not there: errors
+cat >bools.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (bool[3] x) => (y) { y = Sinh (x) }
+M
+cat >masks.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (bool[2,3] x, int8[3,4] w) => (y) { y = MatMul (x, w) }
+M
+cat >frames.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (float[1,8,1] x) => (y) <int64 step = {2}, int64[0] n = {}> { y = STFT (x, step, , n) }
+M
+try() {
+    "$FLOPWISE" "$@" --format json >out 2>err
+    code=$?
+    grep -v '^ *$' err
+    echo "exit $code"
+}
+for mode in fast exact; do
+    try run --infer --mode $mode bools.onnxtxt
+    try run --infer --mode $mode masks.onnxtxt
+done
+try init --simulate frames.onnxtxt

@@ -1,0 +1,326 @@
+/* Random graphs through the whole pipeline, and what must hold of every answer:
+ *     either an answer or an error with a message;
+ *     a model means the same in ONNX and in ONNX's text format;
+ *     totals are the sums of their nodes, peaks of their parts;
+ *     training has the forward pass of inference;
+ *     putting numbers for letters after counting gives what counting with numbers gives;
+ *     small models execute, in the shapes that were inferred, as many operations as were counted.
+ */
+#include "engine/exec.h"
+#include "gen.h"
+#include "graph/precision.h"
+#include "ops/update.h"
+#include "study/analysis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MOST_OPERATIONS 20000 // of a model that is executed
+static const char *const letter_values[GEN_LETTERS] = {"3", "2", "5"};
+static const int64_t letter_numbers[GEN_LETTERS] = {3, 2, 5};
+
+struct answer {
+    struct fw_analysis a;
+    enum fw_status status;
+    struct fw_error err;
+};
+
+static struct gen_model model;
+
+static void fail(const char *law, const char *want, const char *found)
+{
+    struct fw_str text;
+    fw_str_init(&text, &fw_alloc_default);
+    gen_write_text(&model, &text);
+    fprintf(stderr, "%s: %s, found %s\n%s", law, want, found, fw_str_text(&text));
+    fw_str_free(&text);
+    abort();
+}
+
+/* ---- asking ---- */
+
+static struct fw_analysis_options options_of(struct gen_model *m)
+{
+    static const char *const optimizers[] = {"sgd", "adam", "momentum", "adamw"};
+    static const char *const recompute[] = {NULL, NULL, NULL, "full"};
+    struct fw_analysis_options o = {.memory = true, .timeline = true};
+    o.optimizer = fw_optimizer_find(optimizers[gen_draw(m, 4)]);
+    if (o.optimizer == NULL)
+        o.optimizer = &fw_optimizers[0];
+    o.precision = &fw_precisions[gen_draw(m, fw_n_precisions)];
+    o.recompute = recompute[gen_draw(m, 4)];
+    o.input_grad = gen_draw(m, 2) != 0;
+    return o;
+}
+
+static void ask(struct answer *ret, const struct fw_str *file, const struct fw_analysis_options *o)
+{
+    ret->err = (struct fw_error){.code = FW_OK, .at = -1};
+    ret->status =
+        fw_analyse(&ret->a, fw_str_text(file), file->len, "model", &fw_alloc_default, o, &ret->err);
+    if (ret->status == FW_OK)
+        return;
+    bool known = ret->status == FW_FORMAT || ret->status == FW_UNSUPPORTED ||
+                 ret->status == FW_SHAPE || ret->status == FW_LIMIT || ret->status == FW_USAGE;
+    if (!known || ret->err.code != ret->status || ret->err.message[0] == '\0')
+        fail("an error", "a status that a file can earn, and a message", ret->err.message);
+}
+
+static void drop(struct answer *r)
+{
+    if (r->status == FW_OK)
+        fw_analysis_clear(&r->a);
+}
+
+/* ---- comparing ---- */
+
+static const char *const class_names[FW_N_COSTS] = {"fma",    "add",     "mul",  "div",  "sqrt",
+                                                    "minmax", "special", "read", "write"};
+
+static void print(const struct fw_analysis *a, fw_count c, struct fw_str *out)
+{
+    fw_str_init(out, &fw_alloc_default);
+    fw_count_print(a->model.sym, c, 0, out);
+}
+
+static void require_same(const char *law, const char *what, const struct fw_analysis *a, fw_count x,
+                         const struct fw_analysis *b, fw_count y)
+{
+    struct fw_str want, found;
+    print(a, x, &want);
+    print(b, y, &found);
+    bool same = strcmp(fw_str_text(&want), fw_str_text(&found)) == 0;
+    if (!same) {
+        fprintf(stderr, "%s: ", what);
+        fail(law, fw_str_text(&want), fw_str_text(&found));
+    }
+    fw_str_free(&want);
+    fw_str_free(&found);
+}
+
+static void require_same_costs(const char *law, const struct fw_analysis *a,
+                               const struct fw_cost *x, const struct fw_analysis *b,
+                               const struct fw_cost *y)
+{
+    for (unsigned k = 0; k < FW_N_COSTS; k++)
+        require_same(law, class_names[k], a, x->n[k], b, y->n[k]);
+}
+
+static void check_formats(const struct answer *x, const struct answer *y)
+{
+    static const char law[] = "ONNX and its text format";
+    if (x->status != y->status)
+        fail(law, x->status == FW_OK ? "an answer" : x->err.message,
+             y->status == FW_OK ? "an answer" : y->err.message);
+    if (x->status != FW_OK)
+        return;
+    for (unsigned p = 0; p < FW_N_PHASES; p++)
+        require_same_costs(law, &x->a, &x->a.totals.phase[p], &y->a, &y->a.totals.phase[p]);
+    require_same(law, "params", &x->a, x->a.totals.params, &y->a, y->a.totals.params);
+    require_same(law, "peak", &x->a, x->a.training.peak_bytes, &y->a, y->a.training.peak_bytes);
+}
+
+/* ---- sums ---- */
+
+static void sum_nodes(struct fw_analysis *a, uint32_t end, struct fw_cost *phase)
+{
+    struct fw_graph *g = &a->model.graph;
+    for (unsigned p = 0; p < FW_N_PHASES; p++)
+        fw_cost_clear(&phase[p]);
+    for (uint32_t id = 0; id < end; id++) {
+        struct fw_cost one;
+        (void)fw_node_cost(g, id, a->precision, &one);
+        fw_cost_accumulate(g->sym, &phase[g->nodes[id].phase], &one);
+    }
+}
+
+static void check_totals(struct fw_analysis *a)
+{
+    struct fw_cost phase[FW_N_PHASES];
+    uint32_t letters = fw_symbols_count(a->model.sym);
+    sum_nodes(a, a->model.graph.n_nodes, phase);
+    if (fw_symbols_count(a->model.sym) > letters) // a body was inferred anew, with new letters
+        return;
+    for (unsigned p = 0; p < FW_N_PHASES; p++)
+        require_same_costs("totals are the sum of the nodes", a, &phase[p], a, &a->totals.phase[p]);
+}
+
+static void check_memory(struct fw_analysis *a, const struct fw_memory *m)
+{
+    struct fw_symbols *s = a->model.sym;
+    const fw_count parts[] = {m->gradient_bytes, m->optimizer_bytes, m->activation_bytes,
+                              m->temporary_bytes};
+    fw_count fixed = m->weight_bytes, sum, most = fw_count_int(0);
+    for (unsigned i = 0; i < 2; i++)
+        fixed = fw_count_add(s, fixed, parts[i]);
+    if (!fw_count_is_const(m->peak_bytes)) // of open sizes: the largest of several sums
+        return;
+    sum = fw_count_add(s, fixed, fw_count_add(s, parts[2], parts[3]));
+    require_same("a peak is the sum of its parts", "bytes", a, m->peak_bytes, a, sum);
+    for (uint32_t i = 0; m->live != NULL && i < m->n_nodes; i++)
+        most = m->live[i].word > most.word ? m->live[i] : most;
+    if (m->live != NULL && m->n_nodes > 0)
+        require_same("a peak is the fullest moment", "bytes", a, fw_count_add(s, fixed, most), a,
+                     m->peak_bytes);
+    if (m->places != NULL && m->places->moving_bytes < m->places->moving_bound_bytes)
+        fail("a packing", "at least what is alive at once", "less");
+}
+
+/* The forward pass of a training graph without rows that train in another form. */
+static void check_forward(struct answer *t, const struct fw_str *file,
+                          const struct fw_analysis_options *o)
+{
+    struct answer inference;
+    struct fw_analysis_options how = *o;
+    how.inference = true;
+    ask(&inference, file, &how);
+    if (inference.status != FW_OK)
+        fail("what can be trained can be run", "an answer", inference.err.message);
+    check_totals(&inference.a);
+    check_memory(&inference.a, &inference.a.inference);
+    const struct fw_graph *x = &inference.a.model.graph, *y = &t->a.model.graph;
+    bool same = inference.a.n_forward == t->a.n_forward && x->n_nodes <= y->n_nodes;
+    for (uint32_t id = 0; same && id < t->a.n_forward; id++)
+        same = x->nodes[id].op == y->nodes[id].op && x->nodes[id].op->train_form == NULL;
+    if (same) {
+        struct fw_cost a[FW_N_PHASES], b[FW_N_PHASES];
+        sum_nodes(&inference.a, inference.a.n_forward, a);
+        sum_nodes(&t->a, t->a.n_forward, b);
+        require_same_costs("training has inference's forward pass", &inference.a,
+                           &a[FW_PHASE_FORWARD], &t->a, &b[FW_PHASE_FORWARD]);
+    }
+    drop(&inference);
+}
+
+/* ---- letters ---- */
+
+/* Rows whose count depends on the digits of a size: a transform is fast where it is a power of 2.
+ */
+static bool is_regular(const struct fw_graph *g)
+{
+    for (uint32_t id = 0; id < g->n_nodes; id++)
+        if (strstr(g->nodes[id].op->name, "FT") != NULL)
+            return false;
+    return true;
+}
+
+static void check_letters(struct answer *open, const struct fw_str *file,
+                          const struct fw_analysis_options *o)
+{
+    enum { MANY = 64 };
+    struct fw_binding bind[GEN_LETTERS];
+    fw_dim values[MANY];
+    struct fw_symbols *s = open->a.model.sym;
+    uint32_t n = fw_symbols_count(s);
+    struct fw_analysis_options how = *o;
+    struct answer bound;
+    how.symbols = bind;
+    for (uint32_t i = 0; i < MANY; i++)
+        values[i] = fw_dim_bad();
+    for (unsigned l = 0; l < GEN_LETTERS; l++) {
+        uint32_t at = fw_symbols_find(s, gen_letters[l], 1);
+        if (at >= MANY)
+            continue;
+        values[at] = fw_dim_int(letter_numbers[l]);
+        bind[how.n_symbols++] = (struct fw_binding){gen_letters[l], letter_values[l]};
+    }
+    if (how.n_symbols == 0 || n > MANY || !is_regular(&open->a.model.graph))
+        return;
+    ask(&bound, file, &how);
+    for (unsigned p = 0; bound.status == FW_OK && p < FW_N_PHASES; p++)
+        for (unsigned k = 0; k < FW_N_CLASSES; k++) {
+            fw_count want = bound.a.totals.phase[p].n[k];
+            fw_count found = fw_count_substitute(s, open->a.totals.phase[p].n[k], values, n);
+            // sizes that depend on contents stay letters
+            if (fw_count_is_const(want) && fw_count_is_const(found))
+                require_same("numbers for letters", class_names[k], &bound.a, want, &open->a,
+                             found);
+        }
+    drop(&bound);
+}
+
+/* ---- executing ---- */
+
+static bool is_small(struct fw_analysis *a)
+{
+    struct fw_graph *g = &a->model.graph;
+    for (unsigned p = 0; p < FW_N_PHASES; p++)
+        for (unsigned k = 0; k < FW_N_COSTS; k++)
+            if (!fw_count_is_const(a->totals.phase[p].n[k]) ||
+                a->totals.phase[p].n[k].word > MOST_OPERATIONS)
+                return false;
+    for (uint32_t id = 0; id < g->n_tensors; id++) {
+        const struct fw_tensor *t = &g->tensors[id];
+        fw_count n = fw_tensor_elements(g, t);
+        if (t->rank == FW_RANK_UNKNOWN || (t->flags & FW_TENSOR_OPEN) || t->dtype == FW_STRING ||
+            !fw_count_is_const(n) || n.word > MOST_OPERATIONS)
+            return false;
+    }
+    return a->totals.gap_nodes == 0;
+}
+
+static void execute(struct fw_analysis *a)
+{
+    struct fw_graph *g = &a->model.graph;
+    struct fw_exec *e;
+    struct fw_error err;
+    struct fw_exec_options o = {.build = FW_COUNTED, .seed = 1};
+    if (fw_exec_new(&e, g, &o, &err) != FW_OK)
+        return;
+    enum fw_status status = fw_exec_fill(e, &err);
+    for (uint32_t id = 0; status == FW_OK && id < g->n_nodes; id++) {
+        uint64_t tally[FW_N_CLASSES];
+        struct fw_cost cost;
+        // what a node costs, before its execution tells the graph more
+        bool known = fw_node_cost(g, id, a->precision, &cost);
+        status = fw_exec_node(e, id, tally, &err);
+        if (status == FW_SHAPE && strstr(err.message, "than was inferred") != NULL)
+            fail("execution", "the shapes that were inferred", err.message);
+        for (unsigned k = 0; status == FW_OK && known && k < FW_N_CLASSES; k++) {
+            char found[96];
+            (void)snprintf(found, sizeof found, "%llu of %s in node %u (%s)",
+                           (unsigned long long)tally[k], class_names[k], id, g->nodes[id].op->name);
+            if (fw_count_is_const(cost.n[k]) && cost.n[k].word != (fw_i128)tally[k]) {
+                char want[32];
+                (void)snprintf(want, sizeof want, "%lld", (long long)cost.n[k].word);
+                fail("operations executed", want, found);
+            }
+        }
+    }
+    fw_exec_free(e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fw_str onnx, text;
+    struct answer x, y;
+    // the options come from the last bytes, so that the model's bytes stay where they are
+    size_t tail = size < 4 ? size : 4;
+    model.p = data == NULL ? data : data + (size - tail);
+    model.end = model.p == NULL ? NULL : model.p + tail;
+    struct fw_analysis_options o = options_of(&model);
+    gen_model(&model, data, size - tail);
+    fw_str_init(&onnx, &fw_alloc_default);
+    fw_str_init(&text, &fw_alloc_default);
+    gen_write_onnx(&model, &onnx);
+    gen_write_text(&model, &text);
+    ask(&x, &onnx, &o);
+    ask(&y, &text, &o);
+    check_formats(&x, &y);
+    if (x.status == FW_OK) {
+        check_totals(&x.a);
+        check_memory(&x.a, &x.a.training);
+        check_forward(&x, &onnx, &o);
+        check_letters(&x, &onnx, &o);
+        if (is_small(&x.a))
+            execute(&x.a);
+    }
+    drop(&x);
+    drop(&y);
+    fw_str_free(&onnx);
+    fw_str_free(&text);
+    return 0;
+}
