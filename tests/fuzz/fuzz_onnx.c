@@ -1,4 +1,5 @@
 /* The ONNX binary reader on any bytes: an answer or an error, never anything else. */
+#include "base/limits.h"
 #include "formats/formats.h"
 
 #include <stddef.h>
@@ -11,9 +12,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fw_model model;
     struct fw_error err;
-    if (fw_model_init(&model, &fw_alloc_default, &err) != FW_OK)
+    struct fw_limits limits = fw_limits_default;
+    limits.most[FW_MOST_nodes] = 4000; // functions that call functions multiply
+    struct fw_alloc alloc = fw_alloc_default;
+    alloc.limits = &limits;
+    if (fw_model_init(&model, &alloc, &err) != FW_OK)
         return 0;
-    model.max_nodes = 4000; // functions that call functions multiply
     (void)fw_format_onnx.read(&model, data, size, &err);
     fw_model_clear(&model);
     return 0;

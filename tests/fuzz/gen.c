@@ -334,7 +334,6 @@ static bool fits(struct gen_model *m)
     enum fw_status status = fw_model_init(&model, &fw_alloc_default, &err);
     if (status != FW_OK)
         abort();
-    model.max_nodes = 4000;
     status = fw_format_onnx.read(&model, (const unsigned char *)fw_str_text(&file), file.len, &err);
     if (status == FW_FORMAT || status == FW_MEMORY) {
         bool known = strstr(err.message, "node '") != NULL; // an attribute's value

@@ -111,7 +111,7 @@ static void check_error(struct shared *s, const struct fw_error *err, enum fw_st
 
 static void ask(struct shared *s, const char *path, question *what, struct meter *m)
 {
-    struct fw_alloc alloc = {metered, m, LIMIT_BYTES};
+    struct fw_alloc alloc = {metered, m, NULL};
     struct fw_error err = {.at = -1};
     size_t written = 0;
     double start = seconds_used();
