@@ -135,6 +135,15 @@ bool fw_fast_channel_sum(struct fw_cx *c, struct fw_fast *ret)
 
 /* ---- poolings: port x is the input that has the shape of X ---- */
 
+/* The gradient of a global pooling has the attributes of any, but no window. */
+static bool is_global(const struct fw_cx *c, const struct fw_pool_form *form)
+{
+    for (unsigned i = 0; i < c->node->op->n_attrs && !form->global; i++)
+        if (strcmp(c->node->op->attrs[i].name, "kernel_shape") == 0)
+            return fw_attr_at(c, i)->n == 0;
+    return true;
+}
+
 static bool set_pool(struct fw_cx *c, struct fw_fast *f, const struct fw_tensor *x,
                      const struct fw_tensor *y)
 {
@@ -144,7 +153,7 @@ static bool set_pool(struct fw_cx *c, struct fw_fast *f, const struct fw_tensor 
     quiet.err = NULL;
     if (!set_shape(f->x, x) || !set_shape(f->y, y) || fw_channels_last(c, form->last))
         return false;
-    if (!form->global)
+    if (!is_global(c, form))
         return fw_pool_read(&quiet, &w) == FW_OK && set_window(f, &w);
     f->axes = x->rank - 2u;
     for (unsigned k = 0; k < f->axes; k++) {
