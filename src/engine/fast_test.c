@@ -324,7 +324,8 @@ void test_fast__library_as_reference(void **state)
     for (uint32_t t = 0; t < fw_n_op_tables; t++)
         for (uint32_t i = 0; i < fw_op_tables[t]->n; i++) {
             const struct fw_op *op = &fw_op_tables[t]->rows[i];
-            bool update = strncmp(op->name, "Update", 6) == 0; // pointwise: engine_test.c runs whole steps
+            // updates are pointwise: engine_test.c runs whole steps
+            bool update = strncmp(op->name, "Update", 6) == 0;
             if (op->fast == NULL || op->fast == fw_fast_pointwise || update || was_seen(op))
                 continue;
             print_message("%s:%s has a fast path that no case takes\n", op->domain, op->name);
