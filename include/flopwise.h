@@ -182,7 +182,7 @@ struct fw_options {
     size_t n_freeze;
     int input_grad;        /* 1: the network's input wants a gradient */
     const char *recompute; /* "none", "full", "layers", "selective" or a pattern over layer names */
-    const char *head;      /* "none": the bare model of a config.json, without its head */
+    const char *head;      /* "none": the bare model of a config.json; "mtp": with MTP layers */
     const char *attention; /* "plain" keeps probabilities, "flash" computes them again */
     const char *lora;      /* "r=16,targets=q_proj+v_proj": adapters are trained, all else is not */
     const char *convention; /* "flopwise": whose way of counting */

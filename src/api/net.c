@@ -284,6 +284,16 @@ static enum fw_status choose(const char *option, const char *word, const char *f
     return FW_OK;
 }
 
+static enum fw_status choose_head(const char *word, struct fw_analysis_options *ret,
+                                  struct fw_error *err)
+{
+    ret->bare = word != NULL && strcmp(word, "none") == 0;
+    ret->further = word != NULL && strcmp(word, "mtp") == 0;
+    FW_REQUIRE(word == NULL || ret->bare || ret->further || strcmp(word, "model") == 0, err,
+               FW_USAGE, "--head: model, none or mtp is wanted, found '%.60s'", word);
+    return FW_OK;
+}
+
 static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_options *ret,
                               struct fw_error *err)
 {
@@ -306,7 +316,7 @@ static enum fw_status resolve(const struct fw_options *o, struct fw_analysis_opt
     ret->n_freeze = o->n_freeze;
     ret->recompute = o->recompute;
     ret->lora = o->lora;
-    FW_TRY(choose("head", o->head, "model", "none", &ret->bare, err));
+    FW_TRY(choose_head(o->head, ret, err));
     FW_TRY(choose("attention", o->attention, "plain", "flash", &ret->flash, err));
     ret->inference = o->inference != 0;
     ret->input_grad = o->input_grad != 0;

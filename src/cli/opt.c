@@ -56,7 +56,8 @@ const struct cli_option cli_options[] = {
      "computes them again",
      CLI_TEXT, CLI_TRAIN, AT(options.attention)},
     {"--head", 0, "WHICH",
-     "of a config.json: model (default), the one that architectures names; none, without its head",
+     "of a config.json: model (default), the one that architectures names; none, without its "
+     "head; mtp, with its layers that predict further words",
      CLI_TEXT, CLI_TRAIN, AT(options.head)},
     {"--lora", 0, "SPEC",
      "low-rank adapters are trained and nothing else, as in r=16,targets=q_proj+v_proj; a target "

@@ -45,6 +45,8 @@ const struct hf_family *hf_find_family(const char *type); // NULL: no such type
 void hf_build_decoder(const struct hf_job *job);
 /* The same inside another network: x (batch, seq, hidden) takes the place of the words. */
 void hf_decoder_arch(const struct hf_job *job, struct hf_arch *a);
+/* How many layers predict further words; the model keeps the number. */
+int64_t hf_note_further(const struct hf_job *job, const struct hf_arch *a);
 /* Which layers have a window or a chunk: as "layer_types" says, else every one but each n-th (0:
  * none, 1: all). */
 void hf_windows(const struct hf_config *c, struct hf_arch *a, int64_t every);

@@ -54,6 +54,16 @@ enum hf_qk_norm {
     HF_QK_BARE   // over a head, without weights
 };
 
+/* Layers that predict further words (MTP): each over the words one place on and what the layer
+ * before it gives, with tables and head of the model. */
+struct hf_further {
+    const char *key;  // how many
+    const char *stem; // complete; ends in '.': numbered on behind the model's own
+    const char *words_norm, *hidden_norm, *join;
+    const char *layer; // scope of the layer itself, or ""
+    const char *final;
+};
+
 struct hf_arch;
 
 /* One layer's differences. */
@@ -121,14 +131,15 @@ struct hf_arch {
     const char *state_name; // scope of the layer's mixer
     /* Letters. */
     int64_t batch, seq;
-    int sines;           // positions that are no parameters, -1: none
-    int table;           // of the embedding
-    struct fw_map *once; // names of parameters and their numbers, or NULL
-    int cos, sin;        // tables of the rotation, -1 until asked for
-    int slopes;          // bias of the scores (alibi, relative positions), -1: none
-    int memory;          // what cross-attention looks at, -1: none
-    int64_t memory_seq;  // its length
-    const int *more;     // (n_more) what the first layers add to the first places of their result
+    int sines;                        // positions that are no parameters, -1: none
+    int table;                        // of the embedding
+    struct fw_map *once;              // names of parameters and their numbers, or NULL
+    int cos, sin;                     // tables of the rotation, -1 until asked for
+    const struct hf_further *further; // names of layers that predict further words, or NULL
+    int slopes;                       // bias of the scores (alibi, relative positions), -1: none
+    int memory;                       // what cross-attention looks at, -1: none
+    int64_t memory_seq;               // its length
+    const int *more; // (n_more) what the first layers add to the first places of their result
     uint32_t n_more;
 };
 

@@ -55,14 +55,68 @@ void hf_decoder_arch(const struct hf_job *job, struct hf_arch *a)
     }
 }
 
+/* ---- further words ---- */
+
+static int further_layer(const struct hf_job *job, struct hf_arch *a, int64_t k, int x)
+{
+    struct fw_builder *b = job->b;
+    const struct hf_further *f = a->further;
+    int64_t dims[2] = {a->batch, a->seq};
+    int words = hf_embed(a, fw_input(b, fw_build_name(b, "further_ids", ""), "int64", 2, dims));
+    if (hf_ends(f->stem, "."))
+        fw_enter_number(b, f->stem, a->n_layers + k);
+    else
+        fw_enter(b, f->stem);
+    int both[2] = {hf_norm(a, words, f->words_norm), hf_norm(a, x, f->hidden_norm)};
+    x = hf_linear(a, fw_concat(b, both, 2, 2), f->join, a->hidden, false);
+    fw_enter(b, f->layer);
+    x = hf_layer(a, a->n_layers - 1, x); // as the model's last
+    fw_leave(b);
+    x = hf_norm(a, x, f->final);
+    fw_leave(b);
+    hf_heads(job, a, x);
+    return x;
+}
+
+int64_t hf_note_further(const struct hf_job *job, const struct hf_arch *a)
+{
+    int64_t n = a->further != NULL ? hf_int(job->c, a->further->key, 0) : 0;
+    job->b->m->n_further = (uint32_t)n;
+    return n;
+}
+
+static void further_words(const struct hf_job *job, struct hf_arch *a, int x)
+{
+    struct fw_graph *g = job->b->g;
+    int64_t n = hf_note_further(job, a);
+    uint32_t from = g->n_nodes;
+    if (!job->b->m->further)
+        return;
+    if (n == 0 || job->head != HF_HEAD_LM || (n > 1 && !hf_ends(a->further->stem, ".")))
+        (void)fw_build_fail(job->b, FW_UNSUPPORTED,
+                            "--head mtp: %s has no layers that predict further words, or none "
+                            "that are built",
+                            job->model);
+    for (int64_t k = 0; k < n && fw_build_ok(job->b); k++)
+        x = further_layer(job, a, k, x);
+    for (uint32_t id = from; id < g->n_nodes; id++)
+        g->nodes[id].flags |= FW_NODE_FURTHER;
+}
+
 void hf_build_decoder(const struct hf_job *job)
 {
     struct hf_arch a;
+    struct fw_map once;
     hf_decoder_arch(job, &a);
+    fw_map_init(&once, job->b->m->alloc);
+    if (job->b->m->further)
+        a.once = &once; // one head for all
     int64_t dims[2] = {a.batch, a.seq};
     int x = hf_embed(&a, fw_input(job->b, "input_ids", "int64", 2, dims));
     x = hf_layers(&a, x);
     if (a.embed_width != 0)
         x = hf_linear(&a, x, "model.decoder.project_out", a.embed_width, false);
     hf_heads(job, &a, x);
+    further_words(job, &a, x);
+    fw_map_free(&once);
 }

@@ -55,7 +55,13 @@ static const struct hf_names llama4 = {.q_norm = "self_attn.qk_norm",
                                        SHARED("feed_forward.shared_expert")};
 static const struct hf_names llama = {LLAMA};
 
-/* ---- mixtures of experts ---- */
+static const struct hf_further deepseek_further = {.key = "num_nextn_predict_layers",
+                                                   .stem = "model.layers.",
+                                                   .words_norm = "enorm",
+                                                   .hidden_norm = "hnorm",
+                                                   .join = "eh_proj",
+                                                   .layer = "",
+                                                   .final = "shared_head.norm"};
 
 static void fill_mixtral(const struct hf_config *c, struct hf_arch *a)
 {
@@ -180,6 +186,7 @@ void hf_deepseek_experts(const struct hf_config *c, struct hf_arch *a, int64_t n
 
 static void fill_glm4_moe(const struct hf_config *c, struct hf_arch *a)
 {
+    a->further = &deepseek_further;
     hf_fill_glm(c, a);
     hf_deepseek_experts(c, a, hf_int(c, "n_routed_experts", 0));
     a->experts.sigmoid = a->experts.corrected = true;
@@ -217,6 +224,7 @@ static void fill_deepseek_v2(const struct hf_config *c, struct hf_arch *a)
 
 static void fill_deepseek_v3(const struct hf_config *c, struct hf_arch *a)
 {
+    a->further = &deepseek_further;
     fill_deepseek_v2(c, a);
     a->experts.sigmoid = a->experts.corrected = true;
 }

@@ -148,10 +148,19 @@ static int delta_mixer(struct hf_arch *a, uint32_t i, int x)
     return y;
 }
 
+static const struct hf_further qwen_further = {.key = "mtp_num_hidden_layers",
+                                               .stem = "mtp",
+                                               .words_norm = "pre_fc_norm_embedding",
+                                               .hidden_norm = "pre_fc_norm_hidden",
+                                               .join = "fc",
+                                               .layer = "layers.0",
+                                               .final = "norm"};
+
 static void fill_qwen_next(const struct hf_config *c, struct hf_arch *a)
 {
     struct hf_state *s = &a->state;
     a->mixer = delta_mixer;
+    a->further = &qwen_further;
     a->gated = a->gated_output = true;
     a->qk_norm = HF_QK_HEAD;
     a->qkv_bias = a->o_bias = hf_flag(c, "attention_bias", false);

@@ -28,6 +28,10 @@ void hf_tell(const struct hf_job *job, const struct hf_config *c, const char *sc
         hf_heads(&text, &a, x);
     else
         hf_complain(job->c, "architectures", "no head of %.60s is known", job->model);
+    hf_note_further(&text, &a);
+    if (job->b->m->further)
+        (void)fw_build_fail(job->b, FW_UNSUPPORTED,
+                            "--head mtp: its layers are not built behind a picture");
     fw_leave(job->b);
 }
 

@@ -106,11 +106,12 @@ struct fw_node {
 };
 
 enum fw_node_flag {
-    FW_NODE_GAP = 1,       // its cost is not known: totals are a lower bound
-    FW_NODE_GRAD_GAP = 2,  // its gradient is not known
-    FW_NODE_SHAPE = 4,     // only computes shapes (all its outputs have known contents)
-    FW_NODE_BODY_GAP = 8,  // a body of it has a gap
-    FW_NODE_AFTER_GAP = 16 // a gap only because an input comes out of another gap
+    FW_NODE_GAP = 1,        // its cost is not known: totals are a lower bound
+    FW_NODE_GRAD_GAP = 2,   // its gradient is not known
+    FW_NODE_SHAPE = 4,      // only computes shapes (all its outputs have known contents)
+    FW_NODE_BODY_GAP = 8,   // a body of it has a gap
+    FW_NODE_AFTER_GAP = 16, // a gap only because an input comes out of another gap
+    FW_NODE_FURTHER = 32    // of layers that predict further words (MTP)
 };
 
 /* Shapes made lately. Networks have few: equal ones mostly share their memory, and an address tells

@@ -30,6 +30,8 @@ struct fw_model {
     bool whole_folder;          // it was given as a folder: the weights in it are its own
     const char *no_network;     // there are weights only: why nothing says what is done with them
     bool bare;                  // readers of descriptions leave the model's head out
+    bool further;               // and build the layers that predict further words (MTP) besides
+    uint32_t n_further;         // how many such layers the description has, built or not
 };
 
 /* Where the list of weight files is filled (formats/weights.h); NULL = out of memory. */

@@ -58,8 +58,9 @@ static void mark(struct fw_graph *g, uint32_t id, struct inputs_seen seen)
     if (!seen.shapes_known && !(n->op->flags & FW_OP_UNKNOWN_OK))
         gap = true;
     bool after = gap && !seen.shapes_known && !(n->op->flags & FW_OP_GAP);
-    n->flags = (uint8_t)(all_known ? FW_NODE_SHAPE
-                                   : (gap ? FW_NODE_GAP : 0) | (after ? FW_NODE_AFTER_GAP : 0));
+    n->flags &= FW_NODE_FURTHER;
+    n->flags |= (uint8_t)(all_known ? FW_NODE_SHAPE
+                                    : (gap ? FW_NODE_GAP : 0) | (after ? FW_NODE_AFTER_GAP : 0));
 }
 
 enum fw_status fw_infer_node_with(struct fw_graph *g, uint32_t id, const struct fw_hooks *hooks,

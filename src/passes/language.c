@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { USED_WHOLE = 1, LOOKED_UP = 2, ROUTED = 4, MAX_STEPS = 8 };
+enum { USED_WHOLE = 1, LOOKED_UP = 2, ROUTED = 4, MODELS_OWN = 8, MAX_STEPS = 8 };
 
 struct walk {
     struct fw_graph *g;
@@ -53,6 +53,8 @@ static void look_at_weights(struct walk *w, struct fw_cx *c)
         struct fw_met met = {0};
         if (t == NULL || t->kind != FW_KIND_PARAM)
             continue;
+        if (!(n->flags & FW_NODE_FURTHER))
+            w->use[n->in[i]] |= MODELS_OWN;
         if (n->op->met == NULL || !n->op->met(c, i, &met)) {
             w->use[n->in[i]] |= USED_WHOLE;
             continue;
@@ -123,6 +125,8 @@ static void look(struct walk *w, uint32_t id)
     bool forward = n->phase == FW_PHASE_FORWARD;
     fw_count *sum = forward ? &w->l->forward : &w->l->backward;
     *sum = add(w, *sum, flop);
+    if (forward && n->flags & FW_NODE_FURTHER)
+        w->l->further_forward = add(w, w->l->further_forward, flop);
     if (n->op->needed != NULL)
         look_at_attention(w, &c, flop);
     if (!forward)
@@ -144,10 +148,12 @@ static void add_params(struct walk *w)
         fw_count all = fw_tensor_elements(w->g, t);
         bool few = !fw_count_is(w->met[id], 0) && !(w->use[id] & USED_WHOLE);
         l->params = add(w, l->params, all);
+        if (!(w->use[id] & MODELS_OWN))
+            l->further_params = add(w, l->further_params, all);
         l->active = add(w, l->active, few ? w->met[id] : all);
         if (w->use[id] & LOOKED_UP)
             l->tables = add(w, l->tables, all);
-        if (w->use[id] == LOOKED_UP)
+        if ((w->use[id] & ~MODELS_OWN) == LOOKED_UP)
             l->tables_only = add(w, l->tables_only, all);
     }
 }

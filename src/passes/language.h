@@ -25,6 +25,8 @@ struct fw_language {
     fw_count state;           // however many there were
     unsigned cache_bits;      // of an element
     int64_t experts, chosen;  // of the largest mixture, 0: none
+    fw_count further_params;  // of layers that predict further words, of nothing else
+    fw_count further_forward; // their matmul FLOP
     double distinct; // experts that meet a token, expected, of chosen at random; NAN: unknown
 };
 

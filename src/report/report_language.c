@@ -37,6 +37,13 @@ static const struct fw_column columns[] = {
     {"experts/per_token", "experts per token", "chosen of them", FW_UNIT_COUNT, FW_VIEW_TABLE},
     {"experts/expected", "experts met", "expected to meet a token of the pass, chosen at random",
      FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"mtp/layers", "MTP layers", "that predict further words", FW_UNIT_COUNT, FW_VIEW_TABLE},
+    {"mtp/counted", "MTP counted", "whether what stands here has them", FW_UNIT_NONE,
+     FW_VIEW_TABLE},
+    {"mtp/params", "MTP parameters", "that nothing else uses", FW_UNIT_COUNT,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"mtp/forward", "MTP forward", "of the forward pass, their matmul FLOP", FW_UNIT_FLOP,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
 };
 
 static fw_count bytes(struct fw_symbols *s, const struct fw_language *l, fw_count n)
@@ -85,6 +92,8 @@ enum fw_status fw_report_add_language(struct fw_report *r, struct fw_analysis *a
     fw_count kept = fw_count_mul(s, each, fw_count_add(s, l.cache, l.state));
     bool attends = !fw_count_is(l.attention, 0);
     bool mixed = l.experts > 0;
+    bool further = a->model.n_further > 0;
+    bool built = further && a->model.further;
     struct fw_value values[] = {
         fw_value_count(l.active),
         fw_value_count(l.tables),
@@ -103,6 +112,10 @@ enum fw_status fw_report_add_language(struct fw_report *r, struct fw_analysis *a
         mixed ? fw_value_int(l.experts) : none,
         mixed ? fw_value_int(l.chosen) : none,
         mixed && !isnan(l.distinct) ? fw_value_float(l.distinct) : none,
+        further ? fw_value_int(a->model.n_further) : none,
+        further ? fw_value_text(built ? "yes" : "no: --head mtp") : none,
+        built ? fw_value_count(l.further_params) : none,
+        built ? fw_value_count(l.further_forward) : none,
     };
     static const struct fw_table head = {.key = "language", .title = "Language model"};
     return fw_report_record(r, &head, columns, values, sizeof values / sizeof *values, err);

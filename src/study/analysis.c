@@ -43,6 +43,7 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
     a->model.folder = o->folder;
     a->model.whole_folder = o->whole_folder;
     a->model.bare = o->bare;
+    a->model.further = o->further;
     if (o->built != NULL)
         FW_TRY(fw_model_copy(&a->model, o->built, err));
     else

@@ -28,6 +28,7 @@ struct fw_analysis_options {
     bool whole_folder;     // the model was given as this folder
     const char *recompute; // "none", "full" or a pattern
     bool bare;             // a description's model without its head
+    bool further;          // with the layers that predict further words
     bool flash;            // attention that can computes its probabilities again
     const char *lora;      // adapters (passes/lora.h), or NULL
     bool inference;        // no backward, no update
