@@ -20,8 +20,9 @@ void hf_windows(const struct hf_config *c, struct hf_arch *a, int64_t every)
         if (type != NULL) {
             a->layer[i].window = strcmp(type, "sliding_attention") == 0 ? width : 0;
             a->layer[i].chunk = strcmp(type, "chunked_attention") == 0 ? chunk : 0;
-        } else if (every == 1 || (every > 1 && (i + 1) % (uint64_t)every != 0)) {
-            a->layer[i].window = width;
+        } else {
+            bool has = every == 1 || (every > 1 && (i + 1) % (uint64_t)every != 0);
+            a->layer[i].window = has ? width : 0;
         }
     }
 }
