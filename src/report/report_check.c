@@ -1,4 +1,5 @@
 /* flopwise.check/1: budgets against what was found. */
+#include "passes/stored.h"
 #include "report/answers.h"
 
 #include <string.h>
@@ -134,14 +135,17 @@ static enum fw_status judge(struct check *c, const struct fw_budget *budget)
     const struct fw_cost *forward = &a->totals.phase[FW_PHASE_FORWARD];
     struct fw_cost step = fw_cost_step(sym, a->totals.phase);
     const struct fw_memory *m = a->trained ? &a->training : &a->inference;
+    struct fw_as_stored stored;
+    fw_weights_as_stored(&a->model, a->precision, &stored);
+    fw_count peak = a->trained ? m->peak_bytes : fw_count_add(sym, m->peak_bytes, stored.more);
     FW_TRY(add_budget(c, "max-params", budget->max_params, a->totals.params, FW_UNIT_COUNT, gaps));
     FW_TRY(add_budget(c, "max-mac", budget->max_mac, fw_cost_mac(forward), FW_UNIT_COUNT, gaps));
     FW_TRY(add_budget(c, "max-flop", budget->max_flop, fw_cost_flop(sym, forward), FW_UNIT_FLOP,
                       gaps));
     FW_TRY(add_budget(c, "max-step-flop", budget->max_step_flop, fw_cost_flop(sym, &step),
                       FW_UNIT_FLOP, gaps));
-    FW_TRY(add_budget(c, "max-memory", budget->max_memory, m->peak_bytes, FW_UNIT_BYTES,
-                      gaps || !m->complete));
+    FW_TRY(
+        add_budget(c, "max-memory", budget->max_memory, peak, FW_UNIT_BYTES, gaps || !m->complete));
     FW_REQUIRE(c->n > 0, c->err, FW_USAGE, "no budget is given: there is nothing to check");
     return FW_OK;
 }

@@ -1,5 +1,6 @@
 /* flopwise.memory/1: the peak of inference and of a training step, what it is made of, and how
  * memory goes over the schedule. */
+#include "passes/stored.h"
 #include "report/answers.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@ struct memory {
     const struct fw_memory *shown; // the one the timeline is about
     struct fw_timeline timeline;
     fw_count fixed; // bytes that are there all the time
+    struct fw_as_stored stored;
 };
 
 static const char *name_of(const struct memory *m, uint32_t node)
@@ -91,10 +93,13 @@ static enum fw_status add_timeline(struct memory *m)
     t->live = shown->live;
     t->label = step_label;
     t->ctx = m;
-    set_fixed(t, "weights", shown->weight_bytes);
+    fw_count weights = shown->weight_bytes;
+    if (!m->a->trained)
+        weights = fw_count_add(sym, weights, m->stored.more);
+    set_fixed(t, "weights", weights);
     set_fixed(t, "gradients", shown->gradient_bytes);
     set_fixed(t, "optimizer state", shown->optimizer_bytes);
-    m->fixed = fw_count_add(sym, shown->weight_bytes,
+    m->fixed = fw_count_add(sym, weights,
                             fw_count_add(sym, shown->gradient_bytes, shown->optimizer_bytes));
     m->r->timeline = t;
     m->r->picture = (struct fw_picture){fw_timeline_draw, t};
@@ -123,29 +128,53 @@ static const struct fw_column inference_columns[] = {
      FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"weights_stored_as", "of them, as stored",
+     "types that the files hold them in, scales included", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"activation_peak_bytes", "activations at the peak", "inputs and results that are alive then",
      FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"peak_node", "fullest at", "node that runs at the fullest moment", FW_UNIT_NONE,
      FW_VIEW_TABLE},
 };
 
-static struct fw_value planned(const struct fw_memory *p)
+static struct fw_value planned(const struct memory *m, const struct fw_memory *p, fw_count more)
 {
     if (p->places == NULL)
         return fw_value_kind(FW_VALUE_NULL);
-    return fw_value_count(
-        fw_count_int((fw_i128)p->places->fixed_bytes + (fw_i128)p->places->moving_bytes));
+    fw_count bytes =
+        fw_count_int((fw_i128)p->places->fixed_bytes + (fw_i128)p->places->moving_bytes);
+    return fw_value_count(fw_count_add(m->a->model.sym, bytes, more));
 }
 
+/* "BF16, F32": the types of stored weights. */
+static struct fw_value stored_types(struct memory *m)
+{
+    const char *text = NULL;
+    if (!m->stored.known)
+        return fw_value_kind(FW_VALUE_ABSENT);
+    for (unsigned i = 0; i < m->stored.n_storages && i < 4; i++) {
+        const char *name = fw_storages[m->stored.storage[i]].name;
+        text = text == NULL ? name : fw_arena_printf(&m->r->arena, "%s, %s", text, name);
+    }
+    if (text != NULL && m->stored.n_storages > 4)
+        text = fw_arena_printf(&m->r->arena, "%s ...", text);
+    return text == NULL ? fw_value_kind(FW_VALUE_ABSENT) : fw_value_text(text);
+}
+
+/* Weights in files are loaded as they are; a training step has them as the precision policy says.
+ */
 static enum fw_status add_inference(struct memory *m)
 {
     const struct fw_memory *p = &m->a->inference;
-    fw_count live = fw_count_add(m->a->model.sym, p->activation_bytes, p->temporary_bytes);
-    struct fw_value values[] = {fw_value_count(p->peak_bytes), planned(p),
-                                fw_value_count(p->weight_bytes), fw_value_count(live),
+    struct fw_symbols *sym = m->a->model.sym;
+    fw_count live = fw_count_add(sym, p->activation_bytes, p->temporary_bytes);
+    struct fw_value values[] = {fw_value_count(fw_count_add(sym, p->peak_bytes, m->stored.more)),
+                                planned(m, p, m->stored.more),
+                                fw_value_count(fw_count_add(sym, p->weight_bytes, m->stored.more)),
+                                stored_types(m),
+                                fw_value_count(live),
                                 fw_value_text(name_of(m, p->peak_node))};
     if (m->a->model.no_network != NULL) // nothing runs
-        values[1] = values[4] = fw_value_kind(FW_VALUE_NULL);
+        values[1] = values[5] = fw_value_kind(FW_VALUE_NULL);
     static const struct fw_table head = {.key = "inference", .title = "Inference"};
     return fw_report_record(m->r, &head, inference_columns, values, sizeof values / sizeof *values,
                             m->err);
@@ -181,7 +210,7 @@ static enum fw_status add_training(struct memory *m)
         return FW_OK;
     const struct fw_memory *p = &m->a->training;
     struct fw_value values[] = {fw_value_count(p->peak_bytes),
-                                planned(p),
+                                planned(m, p, fw_count_int(0)),
                                 fw_value_count(p->weight_bytes),
                                 fw_value_count(p->gradient_bytes),
                                 fw_value_count(p->optimizer_bytes),
@@ -199,6 +228,7 @@ static enum fw_status build(struct memory *m, const struct fw_asked *asked)
 {
     struct fw_analysis *a = m->a;
     m->shown = a->trained ? &a->training : &a->inference;
+    fw_weights_as_stored(&a->model, a->precision, &m->stored);
     bool complete = m->shown->complete && a->totals.n_missing == 0;
     FW_TRY(fw_report_add_model(m->r, a, asked, m->err));
     FW_TRY(add_inference(m));

@@ -53,3 +53,5 @@ ln -s ../models/weights/parts/tiny-00002-of-00002.gguf part
 echo "exit $?"
 "$FLOPWISE" count models/weights/parts/tiny-00002-of-00002.gguf --quiet
 echo "exit $?"
+# inference loads the weights as the file holds them
+"$FLOPWISE" memory models/weights/llama.gguf --infer --batch 1 --seq 8 | sed -n '/^Inference/,/^$/p'
