@@ -194,9 +194,11 @@ static const struct fw_attr_spec loop_attrs[] = {
     {"body", FW_ATTR_GRAPH, true, {.graph = NULL}},
 };
 
-static bool known_is(const fw_dim *value, int64_t v)
+/* A condition that is this number; one of no or of several elements is not known. */
+static bool known_is(struct fw_cx *c, const struct fw_tensor *t, int64_t v)
 {
-    return value != NULL && fw_dim_is(value[0], v);
+    return t->value != NULL && fw_count_is(fw_tensor_elements(c->g, t), 1) &&
+           fw_dim_is(t->value[0], v);
 }
 
 /* The trip count from M (input 0) and the condition before and after an iteration: M where the
@@ -208,14 +210,12 @@ static fw_dim trip_count(struct fw_cx *c, const struct carried *s)
     fw_dim most = m != NULL && n == 1 && !fw_dim_is(m[0], FW_DIM_MAX) ? m[0] : fw_dim_bad();
     if (fw_dim_is_const(most) && most.word < 0)
         most = fw_dim_int(0);
-    const fw_dim *before = s->now[0].value;
-    if (fw_has_in(c, 1))
-        before = fw_in_value(c, 1, &n);
-    if (fw_dim_is(most, 0) || known_is(before, 0))
+    struct fw_tensor before = fw_has_in(c, 1) ? fw_body_outer(c, 1) : s->now[0];
+    if (fw_dim_is(most, 0) || known_is(c, &before, 0))
         return fw_dim_int(0);
-    if (known_is(before, 1) && known_is(s->then[0].value, 1) && !fw_dim_is_bad(most))
+    if (known_is(c, &before, 1) && known_is(c, &s->then[0], 1) && !fw_dim_is_bad(most))
         return most;
-    if (known_is(before, 1) && known_is(s->then[0].value, 0) &&
+    if (known_is(c, &before, 1) && known_is(c, &s->then[0], 0) &&
         (!fw_has_in(c, 0) || !fw_dim_is_bad(most)))
         return fw_dim_int(1);
     return fw_fresh_dim(c, "trip", most);

@@ -149,7 +149,7 @@ static void cost_product(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_q_product *q = c->node->op->family;
     const struct fw_tensor *a = fw_in(c, q->a);
-    bool trans = q->flags && fw_attr_at(c, FW_MATMUL_TRANS_A)->i != 0;
+    bool trans = q->flags && a->rank >= 2 && fw_attr_at(c, FW_MATMUL_TRANS_A)->i != 0;
     fw_dim k = a->dims[trans ? a->rank - 2u : a->rank - 1u];
     fw_count y = fw_elements(c, fw_out(c, 0));
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, y, fw_count_of(k)), 1);

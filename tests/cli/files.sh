@@ -18,3 +18,18 @@ try count missing.onnx -o kept.txt
 try count models/resnet18.onnx --infer --top 1 -o new.txt
 ls
 try count - <models/op_conv2d.onnx
+# a loop whose condition has no element, a transposed vector
+cat >loop.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (float[4] x) => (y) <int64 n = {3}, bool[0] c = {}> {
+  y = Loop <body = b (int64 i, bool k, float[4] s) => (k, t) { t = Relu (s) }> (n, c, x)
+}
+M
+"$FLOPWISE" count loop.onnxtxt --format json | grep -c '"complete"'
+cat >vector.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20, "com.microsoft": 1]>
+g (int8[3] a, float s, int8 z, int8[3,4] b) => (y) {
+  y = com.microsoft.QGemm <transA = 1> (a, s, z, b, s, z)
+}
+M
+"$FLOPWISE" count vector.onnxtxt --format json | grep -c '"complete"'
