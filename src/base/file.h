@@ -29,6 +29,6 @@ enum fw_status fw_file_open_resolved(struct fw_file *ret, const char *path,
                                      const struct fw_alloc *alloc, struct fw_error *err);
 void fw_file_close(struct fw_file *file); // NULL-safe, may be called twice
 
-/* Output that appears whole or not at all is public: fw_output_open and the others. */
+/* Output that appears whole or not at all is public: fw_output_open and the others (output.c). */
 
 #endif

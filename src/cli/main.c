@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A call that is wrong before its --format was read still fails in that format. */
 static bool wants_json(int argc, char **argv)
@@ -14,6 +15,16 @@ static bool wants_json(int argc, char **argv)
             (strcmp(argv[i], "--format") == 0 && i + 1 < argc && strcmp(argv[i + 1], "json") == 0))
             return true;
     return false;
+}
+
+/* A file that is mapped and becomes shorter while it is read. */
+static void file_is_gone(int signal_number)
+{
+    static const char text[] = "flopwise: a file became shorter while it was read\n";
+    (void)signal_number;
+    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)n;
+    _exit(FW_IO);
 }
 
 static enum fw_status run(int argc, char **argv, struct cli_args *args, struct fw_error *err)
@@ -43,6 +54,7 @@ int main(int argc, char **argv)
     static struct cli_args args; // large lists
     struct fw_error err = {.code = FW_OK, .at = -1};
     (void)signal(SIGPIPE, SIG_DFL); // a closed pipe ends the program without a word
+    (void)signal(SIGBUS, file_is_gone);
     if (argc < 2) {
         (void)cli_help_all(2, &err);
         return FW_USAGE;
