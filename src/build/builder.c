@@ -146,6 +146,8 @@ void fw_enter(struct fw_builder *b, const char *scope)
         return;
     b->mark[b->depth++] = b->path.len;
     join(b, &b->path, scope);
+    if (!fw_str_ok(&b->path))
+        (void)fw_build_fail(b, FW_MEMORY, "out of memory");
 }
 
 void fw_enter_number(struct fw_builder *b, const char *scope, int64_t number)

@@ -230,8 +230,8 @@ static enum fw_status add_blocks(struct fw_document *d, struct fw_report *r, str
 
 enum fw_status fw_document_end(struct fw_document *d, struct fw_report *r, struct fw_error *err)
 {
-    FW_REQUIRE(d->bad == NULL, err, FW_FORMAT, "no formula: '%.60s'", d->bad);
-    if (d->no_memory)
+    if (d->no_memory || r->no_memory)
         return fw_fail_memory(err);
+    FW_REQUIRE(d->bad == NULL, err, FW_FORMAT, "no formula: '%.60s'", d->bad);
     return add_blocks(d, r, err);
 }

@@ -6,15 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void *resize_watched(void *ctx, void *old, size_t old_bytes, size_t bytes)
+{
+    struct fw_report *r = ctx;
+    void *p = fw_mem_resize(r->under, old, old_bytes, bytes);
+    r->no_memory |= bytes > 0 && p == NULL;
+    return p;
+}
+
 struct fw_report *fw_report_new(const struct fw_alloc *alloc, const char *schema)
 {
     struct fw_report *r = fw_mem_resize(alloc, NULL, 0, sizeof *r);
     if (r == NULL)
         return NULL;
     memset(r, 0, sizeof *r);
-    r->alloc = alloc;
+    r->under = alloc;
+    r->watched = (struct fw_alloc){resize_watched, r, alloc->limits};
+    r->alloc = &r->watched;
     r->schema = schema;
-    fw_arena_init(&r->arena, alloc);
+    fw_arena_init(&r->arena, r->alloc);
     return r;
 }
 
@@ -25,7 +35,7 @@ void fw_report_free(struct fw_report *r)
     if (r->release != NULL)
         r->release(r->owned);
     fw_arena_clear(&r->arena);
-    fw_mem_resize(r->alloc, r, sizeof *r, 0);
+    fw_mem_resize(r->under, r, sizeof *r, 0);
 }
 
 void fw_report_add(struct fw_report *r, const struct fw_table *t)

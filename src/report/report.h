@@ -36,7 +36,10 @@ struct fw_picture {
 };
 
 struct fw_report {
-    const struct fw_alloc *alloc;
+    const struct fw_alloc *alloc; // &watched
+    struct fw_alloc watched;      // over `under`; notes in no_memory what was refused
+    const struct fw_alloc *under;
+    bool no_memory;         // a text may be missing or cut: the report is not written
     struct fw_arena arena;  // tables and texts made for them
     const char *schema;     // "flopwise.count/1"
     const char *title;      // "flopwise count: resnet50.onnx"

@@ -280,6 +280,8 @@ enum fw_status fw_answer_diff(struct fw_report **ret, struct fw_analysis *a, str
     d->sym = r->sym = a->model.sym;
     r->title = fw_arena_printf(&r->arena, "flopwise diff: %s, %s", a->model.path, b->model.path);
     enum fw_status status = build(d, a, b);
+    if (fw_symbols_fault(b->model.sym) == FW_MEMORY) // a's is looked at when it is written
+        status = fw_fail_memory(err);
     if (status != FW_OK) {
         fw_report_free(r);
         return status;

@@ -66,7 +66,7 @@ static enum fw_status write_with(const struct fw_writer *w, const struct fw_repo
 {
     static const struct fw_style plain;
     enum fw_status status = w->write(r, style != NULL ? style : &plain, out, err);
-    if (status == FW_OK && out->text.failed)
+    if (status == FW_OK && (out->text.failed || r->no_memory))
         status = fw_fail_memory(err);
     // a formula worked out on the way that found no memory reads "overflow"
     if (status == FW_OK && r->sym != NULL && fw_symbols_fault(r->sym) == FW_MEMORY)

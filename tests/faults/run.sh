@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Usage: tests/faults/run.sh [MOST]
+# What goes wrong around the program: memory that is refused in every command (faults.c, MOST
+# requests of each; 0: all), a disk that is full, a pipe that is closed, signals, files that vanish
+# or shrink while they are read. Nothing may be left beside the output. Ends in the closing line.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tools/sum.sh
+. tools/sum.sh
+top=$PWD
+resnet=$top/tests/models/resnet50.onnx
+build=$(realpath "${BUILD:-build}")
+flopwise=$(realpath "${FLOPWISE:-$build/flopwise}")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+log=$scratch/faults.log code=0
+(cd "$scratch" && "$build/flopwise-faults" -n "${1:-16}" "$top") >"$log" || code=$?
+grep -v ' passed, ' "$log"
+add_output $code "$log" || echo "faults: requests for memory"
+
+ok() { # NAME CONDITION...
+    local name=$1
+    shift
+    if "$@"; then
+        add_counts 1 0 0
+    else
+        add_counts 0 1 0
+        echo "FAILED $name"
+    fi
+}
+is_empty() { [ -z "$(ls -A "$1")" ]; }
+model=$top/tests/models/lstm_dyn.onnx
+out=$scratch/out
+mkdir "$out"
+
+# A full disk: exit code 3 and a word. What is written in pieces fails early, the rest at the end.
+for format in table json csv md html svg; do
+    "$flopwise" memory "$model" --batch 1 --seq 4 --format $format --quiet \
+        >/dev/full 2>"$scratch/err"
+    ok "full disk, $format" [ $? -eq 3 ]
+    ok "full disk, $format: a word" grep -q 'standard output.*No space left' "$scratch/err"
+done
+for file in --save --outputs; do
+    mode=--train
+    [ $file = --save ] || mode=--infer
+    "$flopwise" run zoo:mlp,depth=1,width=8 --mode exact $mode $file /dev/full \
+        >/dev/null 2>"$scratch/err"
+    ok "full disk, $file" [ $? -eq 3 ]
+    ok "full disk, $file: a word" grep -q '/dev/full: .*No space left' "$scratch/err"
+done
+# A file that exists stays as it was, whatever fails.
+echo old >"$out/kept"
+(
+    ulimit -f 1 # kilobyte: writing more is an error, as the signal is ignored
+    trap '' XFSZ
+    "$flopwise" count "$resnet" --format json -o "$out/kept"
+) >/dev/null 2>"$scratch/err"
+ok "no room for the file" [ $? -eq 3 ]
+ok "the file is as it was" [ "$(cat "$out/kept")" = old ]
+rm "$out/kept"
+ok "nothing beside it" is_empty "$out"
+"$flopwise" count /nowhere -o "$out/x" 2>/dev/null
+ok "an error leaves no file" is_empty "$out"
+
+# A closed pipe ends the program without a word.
+for format in table json html; do
+    {
+        "$flopwise" count "$resnet" --format $format --quiet 2>"$scratch/err"
+        echo $? >"$scratch/code"
+    } | head -c 0
+    # 0: all was written before the other end was closed
+    ok "closed pipe, $format" grep -qE '^(141|0)$' "$scratch/code"
+    ok "closed pipe, $format: no word" [ ! -s "$scratch/err" ]
+done
+
+# Signals in the middle: the output is open, standard input does not end.
+for signal in INT TERM HUP KILL; do
+    mkfifo "$scratch/never"
+    (trap - INT && exec "$flopwise" count - --format json -o "$out/x" --quiet) <"$scratch/never" &
+    pid=$!
+    exec 3>"$scratch/never" # returns when the program has it open
+    until find /proc/$pid/fd -lname "$out*" 2>/dev/null | grep -q .; do
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.01
+    done
+    kill -$signal $pid
+    wait $pid 2>/dev/null
+    ok "ends by $signal" [ $? -gt 128 ]
+    exec 3>&-
+    rm "$scratch/never"
+    ok "nothing is left by $signal" is_empty "$out"
+done
+
+# A model that becomes shorter, or goes, while it is read: the first is open when the second, from
+# standard input, is waited for.
+for change in shorter gone; do
+    cp "$resnet" "$scratch/model.onnx"
+    mkfifo "$scratch/late"
+    "$flopwise" diff "$scratch/model.onnx" - -o "$out/x" --quiet <"$scratch/late" 2>"$scratch/err" &
+    pid=$!
+    exec 3>"$scratch/late"
+    until grep -q model.onnx /proc/$pid/maps 2>/dev/null; do
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.01
+    done
+    if [ $change = shorter ]; then
+        : >"$scratch/model.onnx"
+    else
+        rm "$scratch/model.onnx"
+    fi
+    cat "$model" >&3
+    exec 3>&-
+    wait $pid
+    code=$?
+    if [ $change = shorter ]; then
+        ok "a file cut short" [ $code -eq 3 ]
+        ok "a file cut short: a word" grep -q 'became shorter while it was read' "$scratch/err"
+        ok "a file cut short leaves nothing" is_empty "$out"
+    else
+        ok "a file that is gone was read" [ $code -eq 0 ]
+        rm "$out/x"
+    fi
+    rm "$scratch/late"
+done
+mkfifo "$scratch/short"
+head -c 1000 "$resnet" >"$scratch/short" &
+"$flopwise" count "$scratch/short" >/dev/null 2>"$scratch/err"
+ok "a read that ends early" [ $? -eq 4 ]
+ok "a read that ends early names the file" grep -q "$scratch/short" "$scratch/err"
+print_sums
+[ "$n_failed" -eq 0 ]
