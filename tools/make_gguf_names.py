@@ -17,13 +17,23 @@ from gguf.tensor_mapping import get_tensor_name_map
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 # the maps of some families leave the first part of a name out
 PREFIXED = re.compile(r"^(h\.\d+\.|word_embeddings_layernorm$)")
-STARTS = ("model.", "transformer.", "gpt_neox.", "lm_head", "embed_out")
+STARTS = ("model.", "transformer.", "backbone.", "gpt_neox.", "lm_head", "embed_out")
 SPLIT = [
     ("gpt-oss", "model.layers.*.mlp.experts.gate_up_proj",
      "blk.*.ffn_gate_exps+blk.*.ffn_up_exps"),
     ("deepseek2", "model.layers.*.self_attn.kv_b_proj",
      "blk.*.attn_k_b+blk.*.attn_v_b|blk.*.attn_kv_b"),
     ("*", "model.layers.*.router_correction", "blk.*.exp_probs_b.bias!"),
+    ("llama4", "model.layers.*.feed_forward.experts.gate_up_proj",
+     "blk.*.ffn_gate_exps+blk.*.ffn_up_exps"),
+    ("granitemoe", "model.layers.*.block_sparse_moe.input_linear",
+     "blk.*.ffn_gate_exps+blk.*.ffn_up_exps"),
+    ("*", "backbone.layers.*.mixer.A_log", "blk.*.ssm_a!"),
+    ("*", "backbone.layers.*.mixer.D", "blk.*.ssm_d!"),
+    ("*", "backbone.layers.*.mixer.dt_bias", "blk.*.ssm_dt.bias!"),
+    ("*", "model.layers.*.mamba.A_log", "blk.*.ssm_a!"),
+    ("*", "model.layers.*.mamba.D", "blk.*.ssm_d!"),
+    ("*", "model.layers.*.mamba.dt_bias", "blk.*.ssm_dt.bias!"),
 ]
 
 

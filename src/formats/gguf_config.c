@@ -53,8 +53,15 @@ static const char *const types[][2] = {
     {"seed_oss", "seed_oss"},
     {"hunyuan-dense", "hunyuan_v1_dense"},
     {"minimax-m2", "minimax_m2"},
+    {"llama4", "llama4_text"},
+    {"granitemoe", "granitemoe"},
+    {"mamba", "mamba"},
+    {"mamba2", "mamba2"},
+    {"jamba", "jamba"},
+    {"falcon-h1", "falcon_h1"},
+    {"nemotron_h", "nemotron_h"},
 };
-enum { N_TYPES = sizeof types / sizeof *types };
+enum { N_TYPES = sizeof types / sizeof *types, MAX_BLOCKS = 4096 };
 
 struct key {
     const char *gguf; // behind the architecture and a dot
@@ -83,8 +90,18 @@ static const struct key keys[] = {
     {"attn_logit_softcapping", "attn_logit_softcapping"},
     {"final_logit_softcapping", "final_logit_softcapping"},
     {"use_parallel_residual", "use_parallel_residual"},
+    {"interleave_moe_layer_step", "interleave_moe_layer_step"},
+    {"ssm.conv_kernel", "conv_kernel mamba_d_conv"},
+    {"ssm.state_size", "state_size mamba_d_state ssm_state_size"},
+    {"ssm.time_step_rank", "time_step_rank mamba_dt_rank num_heads mamba_n_heads mamba_num_heads"},
+    {"ssm.group_count", "n_groups mamba_n_groups"},
+    {"ssm.inner_size", "mamba_d_ssm"},
     {"expert_weights_norm", "norm_topk_prob"},
 };
+
+/* Of layers that differ: the largest stands for all that have any, and what is 0 says which kind
+ * the layer is (see put_layers). */
+static const char *const by_layer[] = {"attention.head_count_kv", "feed_forward_length"};
 
 /* Without these a family would take the sizes of its best known model. */
 static const char *const needed[] = {"embedding_length", "block_count", "attention.head_count"};
@@ -97,6 +114,7 @@ static const struct key signs[] = {
     {"blk.0.ffn_up.bias", "mlp_bias"},
     {"blk.0.attn_q_norm.weight", "qk_layernorm use_qk_norm"},
     {"blk.0.attn_norm_2.weight", "new_decoder_architecture"},
+    {"blk.0.ssm_norm.weight", "mamba_rms_norm"},
 };
 
 struct config {
@@ -170,24 +188,90 @@ static const struct fw_stored *tensor(const struct config *c, const char *name)
     return id == NULL ? NULL : &c->m->weights->tensors[*id];
 }
 
-/* False where the value differs from layer to layer, which no family takes. */
-static bool put_value(struct config *c, const char *names, const struct fw_gguf_value *v)
+/* False where the value differs from layer to layer, which no family takes; kinds: but for layers
+ * that have none. */
+static bool put_value(struct config *c, const char *names, const struct fw_gguf_value *v,
+                      bool kinds)
 {
     enum { BOOL = 7, F32 = 6, F64 = 12 }; // of the format
-    if (v->array)
-        for (uint64_t i = 1; v->ints != NULL && i < v->n; i++)
-            if (v->ints[i] != v->ints[0])
-                return false;
+    int64_t most = v->array && v->ints != NULL && v->n > 0 ? v->ints[0] : v->i;
+    for (uint64_t i = 1; v->array && v->ints != NULL && i < v->n; i++) {
+        if (v->ints[i] != v->ints[0] &&
+            !(kinds && (v->ints[i] == 0 || most == 0 || v->ints[i] == most)))
+            return false;
+        most = v->ints[i] > most ? v->ints[i] : most;
+    }
     if (v->s != NULL || (v->array && (v->ints == NULL || v->n == 0)))
         return true; // no number: not for us
     bool real = v->type == F32 || v->type == F64;
-    int64_t i = v->array ? v->ints[0] : v->i;
+    int64_t i = v->array ? most : v->i;
     put(c, names,
         v->type == BOOL ? FW_JSON_BOOL
         : real          ? FW_JSON_FLOAT
                         : FW_JSON_INT,
         i, real ? v->f : (double)i);
     return true;
+}
+
+/* Has any layer this tensor? */
+static bool tensor_of(const struct config *c, const char *part)
+{
+    char name[64];
+    int64_t layers = number(c, "block_count", 0);
+    for (int64_t i = 0; i < layers && i <= MAX_BLOCKS; i++) {
+        (void)snprintf(name, sizeof name, "blk.%" PRId64 ".%s.weight", i, part);
+        if (tensor(c, name) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Which layers have a tensor, as the first of them and the distance to the second. */
+static void put_period(struct config *c, const char *part, const char *period, const char *offset)
+{
+    char name[64];
+    int64_t layers = number(c, "block_count", 0);
+    int64_t first = -1;
+    int64_t step = layers;
+    for (int64_t i = 0; i < layers && i <= MAX_BLOCKS && step == layers; i++) {
+        (void)snprintf(name, sizeof name, "blk.%" PRId64 ".%s.weight", i, part);
+        if (tensor(c, name) == NULL)
+            continue;
+        if (first >= 0)
+            step = i - first;
+        else
+            first = i;
+    }
+    put(c, period, FW_JSON_INT, first < 0 ? layers + 1 : step, 0);
+    put(c, offset, FW_JSON_INT, first < 0 ? layers : first, 0);
+}
+
+/* Layers with a state, with attention or with neither, as their tensors tell. */
+static void put_layers(struct config *c)
+{
+    int64_t layers = number(c, "block_count", 0);
+    int64_t hidden = number(c, "embedding_length", 0);
+    int64_t inner = number(c, "ssm.inner_size", 0);
+    int64_t heads = number(c, "ssm.time_step_rank", 0);
+    if (!tensor_of(c, "ssm_out") || layers > MAX_BLOCKS || hidden <= 0)
+        return;
+    char *kinds = fw_arena_zalloc(&c->m->arena, (size_t)layers + 1);
+    c->failed |= kinds == NULL;
+    for (int64_t i = 0; i < layers && kinds != NULL; i++) {
+        char name[2][64];
+        (void)snprintf(name[0], sizeof name[0], "blk.%" PRId64 ".ssm_out.weight", i);
+        (void)snprintf(name[1], sizeof name[1], "blk.%" PRId64 ".attn_q.weight", i);
+        kinds[i] = (char)(tensor(c, name[0]) != NULL   ? 'M'
+                          : tensor(c, name[1]) != NULL ? '*'
+                                                       : '-');
+    }
+    if (kinds != NULL)
+        put_text(c, "hybrid_override_pattern", kinds);
+    put_period(c, "attn_q", "attn_layer_period", "attn_layer_offset");
+    put_period(c, "ffn_gate_inp", "expert_layer_period", "expert_layer_offset");
+    put(c, "expand mamba_expand", FW_JSON_INT, inner / hidden, 0);
+    if (heads > 0)
+        put(c, "mamba_head_dim mamba_d_head", FW_JSON_INT, inner / heads, 0);
 }
 
 static void put_derived(struct config *c)
@@ -199,6 +283,8 @@ static void put_derived(struct config *c)
     int64_t rope = number(c, "rope.dimension_count", 0);
     int64_t vocab = table != NULL && table->rank == 2 ? table->dims[0] : number(c, "vocab_size", 0);
     put(c, "vocab_size", FW_JSON_INT, vocab, (double)vocab);
+    if (key > 0) // of a class other widths may be usual
+        put(c, "head_dim", FW_JSON_INT, key, (double)key);
     put(c, "tie_word_embeddings", FW_JSON_BOOL, tensor(c, "output.weight") == NULL, 0);
     int64_t layers = number(c, "block_count", 0) - number(c, "nextn_predict_layers", 0);
     put(c, "num_hidden_layers", FW_JSON_INT, layers, (double)layers);
@@ -206,6 +292,13 @@ static void put_derived(struct config *c)
         put(c, "partial_rotary_factor rotary_pct", FW_JSON_FLOAT, 0, (double)rope / (double)key);
     int64_t whole = number(c, "attention.key_length_mla", key) - rope;
     put(c, "qk_nope_head_dim", FW_JSON_INT, whole, (double)whole);
+    if (strcmp(c->arch, "llama4") == 0) { // two widths, of which the experts' has the common name
+        int64_t wide = number(c, "feed_forward_length", 0);
+        int64_t each = number(c, "expert_feed_forward_length", wide);
+        put(c, "intermediate_size_mlp", FW_JSON_INT, wide, 0);
+        put(c, "intermediate_size", FW_JSON_INT, each, 0);
+    }
+    put_layers(c);
     if (strcmp(c->arch, "qwen3moe") == 0) // llama.cpp asks no key there
         put(c, "norm_topk_prob", FW_JSON_BOOL, 1, 1);
     for (unsigned i = 0; i < sizeof signs / sizeof *signs; i++)
@@ -238,14 +331,17 @@ static const char *fill(struct config *c)
     if (type == NULL)
         return fw_arena_printf(&c->m->arena, "the architecture '%.60s' is not described here",
                                c->arch);
-    for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++)
+    bool attends = strncmp(type, "mamba", 5) != 0;
+    for (unsigned i = 0; i < sizeof needed / sizeof *needed - !attends; i++)
         if (number(c, needed[i], 0) <= 0)
             return fw_arena_printf(&c->m->arena, "the metadata have no '%.60s.%s'", c->arch,
                                    needed[i]);
     put_text(c, "model_type", type);
     for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct fw_gguf_value *v = find(c, keys[i].gguf);
-        if (v != NULL && !put_value(c, keys[i].hf, v))
+        bool kinds = tensor_of(c, "ssm_out") && (strcmp(keys[i].gguf, by_layer[0]) == 0 ||
+                                                 strcmp(keys[i].gguf, by_layer[1]) == 0);
+        if (v != NULL && !put_value(c, keys[i].hf, v, kinds))
             return fw_arena_printf(&c->m->arena, "'%.60s' differs from layer to layer",
                                    keys[i].gguf);
     }

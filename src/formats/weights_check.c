@@ -295,7 +295,9 @@ static enum fw_status check_translated(struct check *c, const char *name, int64_
         if (n >= 0 && only != NULL && !needed)
             make_buffer(only);
         if (n >= 0) {
-            if (only != NULL ? fits(only, dims, rank) : n == fw_storage_elements(dims, rank))
+            bool cut = only != NULL && rank == 1 && only->elements == dims[0]; // into groups
+            if (cut ||
+                (only != NULL ? fits(only, dims, rank) : n == fw_storage_elements(dims, rank)))
                 return FW_OK;
             if (only != NULL)
                 turn_like(dims, rank, only);
