@@ -78,7 +78,7 @@ KERNEL(one_hot_encoder)
         int64_t x = fw_buffer_int(r->in[0], i);
         bool found = false;
         for (size_t k = 0; k < cats->n; k++) {
-            reals_out(r, 0)[i * cats->n + k] = cats->ints[k] == x;
+            reals_out(r, 0)[i * cats->n + k] = cats->ints[k] == x ? 1 : 0;
             found = found || cats->ints[k] == x;
         }
         FW_REQUIRE(found || zeros, r->cx.err, FW_SHAPE, "%lld is none of the categories",

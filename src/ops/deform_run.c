@@ -73,7 +73,7 @@ static void locate(const struct deform *d, size_t image, size_t group, size_t ta
                    bool slopes, struct place *p)
 {
     REAL part[FW_MAX_AXES][2];
-    int64_t low[FW_MAX_AXES];
+    int64_t low[FW_MAX_AXES] = {0};
     size_t place = (image * d->offset_groups + group) * d->taps + tap;
     size_t rest = position;
     for (unsigned k = d->n; k-- > 0;) {

@@ -54,7 +54,7 @@ static enum fw_status infer_linear(struct fw_cx *c)
 static void cost_linear(struct fw_cx *c, struct fw_cost *cost)
 {
     struct fw_symbols *s = c->sym;
-    bool delta = is_delta(c);
+    int64_t delta = is_delta(c) ? 1 : 0;
     int64_t kv = c->node->attr[FW_LINEAR_KEY_HEADS].i;
     int64_t queries = c->node->attr[FW_LINEAR_QUERY_HEADS].i / kv;
     fw_count values = fw_elements(c, fw_in(c, L_V));

@@ -52,7 +52,7 @@ static void hard_line(const REAL *x, REAL *y, const struct lines *l)
     for (size_t i = 1; i < l->length; i++)
         best = LESS(x[best * l->inner], x[i * l->inner]) ? i : best;
     for (size_t i = 0; i < l->length; i++)
-        y[i * l->inner] = i == best;
+        y[i * l->inner] = i == best ? 1 : 0;
 }
 
 /* (dY - sum(dY*y))*y, or dY - exp(y)*sum(dY) */
