@@ -140,9 +140,8 @@ static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct f
     case FW_FAST_MAX_POOL_DX:
         return real_taps(&e->fast[e->g->nodes[node].layer]);
     case FW_FAST_MEAN_POOL:
-        return (taps + 2) * y;
     case FW_FAST_MEAN_POOL_DX:
-        return taps * y + y;
+        return (taps + 2) * y;
     default: // products are what they are, maxima nothing
         return plain(cost, false).flop;
     }

@@ -11,12 +11,19 @@ struct row { // a layer in one phase
     struct fw_audit_node sum;
 };
 
+struct ratio { // of a layer that has a way back
+    uint32_t layer;
+    struct fw_audit_node forward, back;
+};
+
 struct audit {
     struct fw_report *r;
     struct fw_audit *au;
     struct fw_layers layers;
     struct row *rows; // (n)
     uint32_t n;
+    struct ratio *ratios; // (n_ratios)
+    uint32_t n_ratios;
     struct row total;
     uint64_t comparable_predicted, comparable_retired; // of rows with a closed form
 };
@@ -126,6 +133,83 @@ static struct fw_value cell(const struct fw_table *t, uint32_t i, uint32_t colum
     }
 }
 
+/* ---- backward to forward, by layer ---- */
+
+static void add_flop(struct fw_audit_node *to, const struct fw_audit_node *n)
+{
+    to->dense += n->dense;
+    to->predicted += n->predicted;
+    to->retired += n->retired;
+}
+
+static enum fw_status gather_ratios(struct audit *m, struct fw_error *err)
+{
+    m->ratios = fw_arena_array(&m->r->arena, m->n + 1u, sizeof *m->ratios);
+    if (m->ratios == NULL)
+        return fw_fail_memory(err);
+    for (uint32_t i = 0; i < m->n;) {
+        struct ratio ratio = {.layer = m->rows[i].layer};
+        for (; i < m->n && m->rows[i].layer == ratio.layer; i++)
+            if (m->rows[i].phase != FW_PHASE_UPDATE)
+                add_flop(m->rows[i].phase == FW_PHASE_FORWARD ? &ratio.forward : &ratio.back,
+                         &m->rows[i].sum);
+        if (ratio.forward.dense > 0 && ratio.back.dense > 0)
+            m->ratios[m->n_ratios++] = ratio;
+    }
+    return FW_OK;
+}
+
+static const struct fw_column ratio_columns[] = {
+    {"name", "name", "name of the layer", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_NAME},
+    {"by_rule", "by the rule", "dense operations backward over forward, without the update",
+     FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"predicted", "predicted", "the same of what the kernels retire by their closed forms",
+     FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"retired", "retired", "by the hardware's counter", FW_UNIT_NONE, FW_VIEW_TABLE},
+};
+
+static struct fw_value over(uint64_t back, uint64_t forward)
+{
+    return forward == 0 ? fw_value_kind(FW_VALUE_NULL)
+                        : fw_value_float((double)back / (double)forward);
+}
+
+static struct fw_value ratio_cell(const struct fw_table *t, uint32_t i, uint32_t column)
+{
+    const struct audit *m = t->ctx;
+    const struct ratio *ratio = &m->ratios[i];
+    switch (column) {
+    case 0:
+        return fw_value_text(m->layers.rows[ratio->layer].name);
+    case 1:
+        return over(ratio->back.dense, ratio->forward.dense);
+    case 2:
+        return over(ratio->back.predicted, ratio->forward.predicted);
+    default:
+        return m->au->counter != NULL ? over(ratio->back.retired, ratio->forward.retired)
+                                      : fw_value_kind(FW_VALUE_NULL);
+    }
+}
+
+static enum fw_status add_ratios(struct audit *m, struct fw_error *err)
+{
+    FW_TRY(gather_ratios(m, err));
+    if (m->n_ratios == 0)
+        return FW_OK;
+    struct fw_table *t = fw_arena_zalloc(&m->r->arena, sizeof *t);
+    if (t == NULL)
+        return fw_fail_memory(err);
+    *t = (struct fw_table){.key = "ratios",
+                           .title = "Backward to forward by layer",
+                           .columns = ratio_columns,
+                           .n_columns = sizeof ratio_columns / sizeof *ratio_columns,
+                           .n_rows = m->n_ratios,
+                           .ctx = m,
+                           .cell = ratio_cell};
+    fw_report_add(m->r, t);
+    return FW_OK;
+}
+
 /* ---- totals ---- */
 
 static const struct fw_column head_columns[] = {
@@ -156,8 +240,12 @@ static const struct fw_column total_columns[] = {
      FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"allocated_bytes", "allocated", "what was asked of the system", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
-    {"predicted_bytes", "predicted", "peak of what is alive, as `flopwise memory` says",
-     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"predicted_bytes", "predicted",
+     "peak of what is alive, as `flopwise memory` says, and working_bytes", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"working_bytes", "working memory",
+     "part of these three: of the fast kernels, known before anything runs", FW_UNIT_BYTES,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
 };
 
 static struct fw_value retired_ratio(const struct audit *m)
@@ -201,7 +289,9 @@ static enum fw_status add_totals(struct audit *m, struct fw_error *err)
         retired_ratio(m),
         fw_value_int((int64_t)(z->fixed_bytes + z->moving_bytes + z->working_bytes)),
         fw_value_int((int64_t)z->allocated_bytes),
-        fw_value_count(a->trained ? a->training.peak_bytes : a->inference.peak_bytes)};
+        fw_value_count(fw_count_add(a->model.sym, fw_count_int((fw_i128)z->working_bytes),
+                                    a->trained ? a->training.peak_bytes : a->inference.peak_bytes)),
+        fw_value_int((int64_t)z->working_bytes)};
     static const struct fw_table head = {.key = "totals", .title = "Totals"};
     return fw_report_record(m->r, &head, total_columns, values, sizeof values / sizeof *values,
                             err);
@@ -236,6 +326,7 @@ static enum fw_status build(struct audit *m, const struct fw_asked *asked, bool 
                            .ctx = m,
                            .cell = cell};
     fw_report_add(m->r, t);
+    FW_TRY(add_ratios(m, err));
     return add_totals(m, err);
 }
 

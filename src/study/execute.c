@@ -314,9 +314,33 @@ static enum fw_status run_steps(struct run *r, struct fw_error *err)
     return FW_OK;
 }
 
+/* Names the letters that the sizes still have, where that is why there is no plan. */
+static enum fw_status check_sizes(const struct fw_analysis *a, struct fw_error *err)
+{
+    enum { MOST = 64 };
+    bool seen[MOST] = {false};
+    struct fw_str letters;
+    if (fw_execution_places(a) != NULL)
+        return FW_OK;
+    fw_str_init(&letters, a->model.alloc);
+    fw_count_symbols(a->model.sym, a->trained ? a->training.peak_bytes : a->inference.peak_bytes,
+                     seen, MOST);
+    for (uint32_t i = 0; i < MOST && i < fw_symbols_count(a->model.sym); i++)
+        if (seen[i])
+            fw_str_addf(&letters, "%s%s", letters.len ? ", " : "", fw_symbol_name(a->model.sym, i));
+    enum fw_status status = FW_OK;
+    if (letters.len > 0)
+        status = fw_fail(err, FW_UNSUPPORTED, -1,
+                         "sizes are open: %s; what is executed needs a number for each",
+                         fw_str_text(&letters));
+    fw_str_free(&letters);
+    return status;
+}
+
 static enum fw_status execute(struct run *r, struct fw_error *err)
 {
     struct fw_execution *x = r->x;
+    FW_TRY(check_sizes(x->a, err));
     (void)fw_dnn_version(); // loaded now, so that it is not taken for the network's memory
     uint64_t before = resident_bytes();
     struct fw_engine_options how = {.fast = r->o->fast,
