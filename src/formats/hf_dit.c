@@ -132,7 +132,7 @@ static void joint_block(struct dit *d, int *x, int *y, bool last, bool dual)
     struct fw_builder *b = d->b;
     int m[MAX_PARTS]; // shift, scale, gate of attention, of feed-forward, of the second attention
     int w[6];
-    int other;
+    int other = -1;
     vary(d, d->time, "norm1.linear", dual ? 9 : 6, m);
     vary(d, d->time, "norm1_context.linear", last ? 2 : 6, w);
     int h = shifted(d, *x, "norm1.norm", m[0], m[1]);
