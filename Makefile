@@ -1,5 +1,6 @@
 # A thin front to Meson and Ninja, which are the one build description (meson.build).
-# Usage: make | demo | check | bench | fuzz | hostile | coverage | format | install | clean
+# Usage: make | demo | check | bench | fuzz | hostile | valgrind | coverage | format | install |
+#             clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -47,6 +48,11 @@ hostile:
 	@ninja -C build-hostile -j $(JOBS) flopwise-hostile
 	@BUILD=build-hostile tests/hostile/run.sh --files $(HOSTILE_FILES)
 
+# a sample of commands, libraries included
+valgrind: all
+	@tools/install_deps.sh valgrind
+	@tools/valgrind.sh $(BUILD)/flopwise
+
 coverage:
 	@tools/install_deps.sh build check coverage
 	@tools/coverage.sh build-coverage
@@ -60,4 +66,4 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all demo check bench fuzz hostile coverage format install clean
+.PHONY: all demo check bench fuzz hostile valgrind coverage format install clean

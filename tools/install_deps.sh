@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: tools/install_deps.sh [build] [check] [fuzz] [bench] [coverage] [ci]
+# Usage: tools/install_deps.sh [build] [check] [fuzz] [bench] [coverage] [valgrind] [ci]
 # Installs with apt what Debian 12 lacks for these tasks. Needs root or sudo; says what to install
 # when it has neither, and what is needed where there is no apt.
 set -eu
@@ -12,6 +12,7 @@ packages_of() {
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     bench) echo hyperfine protobuf-c-compiler libprotobuf-c-dev python3-onnx python3-venv ;;
     coverage) echo gcovr ;;
+    valgrind) echo valgrind ;;
     ci) echo g++ clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 cppcheck \
         universal-ctags shellcheck binutils ;;
     *)

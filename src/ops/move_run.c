@@ -358,6 +358,10 @@ KERNEL(concat)
     for (unsigned i = 0; i < r->cx.node->n_in; i++) {
         const struct fw_buffer *x = r->in[i];
         size_t length = x->rank == 0 ? 1 : (size_t)x->dims[axis];
+        FW_REQUIRE(fw_element_bytes((enum fw_dtype)x->dtype, x->real) ==
+                       fw_element_bytes((enum fw_dtype)y->dtype, y->real),
+                   r->cx.err, FW_UNSUPPORTED, "input %u of type %s is wanted, found %s", i,
+                   fw_dtypes[y->dtype].name, fw_dtypes[x->dtype].name);
         part_of_axis(y, x, axis, start, length, true);
         start += length;
     }

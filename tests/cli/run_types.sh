@@ -22,3 +22,8 @@ for mode in fast exact; do
     try run --infer --mode $mode masks.onnxtxt
 done
 try init --simulate frames.onnxtxt
+cat >joined.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (bool[3] x, float[5] w) => (y) { y = Concat <axis = 0> (x, w) }
+M
+try run --infer --mode exact joined.onnxtxt
