@@ -26,7 +26,6 @@ void fw_moments_set(struct fw_moment_cx *m, unsigned i, double mean, double seco
     y->mean = mean;
     y->second = second;
     y->shared = shared;
-    y->near = shared;
     y->far = far;
     y->base = m->cx.node->out[i];
     y->unit_second = 1;
@@ -40,39 +39,30 @@ double fw_moments_elements(const struct fw_moment_cx *m, const struct fw_tensor 
 
 double fw_moments_correlation(const struct fw_moments *base, double pair)
 {
-    double square = base->mean * base->mean, all = base->second - square;
-    return all > 0 && pair > square ? fmin((pair - square) / all, 1) : 0;
+    double scale = fw_moments_scale(base, base->second);
+    return fmax(fw_moments_tie(base, pair, scale * scale), 0);
 }
 
 void fw_moments_slope(const struct fw_moment_cx *m, const struct fw_moments *x, double *ret_square,
                       double *ret_pair)
 {
     const struct fw_moments *base = &m->all[x->base];
-    double spread = sqrt(base->second - base->mean * base->mean), d[FW_NORMAL_POINTS];
+    double spread = fw_moments_scale(base, base->second), d[FW_NORMAL_POINTS];
     *ret_square = *ret_pair = 1;
     if (x->curve == NULL || !(spread > 0))
         return;
-    for (int i = 0; i < FW_NORMAL_POINTS; i++)
-        d[i] = (x->curve[FW_CURVE_UP * FW_NORMAL_POINTS + i] -
-                x->curve[FW_CURVE_DOWN * FW_NORMAL_POINTS + i]) /
-               (2 * FW_CURVE_STEP * spread);
+    fw_moments_curve_at(m, x, FW_OF_SLOPE, spread, d);
     *ret_square = fw_normal_square(m->normal, d);
     *ret_pair = fw_normal_pair(m->normal, d, fw_moments_correlation(base, base->far));
 }
 
-static const struct fw_attr *attr_named(const struct fw_moment_cx *m, const char *name)
+const struct fw_attr *fw_moments_attr(const struct fw_moment_cx *m, const char *name)
 {
     const struct fw_op *op = m->cx.node->op;
     for (unsigned i = 0; i < op->n_attrs; i++)
         if (strcmp(op->attrs[i].name, name) == 0)
             return fw_attr_at(&m->cx, i);
     return NULL;
-}
-
-static double epsilon_of(const struct fw_moment_cx *m)
-{
-    const struct fw_attr *a = attr_named(m, "epsilon");
-    return a != NULL ? a->f : 0;
 }
 
 /* Elements of an output for each of an input. */
@@ -83,22 +73,24 @@ static double ratio(const struct fw_moment_cx *m, const struct fw_tensor *y,
     return n > 0 ? fw_moments_elements(m, y) / n : 1;
 }
 
-static void give(struct fw_moments *x, double square, double pair)
+bool fw_has_positions(const struct fw_tensor *t, const struct fw_pairs *p)
 {
-    if (x != NULL) {
-        x->grad += square;
-        x->grad_shared += pair;
-    }
+    for (unsigned k = 0; p != NULL && k < p->n; k++)
+        if (p->dim[k] >= t->rank || t->dims[p->dim[k]].word != p->axis[k]->n)
+            return false;
+    return p != NULL;
 }
 
-static void keep_profile(const struct fw_moments *x, struct fw_moments *y)
+/* Passes y's gradient on to x as it is, `by` times. */
+static void give_on(struct fw_moment_cx *m, const struct fw_moments *y, const struct fw_tensor *t,
+                    double by, struct fw_moments *x)
 {
-    memcpy(y->profile, x->profile, sizeof y->profile);
-}
-
-static void keep_grad_profile(const struct fw_moments *y, struct fw_moments *x)
-{
-    memcpy(x->grad_profile, y->grad_profile, sizeof x->grad_profile);
+    if (by == 1 && fw_has_positions(t, y->grad_bend))
+        fw_moments_give_bend(m, x, y->grad_bend);
+    if (x != NULL && by == 1 && fw_has_positions(t, y->grad_pairs))
+        fw_moments_give_pairs(m, x, y->grad_pairs);
+    else
+        fw_moments_give(x, by * y->grad, by * y->grad_shared);
 }
 
 /* ---- moved values ---- */
@@ -113,14 +105,14 @@ static bool same_forward(struct fw_moment_cx *m)
             continue;
         bool whole = ratio(m, fw_out(&m->cx, i), from) == 1;
         *y = *x;
-        y->grad = y->grad_shared = y->grad_cross = 0;
-        memset(y->grad_profile, 0, sizeof y->grad_profile);
+        y->grad = y->grad_shared = 0;
+        y->grad_pairs = y->grad_bend = NULL;
         if (!whole) { // another part of it is another variable
             y->base = m->cx.node->out[i];
             y->curve = NULL;
         }
-        if (fw_out(&m->cx, i)->rank != from->rank)
-            memset(y->profile, 0, sizeof y->profile);
+        if (!fw_has_positions(fw_out(&m->cx, i), x->pairs))
+            y->pairs = NULL;
     }
     return true;
 }
@@ -132,10 +124,7 @@ static void same_backward(struct fw_moment_cx *m)
         double k = ratio(m, fw_out(&m->cx, i), fw_in(&m->cx, 0));
         if (y == NULL)
             continue;
-        give(fw_moments_in(m, 0), k * y->grad, k * y->grad_shared);
-        fw_moments_in(m, 0)->grad_cross += k * y->grad_cross;
-        if (fw_out(&m->cx, i)->rank == fw_in(&m->cx, 0)->rank)
-            keep_grad_profile(y, fw_moments_in(m, 0));
+        give_on(m, y, fw_in(&m->cx, 0), k, fw_moments_in(m, 0));
     }
 }
 
@@ -159,48 +148,91 @@ const struct fw_moment_rule fw_moments_pointwise = {
 
 /* ---- sums and products of independent activations ---- */
 
-/* The relative profile of a sum: that of its parts by their second moments. */
-static void mix_profiles(struct fw_moment_cx *m, const struct fw_moments *a,
-                         const struct fw_moments *b, double part, struct fw_moments *y)
+/* Input i in the positions of the output; one value for all of them where it is broadcast. */
+static const struct fw_pairs *operand(struct fw_moment_cx *m, unsigned i,
+                                      const struct fw_pairs *layout)
 {
-    for (unsigned k = 0; k < FW_MOMENT_AXES; k++) {
-        int64_t n = a->profile[k].at != NULL ? a->profile[k].n : b->profile[k].n;
-        bool apart = a->profile[k].at != NULL && b->profile[k].at != NULL && b->profile[k].n != n;
-        double *at = n > 0 && !apart ? fw_arena_array(m->arena, (size_t)n, sizeof *at) : NULL;
-        y->profile[k] = (struct fw_profile){NULL, 0};
-        if (at == NULL)
+    const struct fw_moments *x = fw_moments_in(m, i);
+    if (ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i)) == 1)
+        return fw_moments_in_layout(m, x, layout);
+    struct fw_moments even = {.second = x->second, .far = x->second, .shared = x->shared};
+    return fw_moments_in_layout(m, &even, layout);
+}
+
+/* The positions that an input has in common with the output; NULL: none. */
+static const struct fw_pairs *common_layout(struct fw_moment_cx *m)
+{
+    for (unsigned i = 0; i < m->cx.node->n_in; i++) {
+        const struct fw_moments *x = fw_moments_in(m, i);
+        if (x == NULL || !x->known || ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i)) != 1)
             continue;
-        for (int64_t i = 0; i < n; i++)
-            at[i] = part * (a->profile[k].at != NULL ? a->profile[k].at[i] : 1) +
-                    (1 - part) * (b->profile[k].at != NULL ? b->profile[k].at[i] : 1);
-        y->profile[k] = (struct fw_profile){at, n};
+        const struct fw_pairs *p = x->pairs != NULL ? x->pairs : m->all[x->base].pairs;
+        if (fw_has_positions(fw_out(&m->cx, 0), p))
+            return p;
     }
+    return NULL;
+}
+
+/* A sum of parts that are not all normal is not normal itself. */
+static bool shape_sum(struct fw_moment_cx *m)
+{
+    enum { MOST = 16 };
+    const struct fw_moments *parts[MOST];
+    unsigned n = 0;
+    bool normal = true;
+    for (unsigned i = 0; i < m->cx.node->n_in && n < MOST; i++) {
+        const struct fw_moments *x = fw_moments_in(m, i);
+        if (x == NULL || !x->known)
+            continue;
+        normal = normal && x->curve == NULL && m->all[x->base].shape == NULL;
+        parts[n++] = x;
+    }
+    return normal || fw_moments_shape(m, parts, n, fw_moments_out(m, 0));
+}
+
+/* Adds (or multiplies) the inputs position by position. */
+static bool combine(struct fw_moment_cx *m, const struct fw_pairs *layout, bool multiply)
+{
+    struct fw_pairs *p = fw_pairs_new(m->arena, layout->n, layout->axis, layout->dim, 2);
+    double mean = multiply ? 1 : 0;
+    for (unsigned set = 0; p != NULL && multiply && set < 2; set++)
+        for (size_t k = 0; k < p->size; k++)
+            p->at[set][k] = 1;
+    for (unsigned i = 0; p != NULL && i < m->cx.node->n_in; i++) {
+        const struct fw_moments *x = fw_moments_in(m, i);
+        const struct fw_pairs *from = x != NULL && x->known ? operand(m, i, layout) : NULL;
+        if (from == NULL)
+            continue; // a bias, which is 0, or a scale, which is 1
+        for (unsigned set = 0; set < 2; set++)
+            for (size_t k = 0; k < p->size; k++)
+                if (multiply)
+                    p->at[set][k] *= from->at[set][k];
+                else
+                    p->at[set][k] += from->at[set][k] + (float)(2 * mean * x->mean);
+        mean = multiply ? mean * x->mean : mean + x->mean;
+    }
+    if (p != NULL)
+        fw_moments_set_pairs(m, 0, mean, p);
+    return p != NULL && (multiply || shape_sum(m));
 }
 
 static bool sum_forward(struct fw_moment_cx *m)
 {
-    struct fw_moments *y = fw_moments_out(m, 0);
-    double mean = 0, second = 0, shared = 0, near = 0, far = 0;
-    struct fw_moments so_far = {.known = true};
+    const struct fw_pairs *layout = common_layout(m);
+    double mean = 0, second = 0, shared = 0, far = 0;
+    if (layout != NULL)
+        return combine(m, layout, false);
     for (unsigned i = 0; i < m->cx.node->n_in; i++) {
         const struct fw_moments *x = fw_moments_in(m, i);
         if (x == NULL || !x->known)
             continue; // a bias, which is 0
-        double before = second;
         second += x->second + 2 * mean * x->mean;
         shared += x->shared + 2 * mean * x->mean;
-        near += x->near + 2 * mean * x->mean;
         far += x->far + 2 * mean * x->mean;
         mean += x->mean;
-        mix_profiles(m, &so_far, x, second > 0 ? before / second : 0, y);
-        keep_profile(y, &so_far);
     }
-    struct fw_profile kept[FW_MOMENT_AXES];
-    memcpy(kept, y->profile, sizeof kept);
     fw_moments_set(m, 0, mean, second, shared, far);
-    y->near = near;
-    memcpy(y->profile, kept, sizeof kept);
-    return true;
+    return shape_sum(m);
 }
 
 static void sum_backward(struct fw_moment_cx *m)
@@ -211,10 +243,7 @@ static void sum_backward(struct fw_moment_cx *m)
         if (x == NULL || !x->known)
             continue;
         double k = ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i));
-        double own = y->second > y->far ? (x->second - x->far) / (y->second - y->far) : 0;
-        give(x, k * y->grad, k * y->grad_shared);
-        x->grad_cross += k * own * y->grad_cross;
-        keep_grad_profile(y, x);
+        give_on(m, y, fw_in(&m->cx, i), k, x);
     }
 }
 
@@ -226,7 +255,10 @@ const struct fw_moment_rule fw_moments_sum = {.pointwise = true,
 
 static bool product_forward(struct fw_moment_cx *m)
 {
+    const struct fw_pairs *layout = common_layout(m);
     double mean = 1, second = 1, shared = 1, far = 1;
+    if (layout != NULL)
+        return combine(m, layout, true);
     for (unsigned i = 0; i < m->cx.node->n_in; i++) {
         const struct fw_moments *x = fw_moments_in(m, i);
         if (x == NULL || !x->known)
@@ -256,7 +288,7 @@ static void product_backward(struct fw_moment_cx *m)
             }
         }
         double k = ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i));
-        give(x, k * second * y->grad, k * shared * y->grad_shared);
+        fw_moments_give(x, k * second * y->grad, k * shared * y->grad_shared);
     }
 }
 
@@ -267,114 +299,11 @@ const struct fw_moment_rule fw_moments_product = {
     .backward = product_backward,
     .assumption = "factors of a product are independent of each other"};
 
-/* ---- normalisation ---- */
-
-/* (x - common)/sqrt(variance); taken: the square of what is taken away. */
-static void divide(struct fw_moment_cx *m, double mean, double taken, double variance)
-{
-    const struct fw_moments *x = fw_moments_in(m, 0);
-    double by = variance + epsilon_of(m);
-    if (!(by > 0))
-        by = 1;
-    fw_moments_set(m, 0, mean / sqrt(by), (x->second - taken) / by, (x->shared - taken) / by,
-                   (x->far - taken) / by);
-    fw_moments_out(m, 0)->near = (x->near - taken) / by;
-    keep_profile(x, fw_moments_out(m, 0));
-}
-
-/* The profile once a channel's mean is taken away: near the border a value has less in common with
- * that mean. */
-static struct fw_profile without_mean(struct fw_moment_cx *m, const struct fw_moments *x,
-                                      unsigned axis)
-{
-    const struct fw_profile *a = &x->profile[axis], *e = &x->tie[axis];
-    double *at = a->n > 0 ? fw_arena_array(m->arena, (size_t)a->n, sizeof *at) : NULL;
-    if (at == NULL || a->at == NULL || e->at == NULL || e->n != a->n || !(x->second > x->far))
-        return *a;
-    for (int64_t i = 0; i < a->n; i++)
-        at[i] = (x->second * a->at[i] - 2 * x->far * e->at[i] + x->far) / (x->second - x->far);
-    return (struct fw_profile){at, a->n};
-}
-
-/* Over the batch and all positions of a channel: what is common to them is taken away. */
-static bool batch_forward(struct fw_moment_cx *m)
-{
-    const struct fw_moments *x = fw_moments_in(m, 0);
-    divide(m, 0, x->far, x->second - x->far);
-    for (unsigned k = 0; k < FW_MOMENT_AXES; k++)
-        fw_moments_out(m, 0)->profile[k] = without_mean(m, x, k);
-    return true;
-}
-
-/* dX = (dY - mean(dY) - h*mean(dY*h))/deviation, the means over n values of which all but
- * `examples` stand at other positions of the same example. */
-static void batch_backward(struct fw_moment_cx *m)
-{
-    struct fw_moments *x = fw_moments_in(m, 0);
-    const struct fw_moments *y = fw_moments_out(m, 0);
-    const struct fw_tensor *t = fw_in(&m->cx, 0);
-    double by = x->second - x->far + epsilon_of(m);
-    double channels = t->rank > 1 ? (double)t->dims[1].word : 1;
-    double examples = t->rank > 0 ? (double)t->dims[0].word : 1;
-    double n = fw_moments_elements(m, t) / channels, positions = n / examples;
-    double common = (y->grad + (positions - 1) * y->grad_shared) / n; // of the mean, squared
-    double inverse = n > 3 ? (n - 1) / (n - 3) : 1; // of a variance taken from n normal values
-    double left = fmax((y->grad - common) * (1 - 1 / n) - y->grad_cross, 0) * inverse / by;
-    give(x, left, fmax(y->grad_shared - common, 0) * inverse / by);
-    keep_grad_profile(y, x);
-}
-
-enum { SCALE = 1u << 1 };
-const struct fw_moment_rule fw_moments_batch = {
-    .ones = SCALE,
-    .forward = batch_forward,
-    .backward = batch_backward,
-    .assumption = "batch normalisation uses the statistics of the batch"};
-
-static bool layer_forward(struct fw_moment_cx *m)
-{
-    const struct fw_moments *x = fw_moments_in(m, 0);
-    double square = x->mean * x->mean;
-    divide(m, 0, square, x->second - square);
-    return true;
-}
-
-static void layer_backward(struct fw_moment_cx *m)
-{
-    struct fw_moments *x = fw_moments_in(m, 0);
-    const struct fw_moments *y = fw_moments_out(m, 0);
-    const struct fw_tensor *t = fw_in(&m->cx, 0);
-    double n = t->rank > 0 ? (double)t->dims[t->rank - 1].word : 1;
-    double by = (x->second - x->mean * x->mean + epsilon_of(m)) / (n > 2 ? 1 - 2 / n : 1);
-    give(x, y->grad / by, y->grad_shared / by);
-}
-
-const struct fw_moment_rule fw_moments_layer = {
-    .ones = SCALE, .forward = layer_forward, .backward = layer_backward};
-
-static bool rms_forward(struct fw_moment_cx *m)
-{
-    const struct fw_moments *x = fw_moments_in(m, 0);
-    divide(m, x->mean, 0, x->second);
-    return true;
-}
-
-static void rms_backward(struct fw_moment_cx *m)
-{
-    struct fw_moments *x = fw_moments_in(m, 0);
-    const struct fw_moments *y = fw_moments_out(m, 0);
-    double by = x->second + epsilon_of(m);
-    give(x, y->grad / by, y->grad_shared / by);
-}
-
-const struct fw_moment_rule fw_moments_rms = {
-    .ones = SCALE, .forward = rms_forward, .backward = rms_backward};
-
 /* ---- dropout, concatenation, means ---- */
 
 static double kept_share(struct fw_moment_cx *m)
 {
-    const struct fw_attr *a = attr_named(m, "ratio");
+    const struct fw_attr *a = fw_moments_attr(m, "ratio");
     double p = a != NULL && a->given ? a->f : 0.5; // the standard's default
     uint32_t n;
     const fw_dim *v = fw_has_in(&m->cx, 1) ? fw_in_value(&m->cx, 1, &n) : NULL;
@@ -383,27 +312,70 @@ static double kept_share(struct fw_moment_cx *m)
     return p < 1 ? 1 - p : 1;
 }
 
+/* p with its values at the same position divided by `by`, in arena. */
+static struct fw_pairs *thinned(struct fw_arena *arena, const struct fw_pairs *p, double by,
+                                unsigned sets)
+{
+    struct fw_pairs *to = p != NULL ? fw_pairs_new(arena, p->n, p->axis, p->dim, sets) : NULL;
+    for (unsigned set = 0; to != NULL && set < sets; set++)
+        memcpy(to->at[set], p->at[set], p->size * sizeof *p->at[set]);
+    for (size_t i = 0; to != NULL && i < p->positions; i++)
+        to->at[0][fw_pair_same(p, i)] /= (float)by;
+    return to;
+}
+
 static bool dropout_forward(struct fw_moment_cx *m)
 {
     const struct fw_moments *x = fw_moments_in(m, 0);
     struct fw_moments *y = fw_moments_out(m, 0);
-    fw_moments_set(m, 0, x->mean, x->second / kept_share(m), x->shared, x->far);
+    struct fw_pairs *p = thinned(m->arena, fw_moments_pairs(m, x), kept_share(m), 2);
+    if (p != NULL)
+        fw_moments_set_pairs(m, 0, x->mean, p);
+    else
+        fw_moments_set(m, 0, x->mean, x->second / kept_share(m), x->shared, x->far);
     y->unit_mean = x->unit_mean;
     y->unit_second = x->unit_second;
     y->function = x->function;
-    keep_profile(x, y);
     return true;
 }
 
 static void dropout_backward(struct fw_moment_cx *m)
 {
     const struct fw_moments *y = fw_moments_out(m, 0);
-    give(fw_moments_in(m, 0), y->grad / kept_share(m), y->grad_shared);
-    keep_grad_profile(y, fw_moments_in(m, 0));
+    struct fw_pairs *g = thinned(m->scratch, y->grad_pairs, kept_share(m), 1);
+    if (g != NULL)
+        fw_moments_give_pairs(m, fw_moments_in(m, 0), g);
+    else
+        fw_moments_give(fw_moments_in(m, 0), y->grad / kept_share(m), y->grad_shared);
 }
 
 const struct fw_moment_rule fw_moments_dropout = {.forward = dropout_forward,
                                                   .backward = dropout_backward};
+
+/* Where channels are joined: the mean over the inputs by their number of elements; else NULL. */
+static struct fw_pairs *joined_channels(struct fw_moment_cx *m, double all)
+{
+    const struct fw_moments *first = fw_moments_in(m, 0);
+    if (first == NULL || !first->known)
+        return NULL;
+    const struct fw_pairs *layout = first->pairs != NULL ? first->pairs : m->all[first->base].pairs;
+    if (!fw_has_positions(fw_out(&m->cx, 0), layout))
+        return NULL;
+    struct fw_pairs *to = fw_pairs_new(m->arena, layout->n, layout->axis, layout->dim, 2);
+    for (unsigned i = 0; to != NULL && i < m->cx.node->n_in; i++) {
+        const struct fw_moments *x = fw_moments_in(m, i);
+        const struct fw_tensor *t = fw_in(&m->cx, i);
+        float part = (float)(fw_moments_elements(m, t) / all);
+        const struct fw_pairs *from =
+            x != NULL && x->known ? fw_moments_in_layout(m, x, layout) : NULL;
+        if (!fw_has_positions(t, layout))
+            return NULL;
+        for (unsigned set = 0; from != NULL && set < 2; set++)
+            for (size_t k = 0; k < to->size; k++)
+                to->at[set][k] += part * from->at[set][k];
+    }
+    return to;
+}
 
 static bool concat_forward(struct fw_moment_cx *m)
 {
@@ -425,34 +397,41 @@ static bool concat_forward(struct fw_moment_cx *m)
         unit_second += part * x->unit_second;
         function = x->function;
     }
-    fw_moments_set(m, 0, mean, second, shared, far);
+    struct fw_pairs *p = joined_channels(m, all);
+    if (p != NULL)
+        fw_moments_set_pairs(m, 0, mean, p);
+    else
+        fw_moments_set(m, 0, mean, second, shared, far);
     struct fw_moments *y = fw_moments_out(m, 0);
     y->unit_mean = unit_mean;
     y->unit_second = unit_second;
     y->function = function;
-    keep_profile(fw_moments_in(m, m->cx.node->n_in - 1u), y);
     return true;
 }
 
 static void concat_backward(struct fw_moment_cx *m)
 {
-    const struct fw_moments *y = fw_moments_out(m, 0);
-    for (unsigned i = 0; i < m->cx.node->n_in; i++) {
-        give(fw_moments_in(m, i), y->grad, y->grad_shared);
-        if (fw_has_in(&m->cx, i))
-            keep_grad_profile(y, fw_moments_in(m, i));
-    }
+    for (unsigned i = 0; i < m->cx.node->n_in; i++)
+        give_on(m, fw_moments_out(m, 0), fw_in(&m->cx, i), 1, fw_moments_in(m, i));
 }
 
 const struct fw_moment_rule fw_moments_concat = {.forward = concat_forward,
                                                  .backward = concat_backward};
 
-/* The mean over k positions. */
+/* The mean over k positions: all that are followed, or any. */
 static bool mean_forward(struct fw_moment_cx *m)
 {
     const struct fw_moments *x = fw_moments_in(m, 0);
-    double k = ratio(m, fw_in(&m->cx, 0), fw_out(&m->cx, 0));
-    fw_moments_set(m, 0, x->mean, x->second / k + x->far * (1 - 1 / k), x->far, x->far);
+    const struct fw_pairs *p = fw_moments_pairs(m, x);
+    double k = ratio(m, fw_in(&m->cx, 0), fw_out(&m->cx, 0)), positions = 1;
+    for (unsigned a = 0; p != NULL && a < p->n; a++)
+        positions *= (double)p->axis[a]->n;
+    if (p != NULL && k == positions) {
+        double one = fw_pairs_mean(p, p->at[0]);
+        fw_moments_set(m, 0, x->mean, one, fw_pairs_mean(p, p->at[1]), one);
+    } else {
+        fw_moments_set(m, 0, x->mean, x->second / k + x->far * (1 - 1 / k), x->far, x->far);
+    }
     return true;
 }
 
@@ -460,7 +439,8 @@ static void mean_backward(struct fw_moment_cx *m)
 {
     const struct fw_moments *y = fw_moments_out(m, 0);
     double k = ratio(m, fw_in(&m->cx, 0), fw_out(&m->cx, 0));
-    give(fw_moments_in(m, 0), y->grad / (k * k), y->grad / (k * k)); // the same at all of them
+    // the same at all positions
+    fw_moments_give(fw_moments_in(m, 0), y->grad / (k * k), y->grad / (k * k));
 }
 
 const struct fw_moment_rule fw_moments_mean = {
@@ -495,7 +475,7 @@ static bool softmax_forward(struct fw_moment_cx *m)
 {
     const struct fw_moments *x = fw_moments_in(m, 0);
     const struct fw_tensor *t = fw_in(&m->cx, 0);
-    const struct fw_attr *axis = attr_named(m, "axis");
+    const struct fw_attr *axis = fw_moments_attr(m, "axis");
     unsigned k;
     if (t->rank == 0 || fw_norm_axis(&m->cx, axis != NULL ? axis->i : -1, t->rank, &k) != FW_OK ||
         t->dims[k].word <= 0)
@@ -509,7 +489,7 @@ static bool softmax_forward(struct fw_moment_cx *m)
 static void softmax_backward(struct fw_moment_cx *m)
 {
     const struct fw_moments *y = fw_moments_out(m, 0);
-    give(fw_moments_in(m, 0), y->grad * y->second, 0);
+    fw_moments_give(fw_moments_in(m, 0), y->grad * y->second, 0);
 }
 
 const struct fw_moment_rule fw_moments_softmax = {

@@ -11,47 +11,46 @@
 
 #include "ops/normal.h"
 #include "ops/op.h"
-
-enum { FW_MOMENT_AXES = 3 }; // spatial axes along which moments may differ
-
-/* An even profile has no values. */
-struct fw_profile {
-    const double *at; // (n) relative second moment along the axis, mean 1; NULL: even
-    int64_t n;
-};
+#include "ops/pairs.h"
 
 struct fw_moments {
     bool known;
     double mean;
     double second; // E x^2, mean over positions
-    /* E x y of one channel: at the same position of two examples; at two positions so near that a
-     * window sees both, which overlapping windows before have made more alike; and at two positions
-     * drawn at random, which padding has made less alike. */
-    double shared, near, far;
+    /* E x y of one channel: at the same position of two examples, and at two positions drawn at
+     * random. */
+    double shared, far;
+    const struct fw_pairs *pairs; // position by position; NULL: not followed, or see curve
     /* Its value as a function of the standard normal variable that tensor `base` is made from:
      * (FW_CURVE_VALUES), or NULL: it is a normal variable itself. */
     const double *curve;
     uint32_t base;
-    struct fw_profile profile[FW_MOMENT_AXES];
-    struct fw_profile tie[FW_MOMENT_AXES]; // of E x y with y anywhere; NULL: even
+    /* Of a tensor that is its own base and no normal variable, but a rising function of one: see
+     * fw_moments_shape. NULL: normal. */
+    const double *shape;
+    double terms; // independent products it is the sum of; 0: not such a sum
     /* Of the function since the last layer, at variance 1; 0 and 1 where there was none. */
     double unit_mean, unit_second;
     const char *function; // "Relu"; NULL: none
     /* Of the gradient with respect to it. */
-    double grad, grad_shared; // E g^2 and E g h at two distant positions
-    double grad_cross;        // square of its mean product with the normalised value, by channel
-    struct fw_profile grad_profile[FW_MOMENT_AXES];
+    double grad, grad_shared;    // E g^2 and E g h at two distant positions
+    struct fw_pairs *grad_pairs; // NULL: these two say all
+    /* Of two positions, E of the gradients' slopes by the value there: how the gradient goes along
+     * with the value. NULL: not at all. */
+    struct fw_pairs *grad_bend;
 };
 
-/* Sections of a curve, FW_NORMAL_POINTS each: at the points, a step above, a step below, and of the
- * function at mean 0 and variance 1. */
+/* A curve has sections of FW_NORMAL_POINTS values: at three deviations of the base, the least, the
+ * middle and the greatest of all positions, the function at the points, a step above and a step
+ * below; then at mean 0 and variance 1. */
 enum {
     FW_CURVE_AT,
     FW_CURVE_UP,
     FW_CURVE_DOWN,
-    FW_CURVE_UNIT,
-    FW_N_CURVES,
-    FW_CURVE_VALUES = FW_N_CURVES * FW_NORMAL_POINTS
+    FW_CURVE_KINDS,
+    FW_CURVE_LEVELS = 3,
+    FW_CURVE_UNIT = FW_CURVE_LEVELS * FW_CURVE_KINDS,
+    FW_CURVE_VALUES = (FW_CURVE_UNIT + 1) * FW_NORMAL_POINTS
 };
 #define FW_CURVE_STEP 1e-5 // in standard deviations
 
@@ -65,7 +64,9 @@ struct fw_moment_cx {
     struct fw_cx cx;
     struct fw_moments *all; // (tensors of the graph)
     const struct fw_normal *normal;
-    struct fw_arena *arena;
+    struct fw_arena *arena, *scratch; // what lasts, and what does for one node
+    struct fw_pair_axis *axes;
+    bool coarse; // fewer positions: faster
     /* The variance of the weight of a layer whose input went through a function of this gain. */
     double (*variance)(const struct fw_moment_cx *m, const struct fw_fans *fans, double gain);
     const void *scheme;
@@ -101,7 +102,60 @@ double fw_moments_elements(const struct fw_moment_cx *m, const struct fw_tensor 
 /* E d^2 and E d d' of the derivative of x by its base's normal variable, at correlation c. */
 void fw_moments_slope(const struct fw_moment_cx *m, const struct fw_moments *x, double *ret_square,
                       double *ret_pair);
-/* The correlation that goes with a pair's moment (shared, near or far) of a normal variable. */
+/* The correlation that goes with a pair's moment (shared or far) of a normal variable. */
 double fw_moments_correlation(const struct fw_moments *base, double pair);
+double fw_moments_gain(const struct fw_moments *x); // of the function it went through
+/* Attribute of the node by its name; NULL: the row has none. */
+const struct fw_attr *fw_moments_attr(const struct fw_moment_cx *m, const char *name);
+/* Adds to the gradient of x. */
+void fw_moments_give(struct fw_moments *x, double square, double pair);
+
+/* ---- position by position (ops/moments_pairs.c); NULL, false: no memory, or none to be had ----
+ */
+
+/* Deviations of a normal variable at the levels of curves. */
+void fw_moments_levels(const struct fw_moments *base, double *ret);
+/* The deviation of a normal variable, the root of the second moment of one with a shape. */
+double fw_moments_scale(const struct fw_moments *base, double second);
+/* The correlation (-1 to 1) of the normal variables behind two values with E x y = pair; both: the
+ * product of their scales. */
+double fw_moments_tie(const struct fw_moments *base, double pair, double both);
+/* Value of a variable of this scale at point i; with a step above it. */
+double fw_moments_value(const struct fw_moment_cx *m, const struct fw_moments *base, double scale,
+                        int i, double step);
+/* Coefficients at every position of x's base, (positions * FW_HERMITE_VALUES): of x's values, of
+ * their slope by the base's value, of that slope's slope. */
+enum fw_moment_of { FW_OF_VALUE, FW_OF_SLOPE, FW_OF_BEND };
+double *fw_moments_coefficients(struct fw_moment_cx *m, const struct fw_moments *x,
+                                enum fw_moment_of what);
+/* The curve (values or slope) at deviation s of the base: (FW_NORMAL_POINTS). */
+void fw_moments_curve_at(const struct fw_moment_cx *m, const struct fw_moments *x,
+                         enum fw_moment_of what, double s, double *ret);
+/* Of x: its own, or those of a function of its base's. */
+const struct fw_pairs *fw_moments_pairs(struct fw_moment_cx *m, const struct fw_moments *x);
+bool fw_has_positions(const struct fw_tensor *t, const struct fw_pairs *p);
+/* Positions along `n` dimensions of a tensor from the first on, nothing filled. */
+struct fw_pairs *fw_moments_layout(struct fw_moment_cx *m, struct fw_arena *arena, unsigned n,
+                                   const fw_dim *sizes, unsigned first, unsigned sets);
+/* x in these positions: as it stands, or alike everywhere where it is not followed. */
+const struct fw_pairs *fw_moments_in_layout(struct fw_moment_cx *m, const struct fw_moments *x,
+                                            const struct fw_pairs *layout);
+/* Gives y, a sum of n independent parts of which some are not normal, a distribution like that of
+ * the sum: values at the points, of second moment 1 (shape), then what E y y' is, relative to E
+ * y^2, at correlations from -1 to 1 of the normal variables behind. */
+enum { FW_SHAPE_PAIRS = 201, FW_SHAPE_VALUES = FW_NORMAL_POINTS + FW_SHAPE_PAIRS };
+bool fw_moments_shape(struct fw_moment_cx *m, const struct fw_moments *const *parts, unsigned n,
+                      struct fw_moments *y);
+/* Output i is a normal variable of its own with these moments. */
+void fw_moments_set_pairs(struct fw_moment_cx *m, unsigned i, double mean,
+                          const struct fw_pairs *p);
+/* The gradient of y in these positions. */
+const struct fw_pairs *fw_moments_grad_pairs(struct fw_moment_cx *m, const struct fw_moments *y,
+                                             const struct fw_pairs *layout);
+/* Adds to the gradient of x; g may be in scratch. */
+void fw_moments_give_pairs(struct fw_moment_cx *m, struct fw_moments *x, const struct fw_pairs *g);
+void fw_moments_give_bend(struct fw_moment_cx *m, struct fw_moments *x, const struct fw_pairs *g);
+/* What a function's output (base != itself) passes on to its base. */
+void fw_moments_through(struct fw_moment_cx *m, const struct fw_moments *y);
 
 #endif

@@ -2,11 +2,9 @@
 #include "ops/normal.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define WIDTH 0.25
 #define REACH 9.0
-enum { N_HERMITE = 64 };
 
 void fw_normal_init(struct fw_normal *n)
 {
@@ -14,6 +12,10 @@ void fw_normal_init(struct fw_normal *n)
     static const double x[] = {0.238619186083196909, 0.661209386466264514, 0.932469514203152028};
     static const double w[] = {0.467913934572691047, 0.360761573048138608, 0.171324492379170345};
     double sum = 0;
+    for (int k = 0; k < FW_N_HERMITE; k++) {
+        n->up[k] = 1 / sqrt(k + 1);
+        n->down[k] = sqrt(k / (k + 1.0));
+    }
     for (int i = 0; i < FW_NORMAL_POINTS; i++) {
         int k = i % FW_NORMAL_ORDER;
         double side = k < 3 ? -x[2 - k] : x[k - 3];
@@ -42,27 +44,60 @@ double fw_normal_square(const struct fw_normal *n, const double *f)
     return sum;
 }
 
+/* Adds w*f to the coefficients, at z. */
+void fw_hermite_add(const struct fw_normal *n, double z, double wf, double *a)
+{
+    double h = 1, before = 0;
+    for (int k = 0; k < FW_N_HERMITE; k++) {
+        a[k] += wf * h;
+        double next = z * h * n->up[k] - before * n->down[k];
+        before = h;
+        h = next;
+    }
+}
+
+void fw_hermite_finish(double square, double *a)
+{
+    double left = square;
+    for (int k = 0; k < FW_N_HERMITE; k++)
+        left -= a[k] * a[k];
+    a[FW_N_HERMITE] = left > 0 ? sqrt(left) : 0;
+}
+
+void fw_normal_hermite(const struct fw_normal *n, const double *f, double *ret)
+{
+    for (int k = 0; k < FW_HERMITE_VALUES; k++)
+        ret[k] = 0;
+    for (int i = 0; i < FW_NORMAL_POINTS; i++)
+        if (n->w[i] > 1e-20)
+            fw_hermite_add(n, n->z[i], n->w[i] * f[i], ret);
+    fw_hermite_finish(fw_normal_square(n, f), ret);
+}
+
+double fw_normal_join(const double *a, const double *b, double c)
+{
+    double sum[4] = {0}, c2 = c * c, c4 = c2 * c2;
+    if (c == 0)
+        return a[0] * b[0];
+    int terms = c2 < 0.01 ? 8 : c2 < 0.1 ? 16 : c2 < 0.36 ? 32 : FW_N_HERMITE; // what c^k leaves
+    for (int k = terms - 4; k >= 0; k -= 4)
+        for (int i = 0; i < 4; i++)
+            sum[i] = sum[i] * c4 + a[k + i] * b[k + i];
+    double all = sum[0] + c * sum[1] + c2 * (sum[2] + c * sum[3]);
+    return c > 0 && terms == FW_N_HERMITE
+               ? all + a[FW_N_HERMITE] * b[FW_N_HERMITE] * pow(c4, FW_N_HERMITE / 4)
+               : all;
+}
+
 double fw_normal_pair(const struct fw_normal *n, const double *f, double c)
 {
-    double a[N_HERMITE] = {0}, sum = 0, power = 1, left = fw_normal_square(n, f);
-    for (int i = 0; i < FW_NORMAL_POINTS; i++) {
-        double h = 1, before = 0;
-        for (int k = 0; k < N_HERMITE; k++) {
-            a[k] += n->w[i] * f[i] * h;
-            double next = (n->z[i] * h - sqrt(k) * before) / sqrt(k + 1);
-            before = h;
-            h = next;
-        }
-    }
-    for (int k = 0; k < N_HERMITE; k++, power *= c) {
-        sum += a[k] * a[k] * power;
-        left -= a[k] * a[k];
-    }
-    return sum + (left > 0 ? left * power : 0);
+    double a[FW_HERMITE_VALUES];
+    fw_normal_hermite(n, f, a);
+    return fw_normal_join(a, a, c);
 }
 
 /* Value at z between the points. */
-static double between(const struct fw_normal *n, const double *f, double z)
+double fw_normal_at(const struct fw_normal *n, const double *f, double z)
 {
     double at = (z + REACH) / WIDTH;
     int i = at < 0 ? 0 : (int)at * FW_NORMAL_ORDER;
@@ -74,49 +109,4 @@ static double between(const struct fw_normal *n, const double *f, double z)
         i++;
     double share = (z - n->z[i]) / (n->z[i + 1] - n->z[i]);
     return f[i] + share * (f[i + 1] - f[i]);
-}
-
-struct candidate {
-    double f, d, w;
-};
-
-static int by_value(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-    return (x->f > y->f) - (x->f < y->f);
-}
-
-/* One common part u: what the largest of k independent ones gives. */
-static void largest(struct candidate *list, double k, double *mean, double *square, double *slope)
-{
-    double below = 0, sum = 0;
-    *mean = *square = *slope = 0;
-    qsort(list, FW_NORMAL_POINTS, sizeof *list, by_value);
-    for (int i = 0; i < FW_NORMAL_POINTS; i++) {
-        sum += list[i].w;
-        double up_to = pow(sum < 1 ? sum : 1, k), p = up_to - below;
-        below = up_to;
-        *mean += p * list[i].f;
-        *square += p * list[i].f * list[i].f;
-        *slope += p * list[i].d;
-    }
-}
-
-void fw_normal_max(const struct fw_normal *n, const double *f, const double *d, double k, double c,
-                   struct fw_normal_largest *ret)
-{
-    struct candidate list[FW_NORMAL_POINTS];
-    double common = sqrt(c > 0 ? c : 0), own = sqrt(c < 1 ? 1 - c : 0);
-    ret->square = ret->slope = 0;
-    for (int u = 0; u < FW_NORMAL_POINTS; u++) {
-        double square, slope;
-        for (int i = 0; i < FW_NORMAL_POINTS; i++) {
-            double z = common * n->z[u] + own * n->z[i];
-            double e = d != NULL ? between(n, d, z) : 1;
-            list[i] = (struct candidate){between(n, f, z), e * e, n->w[i]};
-        }
-        largest(list, k, &ret->mean[u], &square, &slope);
-        ret->square += n->w[u] * square;
-        ret->slope += n->w[u] * slope;
-    }
 }

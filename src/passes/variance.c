@@ -28,15 +28,17 @@ static const double *curve_of(struct walk *w, const struct fw_moments *x)
 {
     if (x->curve != NULL)
         return x->curve;
-    double *v = fw_arena_array(&w->scratch, FW_CURVE_VALUES, sizeof *v);
-    double spread = sqrt(fmax(x->second - x->mean * x->mean, 0));
-    for (int i = 0; v != NULL && i < FW_NORMAL_POINTS; i++) {
-        double z = w->normal.z[i];
-        v[FW_CURVE_AT * FW_NORMAL_POINTS + i] = x->mean + spread * z;
-        v[FW_CURVE_UP * FW_NORMAL_POINTS + i] = x->mean + spread * (z + FW_CURVE_STEP);
-        v[FW_CURVE_DOWN * FW_NORMAL_POINTS + i] = x->mean + spread * (z - FW_CURVE_STEP);
-        v[FW_CURVE_UNIT * FW_NORMAL_POINTS + i] = z;
-    }
+    double *v = fw_arena_array(&w->scratch, FW_CURVE_VALUES, sizeof *v), level[FW_CURVE_LEVELS];
+    fw_moments_levels(x, level);
+    for (int l = 0; v != NULL && l < FW_CURVE_LEVELS; l++)
+        for (int i = 0; i < FW_NORMAL_POINTS; i++) {
+            double *at = v + l * FW_CURVE_KINDS * FW_NORMAL_POINTS + i, step = FW_CURVE_STEP;
+            at[FW_CURVE_AT * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, 0);
+            at[FW_CURVE_UP * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, step);
+            at[FW_CURVE_DOWN * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, -step);
+        }
+    if (v != NULL)
+        memcpy(v + FW_CURVE_UNIT * FW_NORMAL_POINTS, w->normal.z, sizeof w->normal.z);
     w->no_memory |= v == NULL;
     return v;
 }
@@ -60,28 +62,37 @@ static const char *join_names(struct walk *w, const char *before, const char *op
     return name != NULL ? name : op;
 }
 
-static double pair(struct walk *w, const double *curve, uint32_t base, double of_base)
+/* Mean and second moment over all positions of the base. */
+static bool add_up(struct walk *w, struct fw_moments *y)
 {
-    return fw_normal_pair(&w->normal, curve, fw_moments_correlation(&w->m.all[base], of_base));
+    const struct fw_pairs *p = w->m.all[y->base].pairs;
+    const double *a = fw_moments_coefficients(&w->m, y, FW_OF_VALUE);
+    size_t n = p != NULL ? p->positions : 1;
+    for (size_t i = 0; a != NULL && i < n; i++, a += FW_HERMITE_VALUES) {
+        double share = p != NULL ? fw_pair_share(p, i) : 1;
+        y->mean += share * a[0];
+        y->second += share * fw_normal_join(a, a, 1);
+    }
+    return a != NULL;
 }
 
 static void set_curve(struct walk *w, uint32_t out, uint32_t base, const double *curve,
                       const char *function)
 {
     struct fw_moments *y = &w->m.all[out];
+    const struct fw_moments *x = &w->m.all[base];
     const double *unit = curve + FW_CURVE_UNIT * FW_NORMAL_POINTS;
+    double at[FW_NORMAL_POINTS];
     *y = (struct fw_moments){.known = true,
-                             .mean = fw_normal_mean(&w->normal, curve),
-                             .second = fw_normal_square(&w->normal, curve),
-                             .shared = pair(w, curve, base, w->m.all[base].shared),
-                             .near = pair(w, curve, base, w->m.all[base].near),
-                             .far = pair(w, curve, base, w->m.all[base].far),
                              .curve = curve,
                              .base = base,
                              .unit_mean = fw_normal_mean(&w->normal, unit),
                              .unit_second = fw_normal_square(&w->normal, unit),
                              .function = function};
-    memcpy(y->profile, w->m.all[base].profile, sizeof y->profile);
+    fw_moments_curve_at(&w->m, y, FW_OF_VALUE, fw_moments_scale(x, x->second), at);
+    y->shared = fw_normal_pair(&w->normal, at, fw_moments_correlation(x, x->shared));
+    y->far = fw_normal_pair(&w->normal, at, fw_moments_correlation(x, x->far));
+    w->no_memory |= !add_up(w, y);
 }
 
 /* One input on its way to the kernel: values of a known tensor, or one number. */
@@ -140,11 +151,22 @@ static bool function_of(struct walk *w, uint32_t base)
 
 /* ---- forward ---- */
 
+static bool is_float(const struct fw_tensor *t)
+{
+    return t != NULL && fw_dtypes[t->dtype].class == 'f';
+}
+
 /* Whether values come from an input of the network, and are no shapes or indices. */
 static bool is_activation(const struct fw_tensor *t)
 {
-    return t != NULL && !(t->flags & FW_TENSOR_WEIGHT_SIDE) && t->kind <= FW_KIND_INPUT &&
-           fw_dtypes[t->dtype].class == 'f';
+    return is_float(t) && !(t->flags & FW_TENSOR_WEIGHT_SIDE) && t->kind <= FW_KIND_INPUT;
+}
+
+/* Rows of stored tables count too: they are drawn and not 0. */
+static bool is_followed(const struct walk *w, unsigned i)
+{
+    const struct fw_moments *x = fw_moments_in(&w->m, i);
+    return is_activation(fw_in(&w->m.cx, i)) || (x != NULL && x->known);
 }
 
 struct inputs {
@@ -162,7 +184,7 @@ static struct inputs look_at_inputs(struct walk *w)
         const struct fw_tensor *t = fw_in(&w->m.cx, i);
         bool constant = is_activation(t) && !x->known && t->producer != FW_NONE &&
                         w->gap[t->producer] == 0; // made from shapes and constants
-        if (!is_activation(t) || constant) {
+        if (!is_followed(w, i) || constant) {
             s.stored += t != NULL && t->kind == FW_KIND_PARAM;
             continue;
         }
@@ -183,7 +205,7 @@ static bool predict(struct walk *w, const struct inputs *s)
     bool neutral = rule == &fw_moments_sum || rule == &fw_moments_product;
     if (rule->pointwise && s->n == 1 && s->stored > 0 && neutral) { // a bias of 0, a scale of 1
         unsigned k = 0;
-        while (!is_activation(fw_in(&w->m.cx, k)))
+        while (!is_followed(w, k))
             k++;
         struct fw_moments *y = fw_moments_out(&w->m, 0);
         *y = *fw_moments_in(&w->m, k);
@@ -222,7 +244,8 @@ static void forward(struct walk *w, uint32_t node)
     bool makes = false, table = copy.op->moments == &fw_moments_table && first != NULL &&
                                 first->kind == FW_KIND_PARAM;
     for (unsigned i = 0; i < copy.n_out; i++)
-        makes |= is_activation(fw_out(&w->m.cx, i));
+        makes |= is_activation(fw_out(&w->m.cx, i)) ||
+                 (is_float(fw_out(&w->m.cx, i)) && (table || s.n > 0));
     if ((s.n == 0 && !table) || !makes)
         return;
     if (s.unknown > 0) {
@@ -239,20 +262,16 @@ static void forward(struct walk *w, uint32_t node)
 
 /* ---- backward ---- */
 
-/* Square of E d(z) z, z what the base's variable has of its own: how far the gradient that the
- * function passes on goes along with the value itself. */
-static double cross_of(const struct walk *w, const struct fw_moments *y,
-                       const struct fw_moments *base)
+static void through(struct walk *w, const struct fw_moments *y)
 {
-    double spread = sqrt(fmax(base->second - base->mean * base->mean, 0)), sum = 0;
-    if (y->curve == NULL || spread == 0)
-        return 0;
-    for (int i = 0; i < FW_NORMAL_POINTS; i++)
-        sum += w->normal.w[i] * w->normal.z[i] *
-               (y->curve[FW_CURVE_UP * FW_NORMAL_POINTS + i] -
-                y->curve[FW_CURVE_DOWN * FW_NORMAL_POINTS + i]) /
-               (2 * FW_CURVE_STEP * spread);
-    return sum * sum * (1 - fw_moments_correlation(base, base->far));
+    struct fw_moments *base = &w->m.all[y->base];
+    double square, pair;
+    if (base->pairs != NULL) {
+        fw_moments_through(&w->m, y);
+        return;
+    }
+    fw_moments_slope(&w->m, y, &square, &pair);
+    fw_moments_give(base, square * y->grad, pair * y->grad_shared);
 }
 
 static void backward(struct walk *w, uint32_t node)
@@ -266,17 +285,10 @@ static void backward(struct walk *w, uint32_t node)
     if (!reached || w->gap[node] != 0)
         return;
     const struct fw_moment_rule *rule = copy.op->moments;
-    if (rule != NULL && rule->pointwise && y->base != copy.out[0]) {
-        struct fw_moments *base = &w->m.all[y->base];
-        double square, pair;
-        fw_moments_slope(&w->m, y, &square, &pair);
-        memcpy(base->grad_profile, y->grad_profile, sizeof base->grad_profile);
-        base->grad += square * y->grad;
-        base->grad_shared += pair * y->grad_shared;
-        base->grad_cross += cross_of(w, y, base) * y->grad_shared;
-        return;
-    }
-    (rule != NULL ? rule : &fw_moments_same)->backward(&w->m);
+    if (rule != NULL && rule->pointwise && y->base != copy.out[0])
+        through(w, y);
+    else
+        (rule != NULL ? rule : &fw_moments_same)->backward(&w->m);
     fw_arena_clear(&w->scratch);
 }
 
@@ -302,7 +314,7 @@ static void give_gradient(struct walk *w)
 enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
                                    double (*variance)(const struct fw_moment_cx *m,
                                                       const struct fw_fans *fans, double gain),
-                                   const void *scheme, struct fw_arena *arena,
+                                   const void *scheme, bool coarse, struct fw_arena *arena,
                                    struct fw_variance *ret, struct fw_error *err)
 {
     struct walk w = {.arena = arena};
@@ -311,8 +323,10 @@ enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
     w.m = (struct fw_moment_cx){.cx = {.g = g, .sym = g->sym, .err = &w.err},
                                 .normal = &w.normal,
                                 .arena = arena,
+                                .scratch = &w.scratch,
                                 .variance = variance,
-                                .scheme = scheme};
+                                .scheme = scheme,
+                                .coarse = coarse};
     w.m.all = fw_arena_zalloc(arena, ((size_t)g->n_tensors + 1) * sizeof *w.m.all);
     w.gap = fw_arena_zalloc(arena, (size_t)n_nodes + 1);
     w.layers = fw_arena_array(arena, (size_t)n_nodes + 1, sizeof *w.layers);

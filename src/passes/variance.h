@@ -26,11 +26,12 @@ struct fw_variance {
 };
 
 /* variance: see struct fw_moment_cx. Nodes first..n_nodes-1 are not part of the forward pass. What
- * is returned lives in arena. Outputs have a gradient of mean 0 and square 1. Errors: FW_MEMORY. */
+ * is returned lives in arena. Outputs have a gradient of mean 0 and square 1. coarse: some
+ * percent off, and much faster. Errors: FW_MEMORY. */
 enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
                                    double (*variance)(const struct fw_moment_cx *m,
                                                       const struct fw_fans *fans, double gain),
-                                   const void *scheme, struct fw_arena *arena,
+                                   const void *scheme, bool coarse, struct fw_arena *arena,
                                    struct fw_variance *ret, struct fw_error *err);
 
 /* A function by the name of its row at mean 0 and variance 1: E f and E f^2. False when there is no

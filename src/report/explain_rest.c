@@ -123,8 +123,8 @@ enum fw_status fw_lesson_init(struct fw_lesson *l)
     struct fw_document *d = l->d;
     struct fw_variance keep, he;
     double relu_mean, relu_second;
-    FW_TRY(fw_init_predict(l->a, fw_init_scheme_find("keep"), &l->r->arena, &keep, l->err));
-    FW_TRY(fw_init_predict(l->a, fw_init_scheme_find("he"), &l->r->arena, &he, l->err));
+    FW_TRY(fw_init_predict(l->a, fw_init_scheme_find("keep"), false, &l->r->arena, &keep, l->err));
+    FW_TRY(fw_init_predict(l->a, fw_init_scheme_find("he"), false, &l->r->arena, &he, l->err));
     (void)fw_function_moments("", "Relu", NULL, &relu_mean, &relu_second);
     fw_doc_heading(d, 1, "How wide to draw the weights");
     fw_doc_text(d, "Let $y = sum(i=1..d, w_i*x_i)$ with $x_i = f(z_i)$, all $w_i$ and $z_i$ "

@@ -211,8 +211,15 @@ static double factor_of(double from, double to, uint32_t layers)
 static enum fw_status fill_scheme(struct page *p, const struct fw_init_scheme *s,
                                   struct fw_value *v, struct fw_error *err)
 {
-    struct fw_variance with;
-    FW_TRY(fw_init_predict(p->a, s, &p->r->arena, &with, err));
+    struct fw_variance with = p->v;
+    struct fw_arena arena;
+    fw_arena_init(&arena, p->a->model.alloc);
+    enum fw_status status =
+        s == p->asked->scheme ? FW_OK : fw_init_predict(p->a, s, true, &arena, &with, err);
+    if (status != FW_OK) {
+        fw_arena_clear(&arena);
+        return status;
+    }
     uint32_t n = with.n_layers, first = output_of(p, 0), last = output_of(p, n - 1);
     double forward = factor_of(forward_of(&with, first), forward_of(&with, last), n);
     double backward = factor_of(with.tensors[last].grad, with.tensors[first].grad, n);
@@ -225,6 +232,7 @@ static enum fw_status fill_scheme(struct page *p, const struct fw_init_scheme *s
     v[6] = fw_value_text(isnan(forward) ? NULL : verdict(forward));
     v[7] = fw_value_text(isnan(backward) ? NULL : verdict(backward));
     v[8] = fw_value_text(s->doc);
+    fw_arena_clear(&arena);
     return FW_OK;
 }
 
@@ -337,7 +345,7 @@ static enum fw_status build(struct page *p, const struct fw_asked *asked, struct
                            fw_value_int(q->draws), fw_value_int((int64_t)q->seed)};
     FW_TRY(fw_report_add_model(p->r, p->a, asked, err));
     FW_TRY(fw_report_record(p->r, &head, c, v, 4, err));
-    FW_TRY(fw_init_predict(p->a, q->scheme, &p->r->arena, &p->v, err));
+    FW_TRY(fw_init_predict(p->a, q->scheme, false, &p->r->arena, &p->v, err));
     if (q->draws > 0)
         FW_TRY(simulate(p, err));
     FW_TRY(add_functions(p, err));

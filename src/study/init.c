@@ -44,8 +44,9 @@ static double variance_of(const struct fw_moment_cx *m, const struct fw_fans *fa
 }
 
 enum fw_status fw_init_predict(struct fw_analysis *a, const struct fw_init_scheme *scheme,
-                               struct fw_arena *arena, struct fw_variance *ret,
+                               bool coarse, struct fw_arena *arena, struct fw_variance *ret,
                                struct fw_error *err)
 {
-    return fw_predict_variance(&a->model.graph, a->n_forward, variance_of, scheme, arena, ret, err);
+    return fw_predict_variance(&a->model.graph, a->n_forward, variance_of, scheme, coarse, arena,
+                               ret, err);
 }

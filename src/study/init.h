@@ -34,9 +34,10 @@ struct fw_init_measure {
     double backward, backward_error;
 };
 
-/* a: trained, without a loss. Arrays live in the arena. Errors: FW_MEMORY. */
+/* a: trained, without a loss; coarse: see fw_predict_variance. Arrays live in the arena. Errors:
+ * FW_MEMORY. */
 enum fw_status fw_init_predict(struct fw_analysis *a, const struct fw_init_scheme *scheme,
-                               struct fw_arena *arena, struct fw_variance *ret,
+                               bool coarse, struct fw_arena *arena, struct fw_variance *ret,
                                struct fw_error *err);
 /* Draws weights, inputs and the outputs' gradients `draws` times and runs the reference kernels.
  * ret: (v->n_layers), of the layers' outputs. Errors: those of the executor; FW_LIMIT where an
