@@ -16,6 +16,8 @@
  * takes 2 mul and 2 add per score, one add less per row; scale, dropout 1 mul; a softcap 3 mul, 1
  * add and what it takes to have the score again. */
 #include "ops/attend.h"
+
+#include "ops/moments.h"
 #include "ops/reach.h"
 
 struct attend {
@@ -345,6 +347,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .grad = grad,
                 .needed = needed,
                 .cache = cache,
+                .moments = &fw_moments_attend,
                 FW_RUN(attend)},
     [TRAINING] = {.name = "AttendTraining",
                   .domain = "flopwise",

@@ -448,7 +448,7 @@ const struct fw_moment_rule fw_moments_mean = {
     .backward = mean_backward,
     .assumption = "a mean is taken over positions, not over channels"};
 
-/* ---- tables and softmax ---- */
+/* ---- tables ---- */
 
 /* Rows of an embedding are standard normal. */
 static bool table_forward(struct fw_moment_cx *m)
@@ -469,30 +469,3 @@ static void table_backward(struct fw_moment_cx *m)
 const struct fw_moment_rule fw_moments_table = {.forward = table_forward,
                                                 .backward = table_backward,
                                                 .assumption = "embeddings are standard normal"};
-
-/* exp(x_i)/sum, x_i normal: the sum of many is close to its mean. */
-static bool softmax_forward(struct fw_moment_cx *m)
-{
-    const struct fw_moments *x = fw_moments_in(m, 0);
-    const struct fw_tensor *t = fw_in(&m->cx, 0);
-    const struct fw_attr *axis = fw_moments_attr(m, "axis");
-    unsigned k;
-    if (t->rank == 0 || fw_norm_axis(&m->cx, axis != NULL ? axis->i : -1, t->rank, &k) != FW_OK ||
-        t->dims[k].word <= 0)
-        return false;
-    double n = (double)t->dims[k].word, variance = x->second - x->mean * x->mean;
-    double second = fmin(exp(variance) / (n * n), 1 / n);
-    fw_moments_set(m, 0, 1 / n, second, 1 / (n * n), 1 / (n * n));
-    return true;
-}
-
-static void softmax_backward(struct fw_moment_cx *m)
-{
-    const struct fw_moments *y = fw_moments_out(m, 0);
-    fw_moments_give(fw_moments_in(m, 0), y->grad * y->second, 0);
-}
-
-const struct fw_moment_rule fw_moments_softmax = {
-    .forward = softmax_forward,
-    .backward = softmax_backward,
-    .assumption = "what softmax joins are many normal values of the same variance"};

@@ -88,7 +88,8 @@ struct fw_moment_rule {
 extern const struct fw_moment_rule fw_moments_pointwise, fw_moments_sum, fw_moments_product,
     fw_moments_same, fw_moments_conv, fw_moments_matmul, fw_moments_gemm, fw_moments_pool,
     fw_moments_mean, fw_moments_batch, fw_moments_layer, fw_moments_rms, fw_moments_dropout,
-    fw_moments_concat, fw_moments_softmax, fw_moments_table;
+    fw_moments_concat, fw_moments_softmax, fw_moments_table, fw_moments_attention,
+    fw_moments_attend;
 
 /* ---- for rules ---- */
 
