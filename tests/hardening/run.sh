@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Usage: tests/hardening/run.sh
+# What the linker and the compiler were told is in the program and in the shared library: read from
+# the files themselves. Skipped for sanitizer builds, which leave it out (meson.build). Ends in the
+# closing line.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tools/sum.sh
+. tools/sum.sh
+build=${BUILD:-build}
+if nm -D "$build/flopwise" | grep -qE '__(asan|ubsan|tsan|msan)_'; then
+    echo "a sanitizer build is not hardened"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+fi
+if ! command -v readelf >/dev/null; then
+    echo "readelf is not there"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+fi
+
+ok() { # WHAT CONDITION...
+    local what=$1
+    shift
+    if "$@"; then
+        add_counts 1 0 0
+    else
+        add_counts 0 1 0
+        echo "FAILED $what"
+    fi
+}
+has() { readelf -W "$1" "$2" | grep -qE "$3"; } # OPTION FILE PATTERN
+
+ok "position independent" has -h "$build/flopwise" 'Type: +DYN'
+ok "marked so" has -d "$build/flopwise" 'FLAGS_1.*PIE'
+for file in "$build/flopwise" "$build/libflopwise.so"; do
+    name=$(basename "$file")
+    ok "$name: read-only relocations" has -l "$file" 'GNU_RELRO'
+    ok "$name: all bound at the start" has -d "$file" 'FLAGS.*NOW'
+    ok "$name: the stack is no code" has -l "$file" 'GNU_STACK.* RW +0x'
+    if has -l "$file" 'LOAD.* RWE '; then
+        ok "$name: no page is written and run" false
+    else
+        ok "$name: no page is written and run" true
+    fi
+    ok "$name: stack protector" has -s "$file" '__stack_chk_fail'
+    ok "$name: checked copies (_FORTIFY_SOURCE)" has -s "$file" '__(mem|str|v?s?n?printf)[a-z]*_chk'
+    if has -d "$file" '(RPATH|RUNPATH)'; then
+        ok "$name: looks for libraries where the system does" false
+    else
+        ok "$name: looks for libraries where the system does" true
+    fi
+done
+print_sums
+[ "$n_failed" -eq 0 ]
