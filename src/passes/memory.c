@@ -485,9 +485,10 @@ static void add_fixed(struct plan *p, struct fw_memory *ret)
             !(t->flags & FW_TENSOR_FROZEN)) {
             fw_count copy =
                 fw_count_mul(g->sym, fw_tensor_elements(g, t), fw_count_int(master / 8));
-            ret->optimizer_bytes = fw_count_add(g->sym, ret->optimizer_bytes, copy);
+            ret->master_bytes = fw_count_add(g->sym, ret->master_bytes, copy);
         }
     }
+    ret->optimizer_bytes = fw_count_add(g->sym, ret->optimizer_bytes, ret->master_bytes);
 }
 
 static void finish(struct plan *p, struct fw_memory *ret)

@@ -32,6 +32,7 @@ struct fw_memory {
     fw_count weight_bytes;     // parameters, buffers and other stored tensors that are used
     fw_count gradient_bytes;   // of parameters
     fw_count optimizer_bytes;  // optimizer state and master copies
+    fw_count master_bytes;     // of these, master copies, which are no tensors: they have no place
     fw_count activation_bytes; // at the peak
     fw_count temporary_bytes;  // at the peak
     uint32_t peak_node;        // FW_NONE for an empty schedule

@@ -140,8 +140,8 @@ static struct fw_value planned(const struct memory *m, const struct fw_memory *p
 {
     if (p->places == NULL)
         return fw_value_kind(FW_VALUE_NULL);
-    fw_count bytes =
-        fw_count_int((fw_i128)p->places->fixed_bytes + (fw_i128)p->places->moving_bytes);
+    fw_count bytes = fw_count_int((fw_i128)p->places->fixed_bytes + p->master_bytes.word +
+                                  (fw_i128)p->places->moving_bytes);
     return fw_value_count(fw_count_add(m->a->model.sym, bytes, more));
 }
 
