@@ -44,12 +44,12 @@ static int64_t batch_of(const struct fw_analysis *a)
 
 /* ---- analyses ---- */
 
-static enum fw_status check_sweep(struct asker *k)
+static bool is_given(const struct asker *k, const char *name)
 {
     for (size_t i = 0; i < k->net->n_symbols; i++)
-        FW_REQUIRE(strcmp(k->net->symbols[i].name, k->sweep.name) != 0, k->err, FW_USAGE,
-                   "'%s' is swept and given a value as well", k->sweep.name);
-    return FW_OK;
+        if (strcmp(k->net->symbols[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 /* The sweep is over a key of a built-in network and not over one of its letters. */
@@ -65,7 +65,7 @@ static bool sweeps_key(struct asker *k)
 static enum fw_status analyse(struct asker *k, const char *name)
 {
     struct fw_symbols *sym = k->plain->analysis.model.sym;
-    if (fw_symbols_find(sym, name, strlen(name)) != UINT32_MAX) {
+    if (fw_symbols_find(sym, name, strlen(name)) != UINT32_MAX && !is_given(k, name)) {
         k->open = k->plain;
     } else {
         struct fw_binding letter = {name, name};
@@ -245,7 +245,8 @@ static enum fw_status answer(struct asker *k, const char *sweep, struct fw_repor
 {
     if (sweep != NULL) {
         FW_TRY(fw_sweep_parse(&k->sweep, sweep, &k->arena, k->err));
-        FW_TRY(check_sweep(k));
+        FW_REQUIRE(!is_given(k, k->sweep.name), k->err, FW_USAGE,
+                   "'%s' is swept and given a value as well", k->sweep.name);
     }
     k->curve.symbol = sweep != NULL ? k->sweep.name : "batch";
     FW_TRY(fw_study_new(&k->plain, k->net, k->options, false, k->err));

@@ -143,7 +143,7 @@ bool fw_ratio_limit(struct fw_symbols *sym, const struct fw_ratio_parts *p, uint
 {
     int top = degree(sym, p->forward, letter);
     struct fw_ratio_parts from = *p;
-    if (top < 0)
+    if (top <= 0) // not with this letter
         return false;
     for (unsigned i = 0; i < N_PARTS; i++) {
         int own = degree(sym, *part(&from, i), letter);

@@ -6,3 +6,5 @@
 "$FLOPWISE" ratio zoo:mlp,depth=4 --sweep width=0
 "$FLOPWISE" ratio zoo:convnet --sweep batc=1
 "$FLOPWISE" ratio zoo:linearnet
+# a batch that is given does not hide the limit
+"$FLOPWISE" ratio zoo:mlp --batch 8 --format json | jq -c '[.points[0].ratio, .limit.ratio, .formula]'
