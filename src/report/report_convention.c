@@ -94,6 +94,15 @@ static enum fw_status add_lines(struct fw_report *r, struct view *v, struct fw_e
     return FW_OK;
 }
 
+/* A tool without rules for gradients has no number for a step: its forward count is none. */
+static struct fw_value step_of(const struct view *v, const struct fw_analysis *a)
+{
+    if (!a->trained)
+        return fw_value_kind(FW_VALUE_ABSENT);
+    bool has_backward = !fw_count_eq(v->step, v->forward);
+    return has_backward ? fw_value_count(v->step) : fw_value_kind(FW_VALUE_NULL);
+}
+
 enum fw_status fw_report_add_convention(struct fw_report *r, struct fw_analysis *a,
                                         const struct fw_convention *convention,
                                         struct fw_error *err)
@@ -108,13 +117,10 @@ enum fw_status fw_report_add_convention(struct fw_report *r, struct fw_analysis 
     if (v->lines == NULL)
         return fw_fail_memory(err);
     add_up(v, &l, convention);
-    struct fw_value values[] = {fw_value_text(convention->name),
-                                fw_value_text(convention->unit),
-                                fw_value_count(v->forward),
-                                a->trained ? fw_value_count(v->step)
-                                           : fw_value_kind(FW_VALUE_ABSENT),
-                                fw_value_count(v->ours),
-                                fw_value_count(fw_count_sub(v->sym, v->forward, v->ours))};
+    struct fw_value values[] = {
+        fw_value_text(convention->name), fw_value_text(convention->unit),
+        fw_value_count(v->forward),      step_of(v, a),
+        fw_value_count(v->ours),         fw_value_count(fw_count_sub(v->sym, v->forward, v->ours))};
     static const struct fw_table head = {.key = "convention", .title = "Convention"};
     FW_TRY(fw_report_record(r, &head, total_columns, values, sizeof values / sizeof *values, err));
     return add_lines(r, v, err);
