@@ -180,10 +180,28 @@ static const struct fw_column result_columns[] = {
      FW_VIEW_TABLE | FW_VIEW_PEOPLE | FW_VIEW_WRAP},
 };
 
+/* How operations were counted, where that is the same for all phases. */
+static const char *way_of_counting(const struct fw_run *run, const char *by_model)
+{
+    uint32_t params = 0, stated = 0;
+    for (uint32_t i = 0; i < run->n_phases; i++) {
+        const struct fw_run_phase *p = &run->phases[i];
+        stated += p->in[FW_IN_FLOP] != FW_NO_INPUT;
+        params += p->in[FW_IN_FLOP] == FW_NO_INPUT && p->model == NULL;
+    }
+    if (stated == run->n_phases)
+        return "as given";
+    if (params == run->n_phases)
+        return "6 x parameters x tokens: no attention scores (--model has them)";
+    return stated + params == 0 ? by_model : "counted, each phase in its own way";
+}
+
 static const char *note_of(const struct fw_estimate *e, enum fw_quantity_name q, const char *usual)
 {
     if (q == FW_Q_METHOD1 && !e->complete)
         return "a lower bound: some operators have no count";
+    if (q == FW_Q_METHOD1)
+        return way_of_counting(e->run, usual);
     if ((q == FW_Q_MFU || q == FW_Q_HFU) && e->q[q].mid > 1)
         return "over 1: the hardware cannot have done that in its time";
     return usual;
