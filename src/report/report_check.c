@@ -8,6 +8,7 @@ enum { MAX_BUDGETS = 5 };
 
 struct budget {
     const char *name; // "max-params"
+    const char *of;
     fw_count limit;
     fw_count found;
     enum fw_unit unit;
@@ -109,12 +110,14 @@ static enum fw_status parse_limit(const char *name, const char *text, bool bytes
 /* ---- judging ---- */
 
 static enum fw_status add_budget(struct check *c, const char *name, const char *limit,
-                                 fw_count found, enum fw_unit unit, bool lower_bound)
+                                 const char *of, fw_count found, enum fw_unit unit,
+                                 bool lower_bound)
 {
     if (limit == NULL)
         return FW_OK;
     struct budget *b = &c->budgets[c->n++];
-    *b = (struct budget){.name = name, .found = found, .unit = unit, .lower_bound = lower_bound};
+    *b = (struct budget){
+        .name = name, .of = of, .found = found, .unit = unit, .lower_bound = lower_bound};
     FW_TRY(parse_limit(name, limit, unit == FW_UNIT_BYTES, &b->limit, c->err));
     int sign = fw_count_sign(c->a->model.sym, fw_count_sub(c->a->model.sym, b->limit, found));
     if (fw_count_is_const(found))
@@ -138,20 +141,24 @@ static enum fw_status judge(struct check *c, const struct fw_budget *budget)
     struct fw_as_stored stored;
     fw_weights_as_stored(&a->model, a->precision, &stored);
     fw_count peak = a->trained ? m->peak_bytes : fw_count_add(sym, m->peak_bytes, stored.more);
-    FW_TRY(add_budget(c, "max-params", budget->max_params, a->totals.params, FW_UNIT_COUNT, gaps));
-    FW_TRY(add_budget(c, "max-mac", budget->max_mac, fw_cost_mac(forward), FW_UNIT_COUNT, gaps));
-    FW_TRY(add_budget(c, "max-flop", budget->max_flop, fw_cost_flop(sym, forward), FW_UNIT_FLOP,
-                      gaps));
-    FW_TRY(add_budget(c, "max-step-flop", budget->max_step_flop, fw_cost_flop(sym, &step),
-                      FW_UNIT_FLOP, gaps));
-    FW_TRY(
-        add_budget(c, "max-memory", budget->max_memory, peak, FW_UNIT_BYTES, gaps || !m->complete));
+    const char *of_peak = a->trained ? "bytes, peak of training" : "bytes, peak of inference";
+    FW_TRY(add_budget(c, "max-params", budget->max_params, "parameters", a->totals.params,
+                      FW_UNIT_COUNT, gaps));
+    FW_TRY(add_budget(c, "max-mac", budget->max_mac, "MAC of forward", fw_cost_mac(forward),
+                      FW_UNIT_COUNT, gaps));
+    FW_TRY(add_budget(c, "max-flop", budget->max_flop, "FLOP of forward",
+                      fw_cost_flop(sym, forward), FW_UNIT_FLOP, gaps));
+    FW_TRY(add_budget(c, "max-step-flop", budget->max_step_flop, "FLOP of a training step",
+                      fw_cost_flop(sym, &step), FW_UNIT_FLOP, gaps));
+    FW_TRY(add_budget(c, "max-memory", budget->max_memory, of_peak, peak, FW_UNIT_BYTES,
+                      gaps || !m->complete));
     FW_REQUIRE(c->n > 0, c->err, FW_USAGE, "no budget is given: there is nothing to check");
     return FW_OK;
 }
 
 static const struct fw_column columns[] = {
     {"budget", "budget", "name of the budget", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"of", "of", "what is limited, and its unit", FW_UNIT_NONE, FW_VIEW_WIDE},
     {"limit", "limit", "the most that is allowed", FW_UNIT_COUNT, FW_VIEW_TABLE},
     {"found", "found", "what the model takes", FW_UNIT_COUNT, FW_VIEW_TABLE},
     {"used", "used", "found over limit", FW_UNIT_SHARE, FW_VIEW_TABLE},
@@ -165,10 +172,12 @@ static struct fw_value cell(const struct fw_table *t, uint32_t row, uint32_t col
     case 0:
         return fw_value_text(b->name);
     case 1:
-        return fw_value_count(b->limit);
+        return fw_value_text(b->of);
     case 2:
-        return fw_value_count(b->found);
+        return fw_value_count(b->limit);
     case 3:
+        return fw_value_count(b->found);
+    case 4:
         if (!fw_count_is_const(b->found) || b->limit.word == 0)
             return fw_value_kind(FW_VALUE_NULL);
         return fw_value_float((double)b->found.word / (double)b->limit.word);
@@ -201,7 +210,7 @@ static enum fw_status build(struct check *c, const struct fw_asked *asked,
                            .columns = columns,
                            .n_columns = sizeof columns / sizeof *columns,
                            .n_rows = c->n,
-                           .flags = FW_TABLE_MAIN,
+                           .flags = FW_TABLE_MAIN | FW_TABLE_EXACT,
                            .ctx = c,
                            .cell = cell};
     fw_report_add(c->r, t);
