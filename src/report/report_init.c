@@ -242,11 +242,10 @@ static enum fw_status add_schemes(struct page *p, struct fw_error *err)
     static const struct fw_column c[N] = {
         {"scheme", "scheme", "", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"rule", "variance of weights", "n_in fan-in, n_out fan-out", FW_UNIT_NONE, FW_VIEW_WIDE},
-        {"forward", "last variance", "of the output of the last layer", FW_UNIT_NONE,
-         FW_VIEW_TABLE},
+        {"forward", "variance", "of the output of the last layer", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"forward_factor", "per layer", "what a layer multiplies the variance with", FW_UNIT_NONE,
          FW_VIEW_TABLE},
-        {"backward", "first gradient", "variance of the gradient of the first layer's output",
+        {"backward", "gradient", "variance of the gradient of the first layer's output",
          FW_UNIT_NONE, FW_VIEW_TABLE},
         {"backward_factor", "per layer", "what a layer multiplies it with", FW_UNIT_NONE,
          FW_VIEW_TABLE},
@@ -254,7 +253,9 @@ static enum fw_status add_schemes(struct page *p, struct fw_error *err)
         {"backward_verdict", "backward", "", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"doc", "what it is", "", FW_UNIT_NONE, FW_VIEW_WIDE | FW_VIEW_WRAP},
     };
-    static const struct fw_table head = {.key = "schemes", .title = "What each scheme would do"};
+    static const struct fw_table head = {
+        .key = "schemes",
+        .title = "What each scheme would do: variance of the last layer, of the first gradient"};
     struct fw_value v[MAX * N];
     uint32_t n = p->v.n_layers == 0 ? 0 : fw_n_init_schemes < MAX ? fw_n_init_schemes : MAX;
     for (uint32_t i = 0; i < n; i++)
