@@ -38,19 +38,20 @@ static void release(void *owned)
 /* ---- what the call says ---- */
 
 static enum fw_status whole_number(const char *option, const char *text, uint64_t otherwise,
-                                   uint64_t most, uint64_t *ret, struct fw_error *err)
+                                   uint64_t least, uint64_t most, uint64_t *ret,
+                                   struct fw_error *err)
 {
     *ret = otherwise;
     if (text == NULL)
         return FW_OK;
     struct fw_tsv_cell cell = {text, strlen(text)};
-    FW_REQUIRE(fw_tsv_number(&cell, ret) && *ret <= most, err, FW_USAGE,
-               "%s '%s': a whole number up to %llu is wanted", option, text,
-               (unsigned long long)most);
+    FW_REQUIRE(fw_tsv_number(&cell, ret) && *ret >= least && *ret <= most, err, FW_USAGE,
+               "%s '%s': a whole number from %llu to %llu is wanted", option, text,
+               (unsigned long long)least, (unsigned long long)most);
     return FW_OK;
 }
 
-static enum fw_status read_rate(struct executed *e, const struct fw_running *running,
+static enum fw_status read_rate(struct executed *e, const struct fw_running *running, bool forward,
                                 const struct fw_optimizer *optimizer, struct fw_error *err)
 {
     e->hyper = optimizer->hyper;
@@ -58,6 +59,7 @@ static enum fw_status read_rate(struct executed *e, const struct fw_running *run
     e->how.optimizer = optimizer;
     if (running->learning_rate == NULL)
         return FW_OK;
+    FW_REQUIRE(!forward, err, FW_USAGE, "--lr goes with --train: a forward pass learns nothing");
     char *end;
     e->hyper.lr = strtod(running->learning_rate, &end);
     FW_REQUIRE(*end == '\0' && end != running->learning_rate && isfinite(e->hyper.lr), err,
@@ -72,9 +74,9 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
     const char *optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
     e->how.fast = running->exact == 0;
     e->how.winograd = running->winograd != 0;
-    FW_TRY(whole_number("--steps", running->steps, 0, UINT32_MAX, &e->how.steps, err));
-    FW_TRY(whole_number("--seed", running->seed, 1, UINT64_MAX, &e->how.seed, err));
-    FW_TRY(whole_number("--threads", running->threads, 0, FW_MAX_THREADS, &threads, err));
+    FW_TRY(whole_number("--steps", running->steps, 0, 1, UINT32_MAX, &e->how.steps, err));
+    FW_TRY(whole_number("--seed", running->seed, 1, 0, UINT64_MAX, &e->how.seed, err));
+    FW_TRY(whole_number("--threads", running->threads, 0, 1, FW_MAX_THREADS, &threads, err));
     unsigned cores = fw_usable_cores();
     e->how.n_threads = threads > 0 ? (unsigned)threads : running->exact ? 1 : cores;
     if (e->how.n_threads > FW_MAX_THREADS)
@@ -82,7 +84,9 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
     FW_REQUIRE(o->precision == NULL || strcmp(o->precision, "fp32") == 0, err, FW_UNSUPPORTED,
                "--precision %s: networks are executed in fp32 only", o->precision);
     const struct fw_optimizer *found = fw_optimizer_find(optimizer);
-    return found == NULL ? FW_OK : read_rate(e, running, found, err); // the analysis names it
+    if (found == NULL)
+        return FW_OK; // the analysis names it
+    return read_rate(e, running, o->inference != 0, found, err);
 }
 
 /* ---- arrays from files ---- */
@@ -245,6 +249,7 @@ static enum fw_status execute(struct executed *e, struct fw_net *net, const stru
 {
     FW_TRY(read_options(e, running, o, err));
     FW_TRY(open_study(e, net, o, err));
+    FW_TRY(fw_study_want_numbers(e->study, err));
     FW_TRY(read_files(e, running, err));
     enum fw_status status = fw_execute(&e->x, &e->study->analysis, &e->how, err);
     if (status != FW_OK) {

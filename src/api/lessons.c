@@ -139,7 +139,7 @@ const char *fw_init_scheme_name(size_t i)
     return i < fw_n_init_schemes ? fw_init_schemes[i].name : NULL;
 }
 
-/* The first size of an input that is left open, or NULL. */
+/* *ret_batch: it is the first of the first input. */
 static const char *open_size(struct fw_study *s, bool *ret_batch)
 {
     struct fw_graph *g = &s->analysis.model.graph;
@@ -155,6 +155,28 @@ static const char *open_size(struct fw_study *s, bool *ret_batch)
     return NULL;
 }
 
+static bool was_given(const struct fw_net *net, const char *letter)
+{
+    for (size_t i = 0; i < net->n_symbols; i++)
+        if (strcmp(net->symbols[i].value, letter) == 0)
+            return true;
+    return false;
+}
+
+enum fw_status fw_study_want_numbers(struct fw_study *s, struct fw_error *err)
+{
+    bool batch;
+    const char *name = open_size(s, &batch);
+    if (name == NULL)
+        return FW_OK;
+    if (was_given(s->net, name))
+        return fw_fail(err, FW_USAGE, -1,
+                       "%s: a size is given as the letter '%s': a number is wanted", s->net->path,
+                       name);
+    return fw_fail(err, FW_USAGE, -1, "%s: the size '%s' is left open; --set %s=N gives it",
+                   s->net->path, name, name);
+}
+
 enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
                                    const struct fw_options *options, bool memory,
                                    struct fw_error *err)
@@ -162,21 +184,17 @@ enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
     bool batch;
     FW_TRY(fw_study_new(ret, net, options, memory, err));
     const char *name = open_size(*ret, &batch);
-    if (name != NULL && batch) {
+    if (name != NULL && batch && !was_given(net, name)) {
         struct fw_study *open = *ret;
         struct fw_binding one = {name, "1"};
         enum fw_status status = fw_study_new_with(ret, net, options, memory, &one, err);
         fw_study_free(open);
         if (status != FW_OK)
             return status;
-        name = open_size(*ret, &batch);
     }
-    if (name == NULL)
-        return FW_OK;
-    enum fw_status status =
-        fw_fail(err, FW_USAGE, -1, "%s: the size '%s' is left open; --set %s=N gives it", net->path,
-                name, name);
-    fw_study_free(*ret);
+    enum fw_status status = fw_study_want_numbers(*ret, err);
+    if (status != FW_OK)
+        fw_study_free(*ret);
     return status;
 }
 

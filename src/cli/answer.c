@@ -183,6 +183,22 @@ static enum fw_status ask_and_write(struct cli_args *args, struct fw_net *const 
     return status;
 }
 
+/* "resnet50" is no file, but zoo:resnet50 is there. */
+static void suggest_built_in(const char *word, struct fw_error *err)
+{
+    char name[80];
+    struct fw_net *net = NULL;
+    struct fw_error cause = *err, ignored;
+    int n = snprintf(name, sizeof name, "zoo:%s", word);
+    if (n >= (int)sizeof name || strchr(word, '.') != NULL ||
+        fw_net_open(&net, name, &ignored) != FW_OK)
+        return;
+    fw_net_free(net);
+    (void)cli_usage(err, "%.350s; %s is built in", cause.message, name);
+    err->code = cause.code;
+    err->at = cause.at;
+}
+
 static enum fw_status open_and_ask(struct cli_args *args, size_t n_models, cli_question *ask,
                                    struct fw_output *out, enum fw_status *ret_verdict,
                                    struct fw_error *err)
@@ -191,6 +207,8 @@ static enum fw_status open_and_ask(struct cli_args *args, size_t n_models, cli_q
     enum fw_status status = FW_OK;
     for (size_t i = 0; i < n_models && status == FW_OK; i++) {
         status = fw_net_open_within(&nets[i], args->positional[i], args->limit.item, err);
+        if (status == FW_IO)
+            suggest_built_in(args->positional[i], err);
         if (status == FW_OK)
             status = bind(nets[i], args, err);
     }

@@ -9,6 +9,8 @@
 
 enum { CLI_MAX_LIST = 256, CLI_MAX_POSITIONAL = 2, CLI_MAX_SETTINGS = 64 };
 
+struct cli_option;
+
 struct cli_list {
     const char *item[CLI_MAX_LIST];
     size_t n;
@@ -30,7 +32,8 @@ struct cli_args {
     const char *run, *check, *report;
     const char *batch, *seq;
     struct cli_list set, shape, freeze;
-    struct cli_list limit; // ends with NULL
+    struct cli_list limit;           // ends with NULL
+    const struct cli_option *phases; // --train or --infer, whichever was given
     const char *by, *top;
     const char *sweep;
     const char *input, *at;
@@ -72,7 +75,8 @@ enum cli_group {
     CLI_RUN = 65536,     // executes the network
     CLI_INIT = 131072,
     CLI_TRIAL = 262144,
-    CLI_EXPLAIN = 524288
+    CLI_EXPLAIN = 524288,
+    CLI_CONVENTION = 1048576
 };
 
 enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST, CLI_SETTING };

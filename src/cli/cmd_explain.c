@@ -15,6 +15,20 @@ static bool is_topic(const char *word)
     return false;
 }
 
+/* A word that is no file may be a topic with a slip in it. */
+static void suggest_topic(const char *word, struct fw_error *err)
+{
+    enum { MAX_TOPICS = 32 };
+    const char *names[MAX_TOPICS + 1] = {NULL};
+    for (size_t i = 0; i < MAX_TOPICS && fw_topic_name(i) != NULL; i++)
+        names[i] = fw_topic_name(i);
+    struct fw_error cause = *err;
+    const char *near = fw_nearest(word, names);
+    if (near != NULL)
+        (void)cli_usage(err, "%.400s; did you mean the topic '%s'?", cause.message, near);
+    err->code = cause.code;
+}
+
 static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
                           const struct cli_args *args, struct fw_error *err)
 {
@@ -36,5 +50,8 @@ enum fw_status cmd_explain(const struct cli_command *self, struct cli_args *args
         args->batch = args->batch != NULL ? args->batch : "8";
     }
     args->n_positional = 1;
-    return cli_answer(args, 1, ask, err);
+    enum fw_status status = cli_answer(args, 1, ask, err);
+    if (status == FW_IO && args->topic == NULL && args->output == NULL)
+        suggest_topic(args->positional[0], err);
+    return status;
 }

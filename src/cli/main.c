@@ -10,7 +10,7 @@
 /* A call that is wrong before its --format was read still fails in that format. */
 static bool wants_json(int argc, char **argv)
 {
-    for (int i = 2; i < argc; i++)
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--format=json") == 0 ||
             (strcmp(argv[i], "--format") == 0 && i + 1 < argc && strcmp(argv[i + 1], "json") == 0))
             return true;
@@ -42,8 +42,6 @@ static enum fw_status run(int argc, char **argv, struct cli_args *args, struct f
         return err->code;
     enum fw_status status = cli_parse(command, argc - 2, argv + 2, args, err);
     args->counter = counter;
-    if (status != FW_OK && wants_json(argc, argv))
-        args->format = "json";
     if (status != FW_OK)
         return status;
     return args->help ? cli_help_command(command, err) : command->run(command, args, err);
@@ -63,6 +61,8 @@ int main(int argc, char **argv)
     fw_counter_close(args.counter);
     if (status == FW_OK)
         return args.exit_code;
+    if (args.format == NULL && wants_json(argc, argv))
+        args.format = "json";
     cli_print_error(&args, &err);
     fprintf(stderr, "flopwise: %s", err.message);
     if (err.at > 0) // at the first byte: the file as a whole

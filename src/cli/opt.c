@@ -72,7 +72,7 @@ const struct cli_option cli_options[] = {
     {"--by", 0, "ROWS", "rows are layer (default), op or module", CLI_TEXT, CLI_ROWS, AT(by)},
     {"--top", 0, "N", "only the N costliest rows", CLI_TEXT, CLI_ROWS, AT(top)},
     {"--convention", 0, "NAME", "another tool's way of counting beside; names below", CLI_TEXT,
-     CLI_ROWS, AT(options.convention)},
+     CLI_CONVENTION, AT(options.convention)},
     {"--max-params", 0, "N", "at most this many parameters, as in 5M", CLI_TEXT, CLI_BUDGET,
      AT(budget.max_params)},
     {"--max-mac", 0, "N", "at most this many multiply-adds of a forward pass", CLI_TEXT, CLI_BUDGET,
@@ -263,6 +263,11 @@ static enum fw_status store(const struct cli_option *o, const char *value, struc
     switch (o->kind) {
     case CLI_SET:
     case CLI_CLEAR:
+        if (o->at == AT(options.inference)) {
+            if (args->phases != NULL && args->phases != o)
+                return cli_usage(err, "--train and --infer exclude each other");
+            args->phases = o;
+        }
         *(int *)(void *)at = o->kind == CLI_SET;
         return FW_OK;
     case CLI_TEXT:
@@ -388,7 +393,7 @@ static void list_names(const char *title, const char *(*name)(size_t i))
 }
 
 /* Groups with a list of names behind the options. */
-enum { LISTS = CLI_TRAIN | CLI_LEARN | CLI_ROWS | CLI_EXPLAIN | CLI_INIT };
+enum { LISTS = CLI_TRAIN | CLI_LEARN | CLI_CONVENTION | CLI_EXPLAIN | CLI_INIT };
 
 enum fw_status cli_help_command(const struct cli_command *command, struct fw_error *err)
 {
@@ -412,7 +417,7 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         list_names("Optimizers", fw_optimizer_name);
     if (command->groups & CLI_TRAIN)
         list_names("Precisions", fw_precision_name);
-    if (command->groups & CLI_ROWS)
+    if (command->groups & CLI_CONVENTION)
         list_names("Conventions", fw_convention_name);
     if (command->groups & CLI_EXPLAIN)
         list_names("Topics", fw_topic_name);

@@ -159,8 +159,8 @@ static bool phase_is_empty(const struct fw_table *t, uint32_t row)
 
 static const struct fw_column layer_columns[] = {
     {"name", "name", "name of the layer", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_NAME},
-    {"op", "op", "its operator", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_NAME},
-    {"kernel", "kernel", "what computes its forward pass", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"op", "op", "its operator", FW_UNIT_NONE, FW_VIEW_WIDE},
+    {"kernel", "kernel", "what computes its forward pass", FW_UNIT_NONE, FW_VIEW_WIDE},
     {"forward_seconds", "forward", "time of its forward nodes", FW_UNIT_SECONDS, FW_VIEW_TABLE},
     {"backward_seconds", "backward", "time of its gradients", FW_UNIT_SECONDS, FW_VIEW_TABLE},
     {"update_seconds", "update", "time of the updates of its parameters", FW_UNIT_SECONDS,
@@ -238,10 +238,21 @@ static bool layer_is_free(const struct fw_table *table, uint32_t row)
     return t.forward + t.backward + t.update < 1e-5;
 }
 
+/* Of a forward pass people are shown no times of what does not run. */
+static const struct fw_column *shown_columns(struct running *m)
+{
+    enum { BACKWARD = 4, UPDATE = 5 };
+    struct fw_column *c = fw_arena_copy(&m->r->arena, layer_columns, sizeof layer_columns);
+    if (c != NULL && !m->x->a->trained)
+        c[BACKWARD].views = c[UPDATE].views = 0;
+    return c;
+}
+
 static enum fw_status add_tables(struct running *m, struct fw_error *err)
 {
     struct fw_table *t = fw_arena_zalloc(&m->r->arena, 2 * sizeof *t);
-    if (t == NULL)
+    const struct fw_column *columns = shown_columns(m);
+    if (t == NULL || columns == NULL)
         return fw_fail_memory(err);
     t[0] = (struct fw_table){.key = "phases",
                              .title = "Phases",
@@ -255,7 +266,7 @@ static enum fw_status add_tables(struct running *m, struct fw_error *err)
     t[1] = (struct fw_table){.key = "layers",
                              .title = "Layers",
                              .free_text = "they take less than 10 microseconds",
-                             .columns = layer_columns,
+                             .columns = columns,
                              .n_columns = sizeof layer_columns / sizeof *layer_columns,
                              .n_rows = m->layers.n,
                              .flags = FW_TABLE_MAIN,

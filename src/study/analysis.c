@@ -48,6 +48,9 @@ static enum fw_status run(struct fw_analysis *a, const void *data, size_t size, 
         FW_TRY(fw_model_copy(&a->model, o->built, err));
     else
         FW_TRY(fw_format_read_bytes(&a->model, data, size, path, err));
+    bool described = o->built == NULL && strncmp(a->model.format, "onnx", 4) != 0;
+    FW_REQUIRE(!o->bare || described, err, FW_USAGE,
+               "--head none: this model does not say what its head is (config.json does)");
     FW_TRY(fw_bind(&a->model, o, err));
     FW_TRY(fw_infer(g, err));
     FW_TRY(fw_unroll(g, err));

@@ -35,12 +35,18 @@ static enum fw_status parse_dim(struct binder *b, const char *what, const char *
 {
     fw_count v;
     enum fw_status status = fw_count_parse(b->m->sym, text, len, &v, b->err);
+    if (status == FW_USAGE)
+        return fw_fail(b->err, FW_USAGE, -1,
+                       "'%s': a positive number or a letter is wanted, found '%.*s'", what,
+                       (int)len, text);
     if (status != FW_OK) {
         fw_error_prefix(b->err, "'%s': ", what);
         return status;
     }
     *ret = fw_dim_of(v);
-    FW_REQUIRE(!fw_dim_is_bad(*ret) && !(fw_dim_is_const(*ret) && ret->word < 1), b->err, FW_USAGE,
+    FW_REQUIRE(!fw_dim_is_bad(*ret), b->err, FW_USAGE, "'%s': '%.*s' is too large for a size", what,
+               (int)len, text);
+    FW_REQUIRE(!(fw_dim_is_const(*ret) && ret->word < 1), b->err, FW_USAGE,
                "'%s': a positive number or a letter is wanted, found '%.*s'", what, (int)len, text);
     return FW_OK;
 }

@@ -27,3 +27,13 @@ try memory models/resnet18.onnx --top 3
 try version now
 try check models/resnet18.onnx --infer --max-step-flop 5G
 try count zoo:resnet18x
+try count models/resnet18.onnx --train --infer
+try count models/resnet18.onnx --head none
+try count models/resnet18.onnx --batch 1e3
+try count models/resnet18.onnx --batch 99999999999999999999
+try count resnet18
+try explain memroy
+try explain memory zoo:mlp,width=K --batch n
+try run models/lstm_dyn.onnx
+try run zoo:onenet --convention torch
+try frobnicate --format json
