@@ -7,4 +7,5 @@
 "$FLOPWISE" ratio zoo:convnet --sweep batc=1
 "$FLOPWISE" ratio zoo:linearnet
 # a batch that is given does not hide the limit
-"$FLOPWISE" ratio zoo:mlp --batch 8 --format json | jq -c '[.points[0].ratio, .limit.ratio, .formula]'
+"$FLOPWISE" ratio zoo:mlp --batch 8 --format json |
+    jq -c '[.points[0].ratio, .limit.ratio, .formula]'
