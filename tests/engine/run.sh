@@ -94,7 +94,7 @@ while IFS="$(printf '\t')" read -r name config; do
     printf '%s' "$config" >"$name/config.json"
     for mode in $modes; do
         "$FLOPWISE" run "$name/config.json" --batch 2 --seq 6 --train --steps 3 --lr 0.1 \
-            --mode $mode --format json >"$name/$mode.json" 2>error || cat error
+            --mode "$mode" --format json >"$name/$mode.json" 2>error || cat error
     done
     check "$name: the loss falls" less "$(value "$name/exact.json" last_loss)" \
         "$(value "$name/exact.json" first_loss)"
