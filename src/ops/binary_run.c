@@ -222,6 +222,7 @@ KERNEL(prelu)
 static void move_element(struct fw_buffer *y, size_t i, const struct fw_buffer *x, size_t j)
 {
     size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
+    fw_kernel_wants_alike(y, x);
     memcpy((char *)y->data + i * each, (const char *)x->data + j * each, each);
 }
 

@@ -62,6 +62,7 @@ static enum fw_status give(struct fw_run *r, unsigned i, const struct fw_buffer 
         return FW_OK;
     }
     FW_TRY(r->shape(r, i, v->rank, v->dims));
+    fw_kernel_wants_alike(y, v);
     memcpy(y->data, v->data, bytes_of(v));
     return FW_OK;
 }
@@ -143,6 +144,7 @@ static enum fw_status unstack(struct fw_run *r, const struct stack *s, unsigned 
     size_t inner = s->n > 0 ? fw_buffer_span(y, (unsigned)at + 1, rank) * each : 0;
     for (size_t k = 0; k < s->n; k++) {
         const struct fw_buffer *v = s->item[from_end ? s->n - 1 - k : k];
+        fw_kernel_wants_alike(y, v);
         for (size_t o = 0; o < fw_buffer_span(y, 0, (unsigned)at); o++)
             memcpy((char *)y->data + (o * s->n + k) * inner, (char *)v->data + o * inner, inner);
     }

@@ -193,6 +193,7 @@ static void join(struct fw_buffer *y, size_t at, const struct fw_buffer *u, size
     REAL b = (REAL)fw_buffer_get(u, i);
     if (how == '=') {
         size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
+        fw_kernel_wants_alike(y, u);
         memcpy((char *)y->data + at * each, (const char *)u->data + i * each, each);
         return;
     }
@@ -351,6 +352,8 @@ KERNEL(one_hot)
     struct fw_buffer *y = r->out[0];
     size_t each = fw_element_bytes((enum fw_dtype)y->dtype, y->real);
     size_t inner = fw_buffer_span(y, axis + 1, rank);
+    fw_kernel_wants_alike(y, r->in[2]);
+    (void)fw_buffer_get(r->in[2], 1); // there are two
     for (size_t i = 0; i < y->n; i++) {
         int64_t k = (int64_t)(i / inner) % depth;
         int64_t index = fw_buffer_int(at, i / inner / (size_t)depth * inner + i % inner);

@@ -283,6 +283,8 @@ KERNEL(pad) // (x, pads, fill?, axes?)
     const struct fw_buffer *fill = fw_run_in(r, 2);
     FW_TRY(moves_open(r, r->in[0], r->out[0], &m));
     FW_TRY(map_pad(r, &m, 1));
+    if (fill != NULL)
+        fw_kernel_wants_alike(r->out[0], fill);
     moves_forward(&m, r->in[0], r->out[0], fill != NULL && fill->n > 0 ? fill->data : NULL);
     return FW_OK;
 }
@@ -335,6 +337,7 @@ static void part_of_axis(const struct fw_buffer *whole, const struct fw_buffer *
                          size_t start, size_t length, bool into_whole)
 {
     const struct fw_buffer *v = part != NULL ? part : whole;
+    fw_kernel_wants_alike(whole, v);
     size_t each = fw_element_bytes((enum fw_dtype)v->dtype, v->real);
     size_t outer = fw_buffer_span(whole, 0, axis);
     size_t inner = fw_buffer_span(whole, axis + 1, whole->rank);

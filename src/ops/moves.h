@@ -51,6 +51,7 @@ static inline void moves_forward(const struct moves *m, const struct fw_buffer *
     size_t each = fw_element_bytes((enum fw_dtype)to->dtype, to->real);
     char *y = to->data;
     const char *x = from->data;
+    fw_kernel_wants_alike(to, from);
     for (size_t i = 0; i < to->n; i++) {
         if (m->from[i] >= 0)
             memcpy(y + i * each, x + (size_t)m->from[i] * each, each);

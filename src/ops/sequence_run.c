@@ -139,6 +139,7 @@ KERNEL(sequence_concat) // along an axis, or a new one
     size_t before = 0;
     for (uint32_t i = 0; i < s->n_items; i++) {
         size_t part = inner_bytes(s->items[i], axis);
+        fw_kernel_wants_alike(y, s->items[i]);
         for (size_t o = 0; o < fw_buffer_span(y, 0, axis); o++)
             memcpy((char *)y->data + o * line + before, (const char *)s->items[i]->data + o * part,
                    part);

@@ -13,8 +13,8 @@ _Thread_local bool fw_wide;
 
 struct call {
     jmp_buf back;
-    enum fw_status why; // it was left, or FW_OK
-    enum fw_dtype found;
+    enum fw_status why;          // it was left, or FW_OK
+    enum fw_dtype wanted, found; // wanted FW_UNKNOWN: any real type
     size_t element, n;
     struct call *outer; // the kernel of a body runs inside that of its node
 };
@@ -29,7 +29,9 @@ enum fw_status fw_kernel_call(fw_kernel *kernel, struct fw_run *r)
     innermost = call.outer;
     if (!left)
         return status;
-    FW_REQUIRE(call.why == FW_SHAPE, r->cx.err, FW_UNSUPPORTED, "real numbers are wanted, found %s",
+    FW_REQUIRE(call.why == FW_SHAPE, r->cx.err, FW_UNSUPPORTED, "%s%s are wanted, found %s",
+               call.wanted == FW_UNKNOWN ? "real numbers" : "elements of type ",
+               call.wanted == FW_UNKNOWN ? "" : fw_dtypes[call.wanted].name,
                fw_dtypes[call.found].name);
     return fw_fail(r->cx.err, FW_SHAPE, -1, "element %zu of a tensor is wanted, which has %zu",
                    call.element, call.n);
@@ -43,6 +45,16 @@ _Noreturn static void leave(enum fw_status why)
 
 _Noreturn void fw_kernel_wants_reals(const struct fw_buffer *v)
 {
+    innermost->found = (enum fw_dtype)v->dtype;
+    leave(FW_UNSUPPORTED);
+}
+
+void fw_kernel_wants_alike(const struct fw_buffer *y, const struct fw_buffer *v)
+{
+    if (innermost == NULL || fw_element_bytes((enum fw_dtype)y->dtype, y->real) ==
+                                 fw_element_bytes((enum fw_dtype)v->dtype, v->real))
+        return;
+    innermost->wanted = (enum fw_dtype)y->dtype;
     innermost->found = (enum fw_dtype)v->dtype;
     leave(FW_UNSUPPORTED);
 }

@@ -58,6 +58,8 @@ struct fw_run {
  * but what lies in arenas. */
 enum fw_status fw_kernel_call(fw_kernel *kernel, struct fw_run *r);
 _Noreturn void fw_kernel_wants_reals(const struct fw_buffer *v); // only in a call
+/* Bytes of v are about to be moved into y: leaves the call where their elements differ in size. */
+void fw_kernel_wants_alike(const struct fw_buffer *y, const struct fw_buffer *v);
 
 extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
 /* Of the plain build: functions of libm are taken in long double, which is slow and retires none

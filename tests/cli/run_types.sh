@@ -27,3 +27,18 @@ cat >joined.onnxtxt <<'M'
 g (bool[3] x, float[5] w) => (y) { y = Concat <axis = 0> (x, w) }
 M
 try run --infer --mode exact joined.onnxtxt
+cat >chosen.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (bool[5] c, bool[5] x, float[5] w) => (y) { y = Where (c, x, w) }
+M
+try run --infer --mode exact chosen.onnxtxt
+cat >hot.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (int64[3] x, float[1] v) => (y) <int64 depth = {4}> { y = OneHot (x, depth, v) }
+M
+try run --infer --mode exact hot.onnxtxt
+cat >padded.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 20]>
+g (bool[3] x, double v) => (y) <int64[2] pads = {1, 1}> { y = Pad (x, pads, v) }
+M
+try run --infer --mode exact padded.onnxtxt
