@@ -52,8 +52,10 @@ void test_counter__detection(void **state)
         machine_from(cases[i].machine, &m);
         assert_true(m.name[0] != '\0');
         assert_int_equal(fw_machine_events(&m, FW_FLOP_ALL, events), cases[i].n);
+        const struct fw_event *first = &cases[i].first;
         if (cases[i].n > 0)
-            assert_memory_equal(&events[0], &cases[i].first, sizeof events[0]);
+            assert_true(events[0].code == first->code && events[0].weight == first->weight &&
+                        events[0].part == first->part && events[0].canary == first->canary);
         unsigned fused = fw_machine_events(&m, FW_FLOP_FMA, events);
         assert_int_equal(fused, cases[i].fused != 0);
         if (fused > 0)
