@@ -74,10 +74,12 @@ for format in table json html; do
     ok "closed pipe, $format: no word" [ ! -s "$scratch/err" ]
 done
 
-# Signals in the middle: the output is open, standard input does not end.
+# Signals in the middle: the output is open, standard input does not end. Who started this script
+# may have had signals ignored, which a shell cannot undo.
 for signal in INT TERM HUP KILL; do
     mkfifo "$scratch/never"
-    (trap - INT && exec "$flopwise" count - --format json -o "$out/x" --quiet) <"$scratch/never" &
+    env --default-signal=INT,TERM,HUP "$flopwise" count - --format json -o "$out/x" --quiet \
+        <"$scratch/never" &
     pid=$!
     exec 3>"$scratch/never" # returns when the program has it open
     until find /proc/$pid/fd -lname "$out*" 2>/dev/null | grep -q .; do
