@@ -28,7 +28,7 @@ static enum fw_status net_new(struct fw_net **ret, const char *path, const struc
         if (status == FW_OK)
             status = fw_meter_judge(meter, fw_fail_memory(err), err);
         fw_meter_leave(meter);
-        return status;
+        return status != FW_OK ? status : FW_MEMORY; // a failure is never judged to be none
     }
     *net = (struct fw_net){.users = 1, .alloc = alloc, .meter = meter};
     fw_arena_init(&net->arena, alloc);

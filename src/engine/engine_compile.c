@@ -118,6 +118,7 @@ struct fw_buffer fw_engine_value(const struct fw_engine *e, uint32_t tensor)
     return v;
 }
 
+/* at: (inputs and outputs of the node) */
 static enum fw_status add_call(struct fw_engine *e, uint32_t node, bool pointwise,
                                const struct fw_address *at, struct fw_error *err)
 {
@@ -133,7 +134,7 @@ static enum fw_status add_call(struct fw_engine *e, uint32_t node, bool pointwis
     call->ports = ports;
     call->values = fw_arena_array(&e->arena, ports + 1u, sizeof *call->values);
     call->in = fw_arena_array(&e->arena, ports + 1u, sizeof(struct fw_buffer *));
-    call->at = fw_arena_copy(&e->arena, at, (ports + 1u) * sizeof *at);
+    call->at = fw_arena_copy(&e->arena, at, ports * sizeof *at);
     if (call->values == NULL || call->in == NULL || call->at == NULL)
         return fw_fail_memory(err);
     call->out = call->in + n->n_in;
