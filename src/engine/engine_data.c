@@ -1,5 +1,6 @@
 /* Contents of an engine's tensors: from the file, drawn, or given; in and out row-major. */
 #include "engine/engine_impl.h"
+#include "engine/exec.h"
 
 #include <math.h>
 #include <string.h>
@@ -66,28 +67,13 @@ static struct purpose purpose_of(const struct fw_graph *g, uint32_t tensor)
     return (struct purpose){false, false};
 }
 
-/* Whole numbers are drawn from 0 up to this: what its readers take as rows of a table. */
-static uint64_t numbers_of(const struct fw_graph *g, uint32_t tensor)
-{
-    uint64_t least = 0;
-    for (uint32_t id = 0; id < g->n_nodes; id++) {
-        const struct fw_node *n = &g->nodes[id];
-        const struct fw_tensor *table = n->n_in > 1 ? fw_tensor_at(g, n->in[0]) : NULL;
-        if (n->op->met == NULL || table == NULL || n->in[1] != tensor || table->rank != 2)
-            continue;
-        uint64_t rows = (uint64_t)table->dims[0].word;
-        least = least == 0 || rows < least ? rows : least;
-    }
-    return least > 0 ? least : 2;
-}
-
 static void draw(struct fw_engine *e, uint32_t tensor, struct fw_buffer *v)
 {
     const struct fw_tensor *t = &e->g->tensors[tensor];
     char class = fw_dtypes[t->dtype].class;
     struct purpose purpose = purpose_of(e->g, tensor);
     size_t fan_in = v->rank > 1 && v->dims[0] > 0 ? v->n / (size_t)v->dims[0] : 1;
-    uint64_t numbers = class != 'f' && t->dtype != FW_BOOL ? numbers_of(e->g, tensor) : 2;
+    uint64_t numbers = class != 'f' && t->dtype != FW_BOOL ? fw_exec_numbers(e->g, tensor) : 2;
     double width = sqrt(1.0 / (double)(fan_in > 0 ? fan_in : 1));
     for (size_t i = 0; i < v->n; i++) {
         if (class != 'f')

@@ -33,8 +33,11 @@ enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const
                             struct fw_buffer **ret, struct fw_error *err);
 /* Fills all of them that were not given: what is stored is decoded, states are zero, the rest is
  * drawn: weights uniform with variance 1/fan-in, vectors and running statistics in 0.5..1.5, inputs
- * normal, integers 0 or 1. */
+ * normal, integers below fw_exec_numbers. */
 enum fw_status fw_exec_fill(struct fw_exec *e, struct fw_error *err);
+/* Integers of this tensor are drawn from 0 up to this: the fewest rows of a table that they are
+ * looked up in; 2 where they are not. */
+uint64_t fw_exec_numbers(const struct fw_graph *g, uint32_t tensor);
 
 /* Executes one node. tally (FW_N_CLASSES): what it executed by class, in the counted build; NULL
  * where nobody asks. A node that only computes shapes counts nothing, as in passes/cost.h.
