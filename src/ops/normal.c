@@ -17,9 +17,9 @@ void fw_normal_init(struct fw_normal *n)
         n->down[k] = sqrt(k / (k + 1.0));
     }
     for (int i = 0; i < FW_NORMAL_POINTS; i++) {
-        int k = i % FW_NORMAL_ORDER;
+        int k = i % FW_NORMAL_ORDER, interval = i / FW_NORMAL_ORDER;
         double side = k < 3 ? -x[2 - k] : x[k - 3];
-        double middle = -REACH + WIDTH * (i / FW_NORMAL_ORDER + 0.5);
+        double middle = -REACH + WIDTH * (interval + 0.5);
         n->z[i] = middle + side * WIDTH / 2;
         n->w[i] = (k < 3 ? w[2 - k] : w[k - 3]) * exp(-n->z[i] * n->z[i] / 2);
         sum += n->w[i];
@@ -85,7 +85,7 @@ double fw_normal_join(const double *a, const double *b, double c)
             sum[i] = sum[i] * c4 + a[k + i] * b[k + i];
     double all = sum[0] + c * sum[1] + c2 * (sum[2] + c * sum[3]);
     return c > 0 && terms == FW_N_HERMITE
-               ? all + a[FW_N_HERMITE] * b[FW_N_HERMITE] * pow(c4, FW_N_HERMITE / 4)
+               ? all + a[FW_N_HERMITE] * b[FW_N_HERMITE] * pow(c2, FW_N_HERMITE / 2.0)
                : all;
 }
 

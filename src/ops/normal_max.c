@@ -209,10 +209,10 @@ static void look_at_point(const struct fw_normal *n, const struct fw_normal_seve
         double z = 0;
         for (unsigned j = 0; j <= i; j++)
             z += root[i * s->k + j] * g[j];
-        double v = fw_normal_at(n, s->f + i * FW_NORMAL_POINTS, sign * z);
+        double v = fw_normal_at(n, s->f + (size_t)i * FW_NORMAL_POINTS, sign * z);
         square += v * v / s->k;
         if (v > best) {
-            double d = fw_normal_at(n, s->d + i * FW_NORMAL_POINTS, sign * z);
+            double d = fw_normal_at(n, s->d + (size_t)i * FW_NORMAL_POINTS, sign * z);
             best = v;
             slope = d * d;
         }
@@ -230,7 +230,7 @@ void fw_normal_max_of(const struct fw_normal *n, const struct fw_normal_several 
     memcpy(root, s->c, (size_t)s->k * s->k * sizeof *root);
     take_root(root, s->k);
     for (unsigned i = 0; i < s->k; i++)
-        square += fw_normal_square(n, s->f + i * FW_NORMAL_POINTS) / s->k;
+        square += fw_normal_square(n, s->f + (size_t)i * FW_NORMAL_POINTS) / s->k;
     for (unsigned i = 0; i < POINTS; i++) {
         even_point(i, s->k, g);
         look_at_point(n, s, root, g, 1, sum);

@@ -142,11 +142,11 @@ void fw_pair_ends(const struct fw_pairs *p, size_t i, size_t *ret_first, size_t 
 {
     size_t first = 0, second = 0, step = 1;
     for (unsigned k = p->n; k-- > 0;) {
-        unsigned m = p->axis[k]->stored;
+        size_t m = p->axis[k]->stored;
         size_t pair = i % (m * m);
         first += step * p->axis[k]->left[pair];
         second += step * p->axis[k]->right[pair];
-        i /= (size_t)m * m;
+        i /= m * m;
         step *= m;
     }
     *ret_first = first;
@@ -339,6 +339,7 @@ bool fw_pairs_apply(struct fw_arena *arena, const struct fw_pairs *in, const flo
     for (unsigned k = 0; k < in->n; k++) {
         size_t n_from = (size_t)in->axis[k]->stored * in->axis[k]->stored;
         size_t n_to = (size_t)out->axis[k]->stored * out->axis[k]->stored;
+        // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): an axis has positions
         size_t after = size / before / n_from;
         size = size / n_from * n_to;
         float *y = k + 1 == in->n ? to : fw_arena_alloc(arena, size * sizeof *y);
@@ -361,6 +362,7 @@ bool fw_pairs_rows(struct fw_arena *arena, const struct fw_pairs *p, const float
     for (unsigned k = 0; k < p->n; k++) {
         const struct fw_pair_axis *a = p->axis[k];
         int64_t step = step_of(a);
+        int64_t taken = (a->n + step - 1) / step;
         size_t n = 0;
         maps[k] = (struct fw_pair_map){.to = a};
         maps[k].terms =
@@ -371,9 +373,8 @@ bool fw_pairs_rows(struct fw_arena *arena, const struct fw_pairs *p, const float
             int64_t real[2];
             fw_pair_real(a, u, u, real);
             for (int64_t q = 0; q < a->n; q += step)
-                maps[k].terms[n++] =
-                    (struct fw_pair_term){u * (a->stored + 1), fw_pair_stored(a, real[0], q),
-                                          1 / (float)((a->n + step - 1) / step)};
+                maps[k].terms[n++] = (struct fw_pair_term){
+                    u * (a->stored + 1), fw_pair_stored(a, real[0], q), 1 / (float)taken};
         }
         maps[k].n = n;
     }

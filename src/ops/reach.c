@@ -179,13 +179,13 @@ static void grow(struct fw_cx *c, const struct fw_tensor *x, const struct fw_ten
 {
     fw_count px = fw_count_int(1), py = fw_count_int(1);
     do {
-        bool more_x = g->x < x->rank && (g->y == y->rank || divides(c, py, px));
-        if (more_x && (fw_count_eq(px, py) || !fw_count_eq(py, fw_count_int(1)) || g->y == y->rank))
+        bool left_x = g->x < x->rank, left_y = g->y < y->rank;
+        bool wants_x = (!left_y || divides(c, py, px)) &&
+                       (fw_count_eq(px, py) || !fw_count_eq(py, fw_count_int(1)) || !left_y);
+        if (left_x && (wants_x || !left_y))
             px = fw_count_mul(c->sym, px, fw_count_of(x->dims[g->x++]));
-        else if (g->y < y->rank)
+        else if (left_y)
             py = fw_count_mul(c->sym, py, fw_count_of(y->dims[g->y++]));
-        else if (g->x < x->rank)
-            px = fw_count_mul(c->sym, px, fw_count_of(x->dims[g->x++]));
         else
             return;
     } while (!fw_count_eq(px, py));

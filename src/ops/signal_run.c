@@ -389,7 +389,8 @@ KERNEL(mel_weights)
     corners_of(r, (size_t)n + 2, corner);
     for (size_t i = 0; i < r->out[0]->n; i++) {
         const int64_t *c = corner + i % (size_t)n;
-        REAL j = (REAL)(i / (size_t)n);
+        size_t row = i / (size_t)n;
+        REAL j = (REAL)row;
         REAL rise = along_slope(j, (REAL)c[0], (REAL)(c[1] - c[0]));
         REAL fall = along_slope((REAL)c[2], j, (REAL)(c[2] - c[1]));
         fw_buffer_put(r->out[0], i, (double)MAX(0, MIN(rise, fall)));

@@ -207,7 +207,7 @@ static enum fw_status turn_basis(const struct fw_run *r, size_t n, REAL *a, REAL
 static void identity(REAL *a, size_t n)
 {
     for (size_t i = 0; i < n * n; i++)
-        a[i] = i % (n + 1) == 0;
+        a[i] = i % (n + 1) == 0 ? 1 : 0;
 }
 
 KERNEL(update_SOAP) // states: m, v, L, R, P, Q

@@ -130,7 +130,7 @@ int64_t fw_buffer_int(const struct fw_buffer *v, size_t i)
 #define GET(dtype, type) \
     case dtype:          \
         return (int64_t)((const type *)v->data)[i];
-        INTEGERS(GET)
+        INTEGERS(GET) // NOLINT(bugprone-branch-clone): some types are held alike
 #undef GET
     default: {
         double x = real_at(v, i);
@@ -157,7 +157,7 @@ void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x)
     case dtype:                         \
         ((type *)v->data)[i] = (type)x; \
         return;
-        INTEGERS(PUT)
+        INTEGERS(PUT) // NOLINT(bugprone-branch-clone): some types are held alike
 #undef PUT
     default:
         fw_buffer_put(v, i, (double)x);
@@ -292,7 +292,7 @@ bool fw_buffer_decode(struct fw_buffer *v, const struct fw_data *data)
             unsigned half = bits / 16;
             const unsigned char *p = data->bytes + i * (bits / 8);
             for (unsigned k = 0; k < 2; k++) {
-                uint64_t word = load_le(p + k * half, half);
+                uint64_t word = load_le(p + (size_t)k * half, half);
                 double x = half == 4 ? float_of((uint32_t)word) : double_of(word);
                 if (v->real == sizeof(float))
                     ((float *)v->data)[2 * i + k] = (float)x;

@@ -78,20 +78,19 @@ static const struct fw_array *find_array(const struct fw_array *arrays, size_t n
 static void convert(const struct fw_array *a, uint64_t from, uint64_t n, const struct fw_tensor *t,
                     unsigned char *to)
 {
-    struct fw_buffer in = {.dtype = (uint8_t)a->dtype, .real = a->dtype == FW_F64 ? 8 : 4};
+    uint64_t element = 0; // those of a file stand anywhere
+    struct fw_buffer in = {
+        .data = &element, .n = 1, .dtype = (uint8_t)a->dtype, .real = a->dtype == FW_F64 ? 8 : 4};
     struct fw_buffer out = {.data = to, .n = n, .dtype = t->dtype, .real = sizeof(float)};
     size_t each = fw_dtypes[a->dtype].bits / 8;
-    unsigned char *data;
     const unsigned char *start = a->data + from * each;
-    memcpy(&data, &start, sizeof data); // only read
-    in.data = data;
-    in.n = n;
     bool whole = !fw_dtype_is_float((enum fw_dtype)t->dtype);
     for (uint64_t i = 0; i < n; i++) {
+        memcpy(&element, start + i * each, each < sizeof element ? each : sizeof element);
         if (whole)
-            fw_buffer_put_int(&out, i, fw_buffer_int(&in, i));
+            fw_buffer_put_int(&out, i, fw_buffer_int(&in, 0));
         else
-            fw_buffer_put(&out, i, fw_buffer_get(&in, i));
+            fw_buffer_put(&out, i, fw_buffer_get(&in, 0));
     }
 }
 
