@@ -55,11 +55,14 @@ static double mean_squares(const struct fw_moment_cx *m, double variance, double
         return squares(&s, keys);
     at_low = 1;
     at_high = squares(&s, 2);
-    for (double i = 0; i < queries; i++) {
-        double n = keys - queries + 1 + i;
+    for (uint64_t i = 0; (double)i < queries; i++) {
+        double n = keys - queries + 1 + (double)i;
         n = fmax(window > 0 ? fmin(n, window) : n, 1);
-        for (; n > 2 * low; at_low = at_high, at_high = squares(&s, 2 * low))
+        while (n > 2 * low) {
             low *= 2;
+            at_low = at_high;
+            at_high = squares(&s, 2 * low);
+        }
         sum += exp(log(at_low) + log(at_high / at_low) * log2(n / low));
     }
     return sum / queries;

@@ -32,13 +32,16 @@ static const double *curve_of(struct walk *w, const struct fw_moments *x)
     fw_moments_levels(x, level);
     for (int l = 0; v != NULL && l < FW_CURVE_LEVELS; l++)
         for (int i = 0; i < FW_NORMAL_POINTS; i++) {
-            double *at = v + l * FW_CURVE_KINDS * FW_NORMAL_POINTS + i, step = FW_CURVE_STEP;
-            at[FW_CURVE_AT * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, 0);
-            at[FW_CURVE_UP * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, step);
-            at[FW_CURVE_DOWN * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, -step);
+            double *at = v + (size_t)(l * FW_CURVE_KINDS * FW_NORMAL_POINTS + i),
+                   step = FW_CURVE_STEP;
+            at[(size_t)FW_CURVE_AT * FW_NORMAL_POINTS] = fw_moments_value(&w->m, x, level[l], i, 0);
+            at[(size_t)FW_CURVE_UP * FW_NORMAL_POINTS] =
+                fw_moments_value(&w->m, x, level[l], i, step);
+            at[(size_t)FW_CURVE_DOWN * FW_NORMAL_POINTS] =
+                fw_moments_value(&w->m, x, level[l], i, -step);
         }
     if (v != NULL)
-        memcpy(v + FW_CURVE_UNIT * FW_NORMAL_POINTS, w->normal.z, sizeof w->normal.z);
+        memcpy(v + (size_t)FW_CURVE_UNIT * FW_NORMAL_POINTS, w->normal.z, sizeof w->normal.z);
     w->no_memory |= v == NULL;
     return v;
 }
@@ -81,7 +84,7 @@ static void set_curve(struct walk *w, uint32_t out, uint32_t base, const double 
 {
     struct fw_moments *y = &w->m.all[out];
     const struct fw_moments *x = &w->m.all[base];
-    const double *unit = curve + FW_CURVE_UNIT * FW_NORMAL_POINTS;
+    const double *unit = curve + (size_t)FW_CURVE_UNIT * FW_NORMAL_POINTS;
     double at[FW_NORMAL_POINTS];
     *y = (struct fw_moments){.known = true,
                              .curve = curve,
@@ -105,7 +108,8 @@ static bool bring_input(struct walk *w, unsigned i, double neutral, struct fw_bu
     if (x == NULL)
         return true;
     if (x->known) {
-        v->data = (void *)(uintptr_t)curve_of(w, x);
+        const double *curve = curve_of(w, x);
+        memcpy(&v->data, &curve, sizeof curve); // only read
         v->n = FW_CURVE_VALUES;
         v->dims[0] = FW_CURVE_VALUES;
         v->rank = 1;

@@ -42,6 +42,7 @@ static void fit_linear(struct fw_ticks *t, const struct fw_axis *axis, double le
     t->to = axis->given ? most : ceil(most / step - 1e-9) * step;
     double first = ceil(t->from / step - 1e-9) + 0.0; // no -0
     double last = floor(t->to / step + 1e-9);
+    // NOLINTNEXTLINE(cert-flp30-c): whole numbers, far below 2^53
     for (double k = first; k <= last && t->n < FW_MAX_TICKS; k++)
         t->at[t->n++] = k * step + 0.0;
 }
@@ -59,6 +60,7 @@ static void fit_log(struct fw_ticks *t, const struct fw_axis *axis, double least
     t->from = axis->given ? least : pow(base, low);
     t->to = axis->given ? most : pow(base, high);
     double skip = ceil((high - low + 1) / FW_MAX_TICKS);
+    // NOLINTNEXTLINE(cert-flp30-c): whole numbers, far below 2^53
     for (double k = low; k <= high; k += skip)
         for (unsigned i = 0; i < (fine ? 3 : 1); i++) {
             double v = pow(base, k) * parts[i];

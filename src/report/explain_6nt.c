@@ -113,7 +113,7 @@ static enum fw_status add_terms(struct fw_lesson *l, const struct parts *p)
     struct fw_value v[sizeof terms / sizeof *terms * N];
     uint32_t n = 0;
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
-        v[n * N] = fw_value_text(terms[i].what);
+        v[(size_t)n * N] = fw_value_text(terms[i].what);
         v[n * N + 1] = fw_value_text(terms[i].formula);
         v[n * N + 2] = fw_value_int((int64_t)terms[i].flop);
         v[n++ * N + 3] = fw_value_float(terms[i].flop / six);

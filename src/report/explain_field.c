@@ -60,7 +60,7 @@ static enum fw_status add_rows(struct fw_lesson *l, const struct row *rows, uint
     for (uint32_t i = 0; i < n; i++) {
         const struct row *r = &rows[i];
         const struct fw_node *node = &g->nodes[r->node];
-        v[i * N] = fw_value_text(node->name != NULL ? node->name : node->op->name);
+        v[(size_t)i * N] = fw_value_text(node->name != NULL ? node->name : node->op->name);
         v[i * N + 1] = fw_value_float((r->after - r->before) / r->stride_before + 1);
         v[i * N + 2] = fw_value_float(r->stride_after / r->stride_before);
         v[i * N + 3] = fw_value_float(r->after - r->before);

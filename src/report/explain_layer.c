@@ -68,7 +68,7 @@ static enum fw_status add_nodes(struct fw_lesson *l)
         (void)fw_node_cost(g, i, l->a->precision, &cost);
         for (unsigned k = 0; k < FW_N_CLASSES; k++)
             flop += (double)cost.n[k].word * (k == FW_FMA ? 2 : 1);
-        v[n * N] = fw_value_text(phase_names[g->nodes[i].phase]);
+        v[(size_t)n * N] = fw_value_text(phase_names[g->nodes[i].phase]);
         v[n * N + 1] = fw_value_text(g->nodes[i].op->name);
         v[n * N + 2] = fw_value_text(inputs_of(l, &g->nodes[i]));
         v[n * N + 3] = fw_value_count(cost.n[FW_FMA]);
@@ -147,7 +147,7 @@ static enum fw_status add_checks(struct fw_lesson *l, const struct fw_gradient_c
     for (unsigned i = 0; i < FW_N_WEIGHT_CHECKS; i++) {
         const struct fw_weight_check *k = &g->checks[i];
         double off = k->product != 0 ? fabs(k->difference / k->product - 1) : fabs(k->difference);
-        v[i * N] = fw_value_int(k->i);
+        v[(size_t)i * N] = fw_value_int(k->i);
         v[i * N + 1] = fw_value_int(k->j);
         v[i * N + 2] = fw_value_float(k->product);
         v[i * N + 3] = fw_value_float(k->graph);

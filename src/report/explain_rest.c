@@ -108,7 +108,7 @@ static enum fw_status add_layers(struct fw_lesson *l, const struct fw_variance *
     for (uint32_t i = 0; i < n; i++) {
         const struct fw_variance_layer *k = &v->layers[i];
         const struct fw_node *node = &g->nodes[k->node];
-        w[i * N] = fw_value_text(node->name != NULL ? node->name : node->op->name);
+        w[(size_t)i * N] = fw_value_text(node->name != NULL ? node->name : node->op->name);
         w[i * N + 1] = fw_value_int((int64_t)k->fans.in);
         w[i * N + 2] = fw_value_text(k->function);
         w[i * N + 3] = fw_value_float(sqrt(k->weight));

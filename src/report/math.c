@@ -72,7 +72,9 @@ static struct fw_math *wrap(struct parser *s, enum fw_math_kind kind, struct fw_
 
 static char peek(const struct parser *s, size_t ahead)
 {
-    return (size_t)(s->end - s->p) > ahead ? s->p[ahead] : '\0';
+    if ((size_t)(s->end - s->p) > ahead)
+        return s->p[ahead];
+    return '\0';
 }
 
 static void blanks(struct parser *s)
@@ -198,6 +200,7 @@ static struct fw_math *parse_range(struct parser *s, struct fw_math *call)
     if (!take(s, '='))
         return fail(s);
     struct fw_math *from = parse_sum(s);
+    // NOLINTNEXTLINE(misc-redundant-expression): two dots
     if (!take(s, '.') || !take(s, '.'))
         return fail(s);
     struct fw_math *to = parse_sum(s);

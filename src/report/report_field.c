@@ -328,7 +328,7 @@ static enum fw_status add_input(struct field *m, struct fw_error *err)
 {
     const struct fw_graph *g = &m->a->model.graph;
     const struct fw_tensor *x = &g->tensors[m->f->input];
-    fw_dim *dims = fw_arena_array(&m->r->arena, 2 * FW_MAX_RANK, sizeof *dims);
+    fw_dim *dims = fw_arena_array(&m->r->arena, (size_t)2 * FW_MAX_RANK, sizeof *dims);
     char *names = fw_arena_strndup(&m->r->arena, "dimension", 9);
     if (dims == NULL)
         return fw_fail_memory(err);

@@ -175,8 +175,8 @@ static enum fw_status add_functions(struct page *p, struct fw_error *err)
         uint32_t k = 0;
         if (l->function == NULL)
             continue;
-        while (k < n &&
-               (strcmp(v[k * N].text, l->function) != 0 || fabs(v[k * N + 3].f - l->gain) > 1e-9))
+        while (k < n && (strcmp(v[(size_t)k * N].text, l->function) != 0 ||
+                         fabs(v[k * N + 3].f - l->gain) > 1e-9))
             k++;
         if (k == MAX_FUNCTIONS)
             continue;
@@ -185,7 +185,7 @@ static enum fw_status add_functions(struct page *p, struct fw_error *err)
             continue;
         }
         double square = 1 / (l->gain * l->gain), mean = l->mean;
-        v[n * N] = fw_value_text(l->function);
+        v[(size_t)n * N] = fw_value_text(l->function);
         v[n * N + 1] = fw_value_float(mean);
         v[n * N + 2] = fw_value_float(square);
         v[n * N + 3] = fw_value_float(l->gain);
@@ -306,12 +306,12 @@ static enum fw_status add_missing(struct page *p, struct fw_error *err)
         uint32_t k = 0;
         if (p->v.gap[i] != 1)
             continue;
-        while (k < n && strcmp(v[k * N].text, g->nodes[i].op->name) != 0)
+        while (k < n && strcmp(v[(size_t)k * N].text, g->nodes[i].op->name) != 0)
             k++;
         if (k < n) {
             v[k * N + 1].i++;
         } else if (n < MAX) {
-            v[n * N] = fw_value_text(g->nodes[i].op->name);
+            v[(size_t)n * N] = fw_value_text(g->nodes[i].op->name);
             v[n * N + 1] = fw_value_int(1);
             v[n++ * N + 2] = fw_value_text(name_of(p, i));
         }

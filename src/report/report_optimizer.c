@@ -156,7 +156,7 @@ static enum fw_status add_operations(struct page *p, struct fw_error *err)
         unsigned once = k < FW_N_CLASSES ? p->o->once[k] : fw_optimizer_once(p->o);
         if (once == 0 && fw_per_param_plain(&each) == 0 && !fw_per_param_has_sides(&each))
             continue;
-        v[n * N] = fw_value_text(k < FW_N_CLASSES ? classes[k] : "FLOP");
+        v[(size_t)n * N] = fw_value_text(k < FW_N_CLASSES ? classes[k] : "FLOP");
         v[n * N + 1] = fw_value_text(text_of(p->r, &each));
         v[n++ * N + 2] = fw_value_int(once);
     }
@@ -184,7 +184,7 @@ static enum fw_status add_states(struct page *p, struct fw_error *err)
     for (unsigned i = 0; i < p->o->n_states; i++) {
         struct fw_per_param values = fw_optimizer_values(p->o, i);
         struct fw_per_param bytes = fw_optimizer_bytes(p->o, i, fw_precision_find("fp32"));
-        v[i * N] = fw_value_text(p->o->states[i].name);
+        v[(size_t)i * N] = fw_value_text(p->o->states[i].name);
         v[i * N + 1] = fw_value_text(shapes[p->o->states[i].shape]);
         v[i * N + 2] = fw_value_text(text_of(p->r, &values));
         v[i * N + 3] = fw_value_text(text_of(p->r, &bytes));
