@@ -91,8 +91,8 @@ static enum fw_status check_all(struct check *c, struct fw_gradient_check *ret)
     FW_TRY(run(c, true));
     ret->loss = at(c, c->loss, 0);
     for (int n = 0; n < FW_N_WEIGHT_CHECKS; n++) { // spread over the matrix
-        ret->checks[n].i = c->out * (2 * (int64_t)n + 1) / (2 * FW_N_WEIGHT_CHECKS);
-        ret->checks[n].j = c->in * (2 * (int64_t)n + 1) / (2 * FW_N_WEIGHT_CHECKS);
+        ret->checks[n].i = c->out * (2 * (int64_t)n + 1) / ((int64_t)2 * FW_N_WEIGHT_CHECKS);
+        ret->checks[n].j = c->in * (2 * (int64_t)n + 1) / ((int64_t)2 * FW_N_WEIGHT_CHECKS);
         FW_TRY(check_weight(c, &ret->checks[n]));
     }
     for (int n = 0; n < FW_N_WEIGHT_CHECKS; n++) {
