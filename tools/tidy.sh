@@ -16,9 +16,9 @@ if [ $# -eq 0 ]; then
         $(tools/list_sources.sh cli) src/cli/main.c
 fi
 # One file per process: from the second on, version 14 takes each va_list for uninitialised.
-# The path-sensitive checks (clang-analyzer-*) take a quarter of an hour over everything, minutes for
-# one file of nested loops: gcc's analyzer and cppcheck walk the paths in CI, and with PATHS=yes this
-# does, kernels (x_run.c) left out.
+# The path-sensitive checks (clang-analyzer-*) take a quarter of an hour over everything, minutes
+# for one file of nested loops: gcc's analyzer and cppcheck walk the paths in CI, and with PATHS=yes
+# this does, kernels (x_run.c) left out.
 # shellcheck disable=SC2016  # $1 and its like are for the inner shell
 printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c \
     'case $4$3 in no* | *_run.c) only=--checks=-clang-analyzer-* ;; *) only=--checks= ;; esac
