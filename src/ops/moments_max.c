@@ -257,7 +257,7 @@ void fw_pool_to_largest(struct fw_moment_cx *m, const struct fw_moment_pool *p,
 {
     struct sums s;
     struct window *w;
-    struct fw_pair_map maps[FW_PAIR_AXES];
+    struct fw_pair_map maps[FW_PAIR_AXES] = {{0}};
     const struct fw_pairs *g = fw_moments_grad_pairs(m, fw_moments_out(m, 0), p->out);
     struct fw_pairs *one = like(m->scratch, p->out, 1), *two = like(m->scratch, p->out, 1);
     struct fw_pairs *same = like(m->scratch, p->in, 1), *to = like(m->scratch, p->in, 1);

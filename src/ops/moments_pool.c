@@ -78,7 +78,7 @@ static bool take_mean(struct fw_moment_cx *m, const struct fw_moment_pool *p,
 
 static void give_mean(struct fw_moment_cx *m, const struct fw_moment_pool *p, struct fw_moments *x)
 {
-    struct fw_pair_map maps[FW_PAIR_AXES];
+    struct fw_pair_map maps[FW_PAIR_AXES] = {{0}};
     const struct fw_pairs *g = fw_moments_grad_pairs(m, fw_moments_out(m, 0), p->out);
     const struct fw_pairs *n = divisors(m, p);
     struct fw_pairs *each = like(m->scratch, p->out, 1), *to = like(m->scratch, p->in, 1);

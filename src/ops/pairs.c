@@ -355,7 +355,7 @@ bool fw_pairs_apply(struct fw_arena *arena, const struct fw_pairs *in, const flo
 
 bool fw_pairs_rows(struct fw_arena *arena, const struct fw_pairs *p, const float *at, double *ret)
 {
-    struct fw_pair_map maps[FW_PAIR_AXES];
+    struct fw_pair_map maps[FW_PAIR_AXES] = {{0}};
     struct fw_pairs *rows = fw_pairs_new(arena, p->n, p->axis, p->dim, 1);
     if (rows == NULL)
         return false;
