@@ -7,6 +7,7 @@
 #include "base/file.h"
 
 #include "base/limits.h"
+#include "base/posix.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -14,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
-#define HAVE_POSIX 1
+#if HAVE_POSIX
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,8 +24,6 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #endif
-#else
-#define HAVE_POSIX 0
 #endif
 
 #define RANDOM_ACCESS_BYTES ((size_t)256 << 20) // larger files are mostly weights, to be skipped

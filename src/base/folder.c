@@ -5,19 +5,17 @@
 #include "base/folder.h"
 
 #include "base/limits.h"
+#include "base/posix.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
-#define HAVE_POSIX 1
+#if HAVE_POSIX
 #include <dirent.h>
 #include <limits.h>
 #include <sys/stat.h>
-#else
-#define HAVE_POSIX 0
 #endif
 
 const char *fw_folder_of(const char *path, struct fw_arena *arena)

@@ -11,21 +11,20 @@
 #endif
 #include "base/file.h"
 
+#include "base/posix.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
-#define HAVE_POSIX 1
+#if HAVE_POSIX
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#else
-#define HAVE_POSIX 0
 #endif
 
 struct fw_output {

@@ -144,7 +144,9 @@ static bool good_ports(struct fw_build_node *n, unsigned n_in, unsigned n_out)
     if (n_in > UINT16_MAX || n_out > n->op->max_out || n_out < n->op->min_out)
         return fw_build_fail(n->b, FW_USAGE, "%s with %u inputs and %u outputs", n->op->name, n_in,
                              n_out) == 0;
-    return fw_build_within(n->b, FW_MOST_built, ++n->b->n_nodes);
+    uint64_t nodes = ++n->b->n_nodes;
+    return fw_build_within(n->b, FW_MOST_nodes, nodes) &&
+           fw_build_within(n->b, FW_MOST_built, nodes);
 }
 
 static int hand_out(struct fw_builder *b, const char *name, uint32_t node)

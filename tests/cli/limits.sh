@@ -7,6 +7,7 @@ for limit in time=0 nodes=10 dims=3 string=5 rows=3 file=20KB memory=100Ki; do
     echo "exit code $?"
 done
 "$FLOPWISE" count zoo:resnet18 --limit built=3
+"$FLOPWISE" count zoo:resnet18 --limit nodes=3
 "$FLOPWISE" count zoo:resnet18 --limit nesting=1
 "$FLOPWISE" count zoo:mlp,depth=L,width=K --batch n --limit terms=1
 "$FLOPWISE" count zoo:mlp,depth=L,width=K --batch n --limit degree=1
