@@ -81,10 +81,12 @@ bool fw_has_positions(const struct fw_tensor *t, const struct fw_pairs *p)
     return p != NULL;
 }
 
-/* Passes y's gradient on to x as it is, `by` times. */
+/* Passes the gradient of y, if it has moments, on to x as it is, `by` times. */
 static void give_on(struct fw_moment_cx *m, const struct fw_moments *y, const struct fw_tensor *t,
                     double by, struct fw_moments *x)
 {
+    if (y == NULL)
+        return;
     if (by == 1 && fw_has_positions(t, y->grad_bend))
         fw_moments_give_bend(m, x, y->grad_bend);
     if (x != NULL && by == 1 && fw_has_positions(t, y->grad_pairs))
@@ -122,8 +124,6 @@ static void same_backward(struct fw_moment_cx *m)
     for (unsigned i = 0; i < m->cx.node->n_out; i++) {
         const struct fw_moments *y = fw_moments_out(m, i);
         double k = ratio(m, fw_out(&m->cx, i), fw_in(&m->cx, 0));
-        if (y == NULL)
-            continue;
         give_on(m, y, fw_in(&m->cx, 0), k, fw_moments_in(m, 0));
     }
 }

@@ -214,8 +214,14 @@ static enum fw_status fill(struct tree *tree, enum fw_number_style numbers)
 
 /* ---- width ---- */
 
-static size_t column_width(const struct tree *tree, uint32_t k, const char *title)
+static const char *title_of(const struct tree *tree, uint32_t k)
 {
+    return k == 0 ? "module" : tree->t->columns[tree->sums[k - 1]].title;
+}
+
+static size_t column_width(const struct tree *tree, uint32_t k)
+{
+    const char *title = title_of(tree, k);
     size_t widest = fw_text_columns(title, strlen(title));
     for (uint32_t line = 0; line < tree->n_lines; line++) {
         const char *cell = tree->cells[(size_t)line * (tree->n_sums + 1u) + k];
@@ -245,7 +251,7 @@ static enum fw_status shorten_names(struct tree *tree, size_t room)
 }
 
 /* As tables do: exact numbers where they fit the terminal, else rounded ones and shorter names. */
-static enum fw_status fit(struct tree *tree, const struct fw_grid_column *columns)
+static enum fw_status fit(struct tree *tree)
 {
     size_t limit = tree->style->width > 0 ? (size_t)tree->style->width : SIZE_MAX;
     const enum fw_number_style styles[] = {FW_NUMBER_EXACT, FW_NUMBER_HUMAN};
@@ -254,8 +260,8 @@ static enum fw_status fit(struct tree *tree, const struct fw_grid_column *column
         FW_TRY(fill(tree, styles[i]));
         numbers = 0;
         for (uint32_t k = 1; k <= tree->n_sums; k++)
-            numbers += GAP + column_width(tree, k, columns[k].title);
-        if (numbers + column_width(tree, 0, columns[0].title) <= limit)
+            numbers += GAP + column_width(tree, k);
+        if (numbers + column_width(tree, 0) <= limit)
             return FW_OK;
     }
     return shorten_names(tree, limit > numbers + LEAST_NAME ? limit - numbers : LEAST_NAME);
@@ -264,10 +270,10 @@ static enum fw_status fit(struct tree *tree, const struct fw_grid_column *column
 static enum fw_status print(struct tree *tree, struct fw_out *o)
 {
     FW_TRY(build(tree));
-    struct fw_grid_column columns[MAX_SUMS + 1] = {{"module", false}};
-    for (uint32_t k = 0; k < tree->n_sums; k++)
-        columns[k + 1] = (struct fw_grid_column){tree->t->columns[tree->sums[k]].title, true};
-    FW_TRY(fit(tree, columns));
+    FW_TRY(fit(tree));
+    struct fw_grid_column columns[MAX_SUMS + 1];
+    for (uint32_t k = 0; k <= tree->n_sums; k++)
+        columns[k] = (struct fw_grid_column){title_of(tree, k), k > 0};
     struct fw_grid grid = {columns, tree->n_sums + 1u, (const char *const *)tree->cells,
                            tree->n_lines, tree->style->color != 0};
     return fw_grid_print(&grid, &o->text, tree->err);
