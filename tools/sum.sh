@@ -31,6 +31,18 @@ add_output() {
     [ "$1" -eq 0 ] && [ "$3" -eq 0 ]
 }
 
+# One case: a command that must succeed; what it said is shown when it does not.
+check() { # WHAT COMMAND...
+    what=$1
+    shift
+    if said=$("$@" 2>&1); then
+        add_counts 1 0 0
+    else
+        add_counts 0 1 0
+        printf 'FAILED %s\n%s\n' "$what" "$said"
+    fi
+}
+
 print_sums() {
     echo "$n_passed passed, $n_failed failed, $n_skipped skipped"
 }

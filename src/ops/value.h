@@ -62,6 +62,14 @@ _Noreturn void fw_kernel_wants_reals(const struct fw_buffer *v); // only in a ca
 void fw_kernel_wants_alike(const struct fw_buffer *y, const struct fw_buffer *v);
 
 extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
+/* Operations of such a tally: a fused multiply-add is two. */
+static inline uint64_t fw_tally_flop(const uint64_t *tally)
+{
+    uint64_t sum = tally[FW_FMA];
+    for (unsigned k = 0; k < FW_N_CLASSES; k++)
+        sum += tally[k];
+    return sum;
+}
 /* Of the plain build: functions of libm are taken in long double, which is slow and retires none
  * of the operations that a processor's counter sees, so that what a kernel retires is known. */
 extern _Thread_local bool fw_wide;

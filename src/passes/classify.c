@@ -284,3 +284,15 @@ uint32_t fw_freeze(struct fw_graph *g, const char *pattern)
         n += fw_freeze(b, pattern);
     return n;
 }
+
+uint32_t fw_stored_at(const struct fw_graph *g, uint32_t tensor)
+{
+    uint32_t t = tensor;
+    while (t != FW_NONE && g->tensors[t].producer != FW_NONE) {
+        const struct fw_node *n = &g->nodes[g->tensors[t].producer];
+        if (!(n->op->flags & (FW_OP_VIEW | FW_OP_MOVE)) || n->n_in == 0)
+            return FW_NONE;
+        t = n->in[0];
+    }
+    return t;
+}

@@ -14,4 +14,7 @@ enum fw_status fw_classify(struct fw_graph *g, struct fw_error *err);
  * frozen and gives their number. */
 uint32_t fw_freeze(struct fw_graph *g, const char *pattern);
 
+/* What stands behind moves and views: a stored tensor or an input; FW_NONE where it is computed. */
+uint32_t fw_stored_at(const struct fw_graph *g, uint32_t tensor);
+
 #endif

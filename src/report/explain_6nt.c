@@ -1,5 +1,6 @@
 /* Why a training run takes about 6*N*T operations, and the way from there to the exact count of
  * this model, term by term. */
+#include "passes/classify.h"
 #include "report/explain.h"
 
 #include <math.h>
@@ -15,25 +16,13 @@ struct parts {
     bool is_tokens;
 };
 
-/* The parameter behind moves and views, or FW_NONE. */
-static uint32_t stored_at(const struct fw_graph *g, uint32_t t)
-{
-    while (t != FW_NONE && g->tensors[t].producer != FW_NONE) {
-        const struct fw_node *n = &g->nodes[g->tensors[t].producer];
-        if (!(n->op->flags & (FW_OP_VIEW | FW_OP_MOVE)) || n->n_in == 0)
-            return FW_NONE;
-        t = n->in[0];
-    }
-    return t != FW_NONE && g->tensors[t].kind == FW_KIND_PARAM ? t : FW_NONE;
-}
-
 /* Marks what products read of the parameters; whether this one reads any. */
 static bool reads_weight(const struct fw_graph *g, const struct fw_node *n, bool *read)
 {
     bool any = false;
     for (unsigned i = 0; i < n->n_in; i++) {
-        uint32_t t = stored_at(g, n->in[i]);
-        if (t == FW_NONE || g->tensors[t].rank < 2)
+        uint32_t t = fw_stored_at(g, n->in[i]);
+        if (t == FW_NONE || g->tensors[t].kind != FW_KIND_PARAM || g->tensors[t].rank < 2)
             continue;
         read[t] = true;
         any = true;

@@ -38,14 +38,6 @@ static enum fw_status predict(struct fw_audit *au, struct fw_error *err)
     return FW_OK;
 }
 
-static uint64_t flop_of(const uint64_t *tally)
-{
-    uint64_t sum = tally[FW_FMA];
-    for (unsigned k = 0; k < FW_N_CLASSES; k++)
-        sum += tally[k];
-    return sum;
-}
-
 /* The same schedule by the kernels that count every operation as they do it. */
 static enum fw_status count_nodes(struct fw_audit *au, struct fw_error *err)
 {
@@ -57,7 +49,7 @@ static enum fw_status count_nodes(struct fw_audit *au, struct fw_error *err)
     for (uint32_t id = 0; id < g->n_nodes && status == FW_OK; id++) {
         uint64_t tally[FW_N_CLASSES] = {0};
         status = fw_exec_node(e, id, tally, err);
-        au->nodes[id].executed = flop_of(tally);
+        au->nodes[id].executed = fw_tally_flop(tally);
     }
     fw_exec_free(e);
     au->counted = status == FW_OK;

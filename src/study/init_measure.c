@@ -1,6 +1,7 @@
 /* Measuring variances: weights, inputs and gradients of the outputs are drawn, the reference
  * kernels run, forward and backward. */
 #include "engine/exec.h"
+#include "passes/classify.h"
 #include "study/init.h"
 
 #include <inttypes.h>
@@ -25,18 +26,6 @@ struct run {
 
 /* ---- what each parameter is ---- */
 
-/* The parameter behind moves and views. */
-static uint32_t stored_at(const struct fw_graph *g, uint32_t t)
-{
-    while (t != FW_NONE && g->tensors[t].producer != FW_NONE) {
-        const struct fw_node *n = &g->nodes[g->tensors[t].producer];
-        if (!(n->op->flags & (FW_OP_VIEW | FW_OP_MOVE)) || n->n_in == 0)
-            return FW_NONE;
-        t = n->in[0];
-    }
-    return t;
-}
-
 static bool is_parameter(const struct fw_graph *g, uint32_t t)
 {
     return t != FW_NONE && g->tensors[t].kind == FW_KIND_PARAM;
@@ -49,7 +38,7 @@ static enum fw_status note_layer(struct run *r, const struct fw_variance_layer *
     uint32_t best = FW_NONE;
     fw_i128 most = 0;
     for (unsigned i = 0; i < n->n_in; i++) {
-        uint32_t t = stored_at(r->g, n->in[i]);
+        uint32_t t = fw_stored_at(r->g, n->in[i]);
         fw_count size =
             is_parameter(r->g, t) ? fw_tensor_elements(r->g, &r->g->tensors[t]) : fw_count_int(0);
         if (size.word > most) {
@@ -71,7 +60,7 @@ static void note_start(struct run *r, const struct fw_node *n)
 {
     const struct fw_moment_rule *rule = n->op->moments;
     for (unsigned i = 0; rule != NULL && i < n->n_in; i++) {
-        uint32_t t = stored_at(r->g, n->in[i]);
+        uint32_t t = fw_stored_at(r->g, n->in[i]);
         if (!is_parameter(r->g, t))
             continue;
         r->ones[t] |= i < 32 && (rule->ones >> i & 1u);

@@ -120,14 +120,6 @@ static enum fw_status start(struct bench *b, const struct fw_trial *trial, struc
     return FW_OK;
 }
 
-static uint64_t flop_of(const uint64_t *classes)
-{
-    uint64_t sum = classes[FW_FMA];
-    for (unsigned k = 0; k < FW_N_CLASSES; k++)
-        sum += classes[k];
-    return sum;
-}
-
 static uint64_t predict(struct bench *b)
 {
     struct fw_graph *g = &b->model.graph;
@@ -138,7 +130,7 @@ static uint64_t predict(struct bench *b)
     node.op->cost(&cx, &cost);
     for (unsigned k = 0; k < FW_N_CLASSES; k++)
         classes[k] = (uint64_t)cost.n[k].word;
-    return flop_of(classes);
+    return fw_tally_flop(classes);
 }
 
 static enum fw_status run(struct bench *b, const struct fw_trial *trial,
@@ -155,7 +147,7 @@ static enum fw_status run(struct bench *b, const struct fw_trial *trial,
         set_all(b->value[1], step->gradient); // it may have been overwritten
         fw_exec_set_step(b->exec, t + 1);
         FW_TRY(fw_exec_node(b->exec, 0, tally, err));
-        ret->executed = flop_of(tally);
+        ret->executed = fw_tally_flop(tally);
         step->w = fw_buffer_get(b->value[0], 0);
         for (unsigned i = 2; i < b->n; i++)
             step->state[i - 2] = fw_buffer_get(b->value[i], 0);

@@ -2,26 +2,13 @@
 # The measuring commands on this machine: `peak` and its cache, `stat` where there is a counter, and
 # what it says where there is none.
 set -eu
+# shellcheck source=tools/sum.sh
+. "$(dirname "$0")/../../tools/sum.sh"
 FLOPWISE=$(realpath "${FLOPWISE:-build/flopwise}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 export XDG_CACHE_HOME="$scratch/cache"
-passed=0
-failed=0
-skipped=0
-
-check() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@" >out 2>&1; then
-        passed=$((passed + 1))
-    else
-        echo "FAILED $what"
-        cat out
-        failed=$((failed + 1))
-    fi
-}
 
 value() { # FILE KEY: an integer or a word of the JSON form
     sed -n "s/.*\"$2\": \"\{0,1\}\([^,\"]*\).*/\1/p" "$1" | head -1
@@ -42,7 +29,7 @@ if [ $code = 9 ]; then
     check "says that there is no counter" grep -q 'hardware counter not available: ' error
     check "nothing ran" test ! -e ran
     echo "SKIPPED what needs a hardware counter: $(cat error)"
-    skipped=$((skipped + 1))
+    add_counts 0 0 1
 else
     check "exit code of the program" test $code = 7
     check "a count" test "$(value stat.json retired_flop)" -lt 100000
@@ -51,5 +38,5 @@ else
         awk 'BEGIN { for (i = 0; i < 1000000; i++) x = i * 1.5 * 1.5 * 1.5 }'
     check "counts children" test "$(value awk.json retired_flop)" -ge 3000000
 fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+print_sums
+[ "$n_failed" -eq 0 ]

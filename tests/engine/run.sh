@@ -2,6 +2,8 @@
 # `run` from outside: memory as predicted, a loss that falls, data in and out, errors.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/sum.sh
+. "$here/../../tools/sum.sh"
 FLOPWISE=$(realpath "${FLOPWISE:-build/flopwise}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -9,21 +11,6 @@ cd "$scratch"
 export XDG_CACHE_HOME="$scratch/cache"
 python=/usr/bin/python3 # the one that Debian's numpy is for
 [ -x $python ] || python=python3
-passed=0
-failed=0
-skipped=0
-
-check() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@" >out 2>&1; then
-        passed=$((passed + 1))
-    else
-        echo "FAILED $what"
-        cat out
-        failed=$((failed + 1))
-    fi
-}
 
 value() { # FILE KEY: a number or a word of the JSON form
     sed -n "s/.*\"$2\": \"\{0,1\}\([^,\"}]*\).*/\1/p" "$1" | head -1
@@ -50,11 +37,11 @@ check "allocated as planned" test "$(value exact.json allocated_bytes)" = \
 check "the loss falls" less "$(value exact.json last_loss)" "$(value exact.json first_loss)"
 
 # data in and out: the forward pass twice, over 6 rows in batches of 4, with weights saved between
-"$python" - <<'EOF' || { echo "SKIPPED: numpy is missing"; skipped=1; }
+"$python" - <<'EOF' || { echo "SKIPPED: numpy is missing"; add_counts 0 0 1; }
 import numpy
 numpy.save("x.npy", numpy.arange(48, dtype=numpy.float32).reshape(6, 8) / 48)
 EOF
-if [ $skipped = 0 ]; then
+if [ -f x.npy ]; then
     net=zoo:mlp,depth=2,width=8,act=relu
     "$FLOPWISE" run $net --batch 4 --mode exact --input x.npy --outputs a.npz \
         --save w.safetensors --seed 5 >/dev/null
@@ -76,7 +63,7 @@ modes=exact
 # oneDNN, where it is
 if "$FLOPWISE" peak --format json | grep -q '"gemm_by": "none"'; then
     echo "SKIPPED fast kernels: oneDNN is not installed"
-    skipped=$((skipped + 1))
+    add_counts 0 0 1
 else
     modes="exact fast"
     "$FLOPWISE" run zoo:convnet,size=24 --batch 4 --train --steps 8 --lr 0.05 --format json \
@@ -107,5 +94,5 @@ check "a letter" fails 2 "letter 'n'" "$FLOPWISE" run zoo:mlp,depth=2 --batch n
 check "a rate without training" fails 2 "goes with --train" "$FLOPWISE" run zoo:onenet --lr 0.1
 check "no threads" fails 2 "from 1 to" "$FLOPWISE" run zoo:onenet --threads 0
 check "a wrong mode" fails 2 "fast or exact" "$FLOPWISE" run zoo:onenet --mode slow
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+print_sums
+[ "$n_failed" -eq 0 ]

@@ -19,16 +19,6 @@ log=$scratch/faults.log code=0
 grep -v ' passed, ' "$log"
 add_output $code "$log" || echo "faults: requests for memory"
 
-ok() { # NAME CONDITION...
-    local name=$1
-    shift
-    if "$@"; then
-        add_counts 1 0 0
-    else
-        add_counts 0 1 0
-        echo "FAILED $name"
-    fi
-}
 is_empty() { [ -z "$(ls -A "$1")" ]; }
 model=$top/tests/models/lstm_dyn.onnx
 out=$scratch/out
@@ -38,16 +28,16 @@ mkdir "$out"
 for format in table json csv md html svg; do
     "$flopwise" memory "$model" --batch 1 --seq 4 --format $format --quiet \
         >/dev/full 2>"$scratch/err"
-    ok "full disk, $format" [ $? -eq 3 ]
-    ok "full disk, $format: a word" grep -q 'standard output.*No space left' "$scratch/err"
+    check "full disk, $format" [ $? -eq 3 ]
+    check "full disk, $format: a word" grep -q 'standard output.*No space left' "$scratch/err"
 done
 for file in --save --outputs; do
     mode=--train
     [ $file = --save ] || mode=--infer
     "$flopwise" run zoo:mlp,depth=1,width=8 --mode exact $mode $file /dev/full \
         >/dev/null 2>"$scratch/err"
-    ok "full disk, $file" [ $? -eq 3 ]
-    ok "full disk, $file: a word" grep -q '/dev/full: .*No space left' "$scratch/err"
+    check "full disk, $file" [ $? -eq 3 ]
+    check "full disk, $file: a word" grep -q '/dev/full: .*No space left' "$scratch/err"
 done
 # A file that exists stays as it was, whatever fails.
 echo old >"$out/kept"
@@ -56,12 +46,12 @@ echo old >"$out/kept"
     trap '' XFSZ
     "$flopwise" count "$resnet" --format json -o "$out/kept"
 ) >/dev/null 2>"$scratch/err"
-ok "no room for the file" [ $? -eq 3 ]
-ok "the file is as it was" [ "$(cat "$out/kept")" = old ]
+check "no room for the file" [ $? -eq 3 ]
+check "the file is as it was" [ "$(cat "$out/kept")" = old ]
 rm "$out/kept"
-ok "nothing beside it" is_empty "$out"
+check "nothing beside it" is_empty "$out"
 "$flopwise" count /nowhere -o "$out/x" 2>/dev/null
-ok "an error leaves no file" is_empty "$out"
+check "an error leaves no file" is_empty "$out"
 
 # A closed pipe ends the program without a word.
 for format in table json html; do
@@ -70,8 +60,8 @@ for format in table json html; do
         echo $? >"$scratch/code"
     } | head -c 0
     # 0: all was written before the other end was closed
-    ok "closed pipe, $format" grep -qE '^(141|0)$' "$scratch/code"
-    ok "closed pipe, $format: no word" [ ! -s "$scratch/err" ]
+    check "closed pipe, $format" grep -qE '^(141|0)$' "$scratch/code"
+    check "closed pipe, $format: no word" [ ! -s "$scratch/err" ]
 done
 
 # Signals in the middle: the output is open, standard input does not end. Who started this script
@@ -88,10 +78,10 @@ for signal in INT TERM HUP KILL; do
     done
     kill -$signal $pid
     wait $pid 2>/dev/null
-    ok "ends by $signal" [ $? -gt 128 ]
+    check "ends by $signal" [ $? -gt 128 ]
     exec 3>&-
     rm "$scratch/never"
-    ok "nothing is left by $signal" is_empty "$out"
+    check "nothing is left by $signal" is_empty "$out"
 done
 
 # A model that becomes shorter, or goes, while it is read: the first is open when the second, from
@@ -116,11 +106,11 @@ for change in shorter gone; do
     wait $pid
     code=$?
     if [ $change = shorter ]; then
-        ok "a file cut short" [ $code -eq 3 ]
-        ok "a file cut short: a word" grep -q 'became shorter while it was read' "$scratch/err"
-        ok "a file cut short leaves nothing" is_empty "$out"
+        check "a file cut short" [ $code -eq 3 ]
+        check "a file cut short: a word" grep -q 'became shorter while it was read' "$scratch/err"
+        check "a file cut short leaves nothing" is_empty "$out"
     else
-        ok "a file that is gone was read" [ $code -eq 0 ]
+        check "a file that is gone was read" [ $code -eq 0 ]
         rm "$out/x"
     fi
     rm "$scratch/late"
@@ -128,7 +118,7 @@ done
 mkfifo "$scratch/short"
 head -c 1000 "$resnet" >"$scratch/short" &
 "$flopwise" count "$scratch/short" >/dev/null 2>"$scratch/err"
-ok "a read that ends early" [ $? -eq 4 ]
-ok "a read that ends early names the file" grep -q "$scratch/short" "$scratch/err"
+check "a read that ends early" [ $? -eq 4 ]
+check "a read that ends early names the file" grep -q "$scratch/short" "$scratch/err"
 print_sums
 [ "$n_failed" -eq 0 ]

@@ -19,36 +19,26 @@ if ! command -v readelf >/dev/null; then
     exit 0
 fi
 
-ok() { # WHAT CONDITION...
-    local what=$1
-    shift
-    if "$@"; then
-        add_counts 1 0 0
-    else
-        add_counts 0 1 0
-        echo "FAILED $what"
-    fi
-}
 has() { readelf -W "$1" "$2" | grep -qE "$3"; } # OPTION FILE PATTERN
 
-ok "position independent" has -h "$build/flopwise" 'Type: +DYN'
-ok "marked so" has -d "$build/flopwise" 'FLAGS_1.*PIE'
+check "position independent" has -h "$build/flopwise" 'Type: +DYN'
+check "marked so" has -d "$build/flopwise" 'FLAGS_1.*PIE'
 for file in "$build/flopwise" "$build/libflopwise.so"; do
     name=$(basename "$file")
-    ok "$name: read-only relocations" has -l "$file" 'GNU_RELRO'
-    ok "$name: all bound at the start" has -d "$file" 'FLAGS.*NOW'
-    ok "$name: the stack is no code" has -l "$file" 'GNU_STACK.* RW +0x'
+    check "$name: read-only relocations" has -l "$file" 'GNU_RELRO'
+    check "$name: all bound at the start" has -d "$file" 'FLAGS.*NOW'
+    check "$name: the stack is no code" has -l "$file" 'GNU_STACK.* RW +0x'
     if has -l "$file" 'LOAD.* RWE '; then
-        ok "$name: no page is written and run" false
+        check "$name: no page is written and run" false
     else
-        ok "$name: no page is written and run" true
+        check "$name: no page is written and run" true
     fi
-    ok "$name: stack protector" has -s "$file" '__stack_chk_fail'
-    ok "$name: checked copies (_FORTIFY_SOURCE)" has -s "$file" '__(mem|str|v?s?n?printf)[a-z]*_chk'
+    check "$name: stack protector" has -s "$file" '__stack_chk_fail'
+    check "$name: checked copies (_FORTIFY_SOURCE)" has -s "$file" '__(mem|str|v?s?n?printf)[a-z]*_chk'
     if has -d "$file" '(RPATH|RUNPATH)'; then
-        ok "$name: looks for libraries where the system does" false
+        check "$name: looks for libraries where the system does" false
     else
-        ok "$name: looks for libraries where the system does" true
+        check "$name: looks for libraries where the system does" true
     fi
 done
 print_sums
