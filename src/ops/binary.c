@@ -377,10 +377,7 @@ static void cost_prelu(struct fw_cx *c, struct fw_cost *cost)
 static enum fw_status infer_prelu(struct fw_cx *c)
 {
     FW_TRY(infer_shape(c, 0));
-    unsigned rank = fw_in(c, 0)->rank;
-    FW_REQUIRE(fw_in(c, 1)->rank <= rank, c->err, FW_SHAPE,
-               "the slope has at most the %u dimensions of the data, found %u", rank,
-               fw_in(c, 1)->rank);
+    FW_TRY(fw_want_broadcast_to(c, 1, fw_in(c, 0)->rank, fw_in(c, 0)->dims));
     return fw_set_out_like(c, 0, fw_in(c, 0));
 }
 

@@ -68,6 +68,7 @@ void test_binary__counts_and_gradients(void **state)
         {.name = "And", .in = {"bool[4]", "bool[1]"}, .out = {"bool[4]"}, .cost = ""},
         {.name = "Add", .in = {"f32[2,3]", "f32[2]"}, .fails = FW_SHAPE},
         {.name = "PRelu", .in = {"f32[3]", "f32[2,3]"}, .fails = FW_SHAPE},
+        {.name = "PRelu", .in = {"f32[2,1]", "f32[3]"}, .fails = FW_SHAPE},
     };
     OP_CASES_RUN(cases);
 }

@@ -160,16 +160,8 @@ enum fw_status fw_gemm_infer(struct fw_cx *c)
     fw_dim k;
     FW_TRY(fw_same_dim(c, "inner dimension", a[ta ? 0 : 1], b[tb ? 1 : 0], &k));
     fw_dim y[2] = {a[ta ? 1 : 0], b[tb ? 0 : 1]};
-    if (fw_has_in(c, 2)) {
-        fw_dim with_c[FW_MAX_RANK];
-        unsigned r;
-        const struct fw_tensor *bias = fw_in(c, 2);
-        FW_TRY(fw_broadcast(c, 2, y, bias->rank, bias->dims, &r, with_c));
-        FW_REQUIRE(r == 2, c->err, FW_SHAPE,
-                   "input 2 must broadcast to the product, it has %u "
-                   "dimensions",
-                   bias->rank);
-    }
+    if (fw_has_in(c, 2))
+        FW_TRY(fw_want_broadcast_to(c, 2, 2, y));
     return fw_set_out(c, 0, (enum fw_dtype)fw_in(c, 0)->dtype, 2, y);
 }
 

@@ -137,17 +137,10 @@ static enum fw_status infer_layer(struct fw_cx *c)
     const struct fw_tensor *x = fw_in(c, 0);
     unsigned axis;
     FW_TRY(layer_axis(c, x, &axis));
-    unsigned r;
+    for (unsigned i = 1; i < c->node->n_in; i++)
+        if (fw_has_in(c, i))
+            FW_TRY(fw_want_broadcast_to(c, i, x->rank, x->dims));
     fw_dim dims[FW_MAX_RANK];
-    for (unsigned i = 1; i < c->node->n_in; i++) {
-        const struct fw_tensor *t = fw_in(c, i);
-        if (t == NULL)
-            continue;
-        FW_TRY(fw_broadcast(c, x->rank, x->dims, t->rank, t->dims, &r, dims));
-        FW_REQUIRE(r == x->rank, c->err, FW_SHAPE,
-                   "input %u has at most the %u dimensions of the data, found %u", i, x->rank,
-                   t->rank);
-    }
     FW_TRY(fw_set_out_like(c, 0, x));
     for (unsigned k = 0; k < x->rank; k++)
         dims[k] = k < axis ? x->dims[k] : fw_dim_int(1);

@@ -34,7 +34,8 @@ for file in "$build/flopwise" "$build/libflopwise.so"; do
         check "$name: no page is written and run" true
     fi
     check "$name: stack protector" has -s "$file" '__stack_chk_fail'
-    check "$name: checked copies (_FORTIFY_SOURCE)" has -s "$file" '__(mem|str|v?s?n?printf)[a-z]*_chk'
+    check "$name: checked copies (_FORTIFY_SOURCE)" \
+        has -s "$file" '__(mem|str|v?s?n?printf)[a-z]*_chk'
     if has -d "$file" '(RPATH|RUNPATH)'; then
         check "$name: looks for libraries where the system does" false
     else
