@@ -278,8 +278,8 @@ enum fw_status fw_broadcast(struct fw_cx *c, unsigned ra, const fw_dim *a, unsig
 /* All inputs first..first+n-1 broadcast together. */
 enum fw_status fw_broadcast_inputs(struct fw_cx *c, unsigned first, unsigned n, unsigned *ret_rank,
                                    fw_dim *ret);
-/* Input i must broadcast to (rank) dims without changing them (unidirectional broadcasting): FW_SHAPE
- * when it has more dimensions, or one that is a constant other than 1 and than theirs. */
+/* Input i must broadcast to (rank) dims without changing them (unidirectional broadcasting):
+ * FW_SHAPE when it has more dimensions, or one that is a constant other than 1 and than theirs. */
 enum fw_status fw_want_broadcast_to(struct fw_cx *c, unsigned i, unsigned rank, const fw_dim *dims);
 /* Elements of dims[from..to). */
 fw_count fw_product(struct fw_cx *c, const fw_dim *dims, unsigned from, unsigned to);
