@@ -102,17 +102,17 @@ static bool point_at(struct asker *k, int64_t value, struct fw_ratio_point *ret)
     const struct fw_analysis *a = &k->open->analysis;
     struct fw_symbols *sym = a->model.sym;
     k->values[k->letter] = fw_dim_int(value);
-    bool by_batch = strcmp(k->curve.symbol, "batch") == 0;
+    bool by_batch = fw_symbol_of(sym, leading(a)) == k->letter;
     *ret = (struct fw_ratio_point){.value = value, .batch = by_batch ? value : batch_of(a)};
     ret->parts = fw_ratio_at(sym, &k->formula, k->values, k->letter + 1);
     return fw_ratio_is_known(&ret->parts) || in_limit(k, ret);
 }
 
-/* "seq, heads" */
+/* "seq is", "seq, heads are" */
 static const char *open_letters(struct asker *k, const struct fw_ratio_parts *p)
 {
-    struct fw_symbols *sym = k->open->analysis.model.sym;
-    uint32_t n = fw_symbols_count(sym);
+    struct fw_symbols *sym = (k->open != NULL ? k->open : k->plain)->analysis.model.sym;
+    uint32_t n = fw_symbols_count(sym), found = 0;
     bool *seen = fw_arena_zalloc(&k->arena, n + 1u);
     const char *names = "";
     if (seen == NULL)
@@ -121,15 +121,17 @@ static const char *open_letters(struct asker *k, const struct fw_ratio_parts *p)
     fw_count_symbols(sym, p->backward, seen, n);
     for (uint32_t i = 0; i < n && names != NULL; i++)
         if (seen[i] && i != k->letter)
-            names = fw_arena_printf(&k->arena, "%s%s%s", names, *names ? ", " : "",
+            names = fw_arena_printf(&k->arena, "%s%s%s", names, found++ > 0 ? ", " : "",
                                     fw_symbol_name(sym, i));
+    names = names != NULL ? fw_arena_printf(&k->arena, "%s %s", names, found == 1 ? "is" : "are")
+                          : NULL;
     return names != NULL ? names : "";
 }
 
 static enum fw_status fail_open(struct asker *k, const struct fw_ratio_parts *p)
 {
     return fw_fail(k->err, FW_USAGE, -1,
-                   "%s: left open; a sweep of '%s' wants numbers (--batch, --seq, --set)",
+                   "%s left open; a sweep of '%s' wants numbers (--batch, --seq, --set)",
                    open_letters(k, p), k->sweep.name);
 }
 
@@ -186,7 +188,6 @@ static enum fw_status sweep_points(struct asker *k)
     const struct fw_sweep *s = asked ? &k->sweep : &usual;
     if (!asked) {
         FW_TRY(fw_sweep_parse(&usual, "batch=1..128", &k->arena, k->err));
-        k->curve.symbol = usual.name;
     }
     k->points = fw_arena_array(&k->arena, s->n, sizeof *k->points);
     k->values = fw_arena_array(&k->arena, k->letter + 1u, sizeof *k->values);
@@ -199,8 +200,10 @@ static enum fw_status sweep_points(struct asker *k)
             k->curve.n++;
             continue;
         }
-        if (!asked)
-            return FW_OK; // other letters are open: the formula is the answer
+        if (!asked) { // the formula is the answer
+            k->curve.open = open_letters(k, &k->formula);
+            return FW_OK;
+        }
         return fail_open(k, &k->formula);
     }
     return FW_OK;
@@ -226,6 +229,8 @@ static enum fw_status curve(struct asker *k)
         FW_TRY(plain_point(k, &plain));
     else if (k->open != NULL)
         FW_TRY(sweep_points(k));
+    else
+        k->curve.open = open_letters(k, &plain);
     k->curve.points = k->points;
     struct fw_ratio_parts limit;
     struct fw_symbols *sym = (k->open != NULL ? k->open : k->plain)->analysis.model.sym;
@@ -241,6 +246,17 @@ static enum fw_status curve(struct asker *k)
 
 /* ---- the answer ---- */
 
+/* What is swept when nothing is asked for: the batch, by the letter it was given. */
+static const char *batch_letter(const struct asker *k)
+{
+    for (size_t i = 0; i < k->net->n_symbols; i++) {
+        const struct fw_binding *b = &k->net->symbols[i];
+        if (strcmp(b->name, "batch") == 0 && !(b->value[0] >= '0' && b->value[0] <= '9'))
+            return b->value;
+    }
+    return "batch";
+}
+
 static enum fw_status answer(struct asker *k, const char *sweep, struct fw_report **ret)
 {
     if (sweep != NULL) {
@@ -248,7 +264,7 @@ static enum fw_status answer(struct asker *k, const char *sweep, struct fw_repor
         FW_REQUIRE(!is_given(k, k->sweep.name), k->err, FW_USAGE,
                    "'%s' is swept and given a value as well", k->sweep.name);
     }
-    k->curve.symbol = sweep != NULL ? k->sweep.name : "batch";
+    k->curve.symbol = sweep != NULL ? k->sweep.name : batch_letter(k);
     FW_TRY(fw_study_new(&k->plain, k->net, k->options, false, k->err));
     if (sweep != NULL && sweeps_key(k)) {
         FW_TRY(key_points(k));

@@ -271,6 +271,8 @@ static enum fw_status store(const struct cli_option *o, const char *value, struc
         *(int *)(void *)at = o->kind == CLI_SET;
         return FW_OK;
     case CLI_TEXT:
+        if (*(const char **)(void *)at != NULL) // the first would be lost
+            return cli_usage(err, "%s is given twice", o->name);
         *(const char **)(void *)at = value;
         return FW_OK;
     case CLI_SETTING:
@@ -364,10 +366,13 @@ static enum fw_status flush(FILE *out, struct fw_error *err)
 
 enum { HELP_COLUMNS = 80, HELP_INDENT = 27 };
 
-/* What an option does, behind its spelling, in lines of at most HELP_COLUMNS. */
-static void print_help(const char *text)
+/* What an option does and a remark, behind its spelling, in lines of at most HELP_COLUMNS. */
+static void print_help(const char *help, const char *remark)
 {
+    char all[400];
+    const char *text = all;
     size_t room = HELP_COLUMNS - HELP_INDENT;
+    (void)snprintf(all, sizeof all, "%s%s", help, remark);
     while (strlen(text) > room) {
         size_t n = room;
         while (n > 0 && text[n] != ' ')
@@ -411,7 +416,8 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
         (void)snprintf(spelling, sizeof spelling, "%s%s%s%s", letter, o->name,
                        o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
         printf("  %-23s  ", spelling);
-        print_help(o->help != NULL ? o->help : command->formats);
+        print_help(o->help != NULL ? o->help : command->formats,
+                   o->kind == CLI_LIST ? "; may be repeated" : "");
     }
     if (command->groups & (CLI_TRAIN | CLI_LEARN))
         list_names("Optimizers", fw_optimizer_name);

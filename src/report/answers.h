@@ -30,6 +30,7 @@ struct fw_ratio_curve {
     const char *letter; // that grows in the limit, or NULL: there is no limit
     struct fw_ratio_parts limit;
     struct fw_value formula; // of the ratio, made by fw_quotient
+    const char *open;        // "seq is": why there are no points, or NULL
 };
 enum fw_status fw_answer_ratio(struct fw_report **ret, struct fw_analysis *a,
                                const struct fw_asked *asked, const struct fw_ratio_curve *curve,

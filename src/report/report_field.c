@@ -405,7 +405,8 @@ static enum fw_status build(struct field *m, const struct fw_asked *asked, const
     FW_TRY(fw_report_add_model(m->r, m->a, asked, err));
     FW_TRY(add_input(m, err));
     FW_TRY(add_layers(m, err));
-    return add_picture(m, at, err);
+    FW_TRY(add_picture(m, at, err));
+    return fw_report_add_missing(m->r, m->a, m->a->totals.n_missing == 0, err);
 }
 
 enum fw_status fw_answer_field(struct fw_report **ret, struct fw_analysis *a,

@@ -19,6 +19,8 @@ enum {
     C_BACKWARD,
     C_UPDATE,
     C_FORWARD_FIRST,
+    C_RECOMPUTE,
+    C_EXECUTED,
     N_COLUMNS
 };
 
@@ -61,6 +63,12 @@ static const struct fw_column columns[N_COLUMNS] = {
                   FW_UNIT_FLOP, FW_VIEW_WIDE},
     [C_FORWARD_FIRST] = {"forward_first", "forward FLOP, first",
                          "of forward: layers whose input needs no gradient", FW_UNIT_FLOP, 0},
+    [C_RECOMPUTE] = {"recompute", "recompute FLOP",
+                     "matmul FLOP of forward that run once more, no part of the ratio",
+                     FW_UNIT_FLOP, FW_VIEW_WIDE},
+    [C_EXECUTED] = {"ratio_with_recompute", "with recompute",
+                    "the ratio with what runs once more counted to backward", FW_UNIT_NONE,
+                    FW_VIEW_TABLE},
 };
 
 /* ---- cells ---- */
@@ -69,6 +77,11 @@ static struct fw_value share(const struct fw_ratio_parts *p, fw_i128 part)
 {
     double all = (double)p->backward.word + (double)p->update.word;
     return all > 0 ? fw_value_float((double)part / all) : fw_value_kind(FW_VALUE_NULL);
+}
+
+static bool recomputes(const struct fw_ratio_parts *p)
+{
+    return p->recompute.word != 0;
 }
 
 /* What a column says about parts, behind those that name the point. */
@@ -93,6 +106,12 @@ static struct fw_value part_cell(const struct fw_ratio_parts *p, uint32_t column
         return fw_value_count(p->backward);
     case C_UPDATE:
         return fw_value_count(p->update);
+    case C_RECOMPUTE:
+        return recomputes(p) ? fw_value_count(p->recompute) : fw_value_kind(FW_VALUE_ABSENT);
+    case C_EXECUTED:
+        return recomputes(p) ? fw_value_float(fw_ratio_value(p) +
+                                              (double)p->recompute.word / (double)p->forward.word)
+                             : fw_value_kind(FW_VALUE_ABSENT);
     default:
         return fw_value_count(p->first);
     }
@@ -138,6 +157,11 @@ static enum fw_status add_points(struct ratio *m, struct fw_error *err)
     m->columns[C_SYMBOL].key = m->columns[C_SYMBOL].title = by_batch ? "swept" : m->curve.symbol;
     if (by_batch)
         m->columns[C_SYMBOL].views = FW_VIEW_PEOPLE;
+    bool any = false;
+    for (uint32_t i = 0; i < m->curve.n; i++)
+        any |= recomputes(&m->curve.points[i].parts);
+    if (!any)
+        m->columns[C_RECOMPUTE].views = m->columns[C_EXECUTED].views = 0;
     struct fw_table *t = fw_arena_zalloc(&m->r->arena, sizeof *t);
     if (t == NULL)
         return fw_fail_memory(err);
@@ -168,6 +192,7 @@ static const struct fw_column summary_columns[] = {
     {"limit", "in the limit", "", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"first", "first layer", "", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"formula", "formula", "", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"points", "points", "", FW_UNIT_NONE, FW_VIEW_TABLE},
 };
 
 static enum fw_status add_limit(struct ratio *m, struct fw_error *err)
@@ -175,7 +200,7 @@ static enum fw_status add_limit(struct ratio *m, struct fw_error *err)
     const struct fw_ratio_parts *p = &m->curve.limit;
     struct fw_arena *arena = &m->r->arena;
     struct fw_value absent = fw_value_kind(FW_VALUE_ABSENT);
-    struct fw_value people[] = {absent, absent, absent};
+    struct fw_value people[] = {absent, absent, absent, absent};
     if (m->curve.letter != NULL) {
         double share = (double)p->first.word / (double)p->forward.word;
         const char *name = fw_ratio_case_names[fw_ratio_case(p)];
@@ -195,11 +220,16 @@ static enum fw_status add_limit(struct ratio *m, struct fw_error *err)
         FW_TRY(fw_report_record(m->r, &head, &column, &m->curve.formula, 1, err));
         people[2] = m->curve.formula;
     }
-    if (people[0].kind == FW_VALUE_ABSENT && people[2].kind == FW_VALUE_ABSENT)
+    if (m->curve.open != NULL)
+        people[3] = fw_value_text(
+            fw_arena_printf(arena, "none while %s open: numbers are wanted (--batch, --seq, --set)",
+                            m->curve.open));
+    if (people[0].kind == FW_VALUE_ABSENT && people[2].kind == FW_VALUE_ABSENT &&
+        people[3].kind == FW_VALUE_ABSENT)
         return FW_OK;
     static const struct fw_table head = {
         .key = "summary", .title = "Limit", .flags = FW_TABLE_PEOPLE};
-    return fw_report_record(m->r, &head, summary_columns, people, 3, err);
+    return fw_report_record(m->r, &head, summary_columns, people, 4, err);
 }
 
 /* ---- picture ---- */
@@ -272,9 +302,12 @@ static enum fw_status keep_curve(struct ratio *m, struct fw_error *err)
     c->points = fw_arena_copy(&m->r->arena, c->points, c->n * sizeof *c->points);
     c->symbol = keep(m, c->symbol);
     c->letter = keep(m, c->letter);
+    bool open = c->open != NULL;
+    c->open = keep(m, c->open);
     if (c->formula.kind == FW_VALUE_TEXT)
         c->formula = fw_value_text(keep(m, c->formula.text));
-    bool ok = c->points != NULL && c->symbol != NULL && (c->letter != NULL || !letter);
+    bool ok = c->points != NULL && c->symbol != NULL && (c->letter != NULL || !letter) &&
+              (c->open != NULL || !open);
     return ok ? FW_OK : fw_fail_memory(err);
 }
 

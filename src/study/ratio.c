@@ -11,7 +11,7 @@ const char *const fw_ratio_case_names[] = {
     [FW_RATIO_LARGE_OTHER] = "large update, other layers: 3:1",
     [FW_RATIO_LARGE_FIRST] = "large update, first layer: 2:1"};
 
-enum { FORWARD, FIRST, BACKWARD, FIRST_BACKWARD, N_SUMS };
+enum { FORWARD, FIRST, BACKWARD, FIRST_BACKWARD, RECOMPUTE, N_SUMS };
 
 struct gather {
     struct fw_analysis *a;
@@ -42,6 +42,8 @@ static void gather(struct gather *w)
     for (uint32_t id = 0; id < g->n_nodes; id++) {
         const struct fw_node *n = &g->nodes[id];
         bool backward = is_backward(n);
+        if (n->phase == FW_PHASE_RECOMPUTE)
+            fw_sum_add(&w->sums[RECOMPUTE], products_of(w, id), 2);
         if (n->phase != FW_PHASE_FORWARD && !backward)
             continue;
         fw_count fma = products_of(w, id);
@@ -68,6 +70,7 @@ enum fw_status fw_ratio_parts(struct fw_analysis *a, struct fw_ratio_parts *ret,
     ret->first = fw_sum_value(&w.sums[FIRST]);
     ret->backward = fw_sum_value(&w.sums[BACKWARD]);
     ret->first_backward = fw_sum_value(&w.sums[FIRST_BACKWARD]);
+    ret->recompute = fw_sum_value(&w.sums[RECOMPUTE]);
     ret->update = fw_cost_flop(sym, &a->totals.phase[FW_PHASE_UPDATE]);
     for (unsigned i = 0; i < N_SUMS; i++)
         fw_sum_free(&w.sums[i]);
@@ -75,7 +78,7 @@ enum fw_status fw_ratio_parts(struct fw_analysis *a, struct fw_ratio_parts *ret,
     if (w.no_dx == NULL)
         return fw_fail_memory(err);
     if (fw_count_is_bad(ret->forward) || fw_count_is_bad(ret->backward) ||
-        fw_count_is_bad(ret->update))
+        fw_count_is_bad(ret->update) || fw_count_is_bad(ret->recompute))
         return fw_symbols_fail(sym, "the count", err);
     FW_REQUIRE(!fw_count_is(ret->forward, 0), err, FW_UNSUPPORTED,
                "the forward pass has no products (matmul FLOP): there is nothing to compare with");
@@ -84,12 +87,12 @@ enum fw_status fw_ratio_parts(struct fw_analysis *a, struct fw_ratio_parts *ret,
 
 /* ---- numbers for letters ---- */
 
-enum { N_PARTS = 5 };
+enum { N_PARTS = 6 };
 
 static fw_count *part(struct fw_ratio_parts *p, unsigned i)
 {
-    fw_count *const parts[N_PARTS] = {&p->forward, &p->first, &p->backward, &p->first_backward,
-                                      &p->update};
+    fw_count *const parts[N_PARTS] = {&p->forward,        &p->first,  &p->backward,
+                                      &p->first_backward, &p->update, &p->recompute};
     return parts[i];
 }
 

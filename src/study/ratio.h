@@ -17,6 +17,7 @@ struct fw_ratio_parts {
     fw_count backward;       // both backward phases
     fw_count first_backward; // of backward: the same layers
     fw_count update;
+    fw_count recompute; // of forward, what runs a second time; no part of the ratio
 };
 
 /* Of a training step; may hold letters. Errors: FW_UNSUPPORTED where the forward pass has no

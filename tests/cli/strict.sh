@@ -32,3 +32,10 @@ print(ascii(answer["missing"]), answer["complete"])
 END
 "$FLOPWISE" check odd.onnx --infer --max-flop 1k
 echo "exit $?"
+for command in field ratio memory; do
+    "$FLOPWISE" $command odd.onnx --strict --quiet --format json >out.json
+    echo "exit $?"
+done
+jq -c '[.complete, .missing[].op]' out.json
+"$FLOPWISE" field odd.onnx --strict --format json >out.json
+jq -c '[.complete, .missing[].op]' out.json

@@ -34,6 +34,8 @@ try count models/resnet18.onnx --batch 99999999999999999999
 try count resnet18
 try explain memroy
 try explain memory zoo:mlp,width=K --batch n
+try count zoo:mlp --batch 2 --batch 3
+try count zoo:mlp -o a --output=b
 try run models/lstm_dyn.onnx
 try run zoo:onenet --convention torch
 try frobnicate --format json
