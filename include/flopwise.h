@@ -69,6 +69,13 @@ FW_API enum fw_status fw_net_set(struct fw_net *net, const char *symbol, const c
 FW_API enum fw_status fw_net_set_shape(struct fw_net *net, const char *input, const char *shape,
                                        struct fw_error *err);
 
+/* Gives up rights of the whole process for good: afterwards it reads files only in the folders of
+ * those models that may consist of several, gives a name only to output (NULL: none, opened before)
+ * in its folder, has no network and starts no program. To be called before there are threads.
+ * FW_UNSUPPORTED where the kernel has no Landlock or no seccomp. */
+FW_API enum fw_status fw_sandbox(struct fw_net *const *nets, size_t n, const char *output,
+                                 struct fw_error *err);
+
 /* ---- building a network ---- */
 
 /* A network under construction. Tensors are numbers: a call gives that of what it made, -1 stands

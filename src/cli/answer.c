@@ -212,6 +212,8 @@ static enum fw_status open_and_ask(struct cli_args *args, size_t n_models, cli_q
         if (status == FW_OK)
             status = bind(nets[i], args, err);
     }
+    if (status == FW_OK && args->sandbox)
+        status = fw_sandbox(nets, n_models, args->output, err);
     if (status == FW_OK)
         status = ask_and_write(args, nets, ask, out, ret_verdict, err);
     for (size_t i = 0; i < n_models; i++)

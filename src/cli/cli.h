@@ -26,6 +26,7 @@ struct cli_args {
     const char *format;
     const char *output;
     int strict, quiet, no_color, all;
+    int sandbox;
     int years;
     struct fw_setting settings[CLI_MAX_SETTINGS]; // (n_settings) of a training run
     size_t n_settings;
@@ -67,8 +68,9 @@ enum cli_group {
     CLI_FIELD = 256,
     CLI_LEARN = 128, // of CLI_TRAIN, what is learned and by which rule
     CLI_HARDWARE = 1024,
-    CLI_PROGRAM = 4096, // the first operand and all behind it are a program to run
-    CLI_COUNTER = 8192, // counts in hardware: the counter is opened before anything else
+    CLI_PROGRAM = 4096,    // the first operand and all behind it are a program to run
+    CLI_COUNTER = 8192,    // counts in hardware: the counter is opened before anything else
+    CLI_SANDBOX = 2097152, // may give up rights once its models are open
     CLI_PEAK = 16384,
     CLI_ESTIMATE = 2048, // what a training run consists of
     CLI_FORWARD = 32768, // a forward pass unless --train is given
@@ -76,7 +78,8 @@ enum cli_group {
     CLI_INIT = 131072,
     CLI_TRIAL = 262144,
     CLI_EXPLAIN = 524288,
-    CLI_CONVENTION = 1048576
+    CLI_CONVENTION = 1048576,
+    CLI_ASK = CLI_OUTPUT | CLI_MODEL | CLI_SANDBOX // of a question that only analyses
 };
 
 enum cli_kind { CLI_SET, CLI_CLEAR, CLI_TEXT, CLI_LIST, CLI_SETTING };

@@ -34,6 +34,8 @@ const struct cli_option cli_options[] = {
     {"--limit", 0, "NAME=VALUE",
      "what a model may ask for at most, as in time=5; 'limits' lists all", CLI_LIST, CLI_MODEL,
      AT(limit)},
+    {"--sandbox", 0, NULL, "once the models are open: no other file, no network, no program",
+     CLI_SET, CLI_SANDBOX, AT(sandbox)},
     {"--train", 0, NULL, "a whole training step (default; of run and audit the forward pass is)",
      CLI_CLEAR, CLI_TRAIN, AT(options.inference)},
     {"--infer", 0, NULL, "the forward pass only", CLI_SET, CLI_TRAIN, AT(options.inference)},
