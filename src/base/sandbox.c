@@ -1,9 +1,10 @@
 /* The process gives up what it no longer needs; see sandbox.h.
  *
  * Landlock (https://docs.kernel.org/userspace-api/landlock.html) says which folders may still be
- * read and where the output may get its name; a seccomp filter refuses sockets, new programs and
- * looking into other processes. Both by the system calls themselves: glibc has no functions for
- * Landlock, and a library for a filter of a dozen rows would be larger than the rows. */
+ * read and where the output may get its name; a seccomp filter refuses sockets, new programs,
+ * looking into other processes and changing files by their names. Both by the system calls
+ * themselves: glibc has no functions for Landlock, and a library for a filter of a dozen rows would
+ * be larger than the rows. */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE 1
 #endif
@@ -106,6 +107,15 @@ static enum fw_status restrict_calls(struct fw_error *err)
         REFUSE(process_vm_writev),
         REFUSE(io_uring_setup),
         REFUSE(open_by_handle_at),
+        REFUSE(kill),
+        REFUSE(truncate), // what Landlock's first version leaves open: files changed by name
+        REFUSE(fchmodat),
+        REFUSE(fchownat),
+        REFUSE(setxattr),
+#if defined(__x86_64__)
+        REFUSE(chmod),
+        REFUSE(chown),
+#endif
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog filter = {sizeof rows / sizeof *rows, rows};

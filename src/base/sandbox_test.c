@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,12 @@ static int attempt(unsigned i)
         (void)snprintf(from, sizeof from, "%s", at("out/part"));
         return rename(from, at("out/whole")) == 0; // as the writer of outputs does
     }
+    case 10:
+        return truncate(at("model/a"), 0) != 0 && errno == EPERM;
+    case 11:
+        return chmod(at("model/a"), 0777) != 0 && errno == EPERM;
+    case 12:
+        return kill(getppid(), 0) != 0 && errno == EPERM;
     default:
         return -1;
     }
@@ -98,7 +105,7 @@ void test_sandbox__blocks(void **state)
     put("secret");
     put("model/a");
     put("out/part");
-    enum { N = 10, CANNOT = 50 };
+    enum { N = 13, CANNOT = 50 };
     int results[N];
     for (unsigned i = 0; i < N; i++) {
         pid_t pid = fork();

@@ -42,6 +42,14 @@ static const struct {
 };
 enum { N_TYPES = sizeof types / sizeof *types };
 
+static bool is_read(enum fw_dtype dtype)
+{
+    for (unsigned i = 0; i < N_TYPES; i++)
+        if (types[i].dtype == dtype)
+            return true;
+    return false;
+}
+
 /* The text behind a key of the header's Python dictionary. */
 static const char *behind(const char *header, const char *key)
 {
@@ -94,7 +102,7 @@ static enum fw_status read_npy(const unsigned char *data, size_t size, const cha
     FW_REQUIRE(strncmp(order, "False", 5) == 0 || ret->rank < 2, err, FW_UNSUPPORTED,
                "array '%s': row-major order is wanted (numpy.ascontiguousarray)", name);
     unsigned i = 0;
-    while (i < N_TYPES && strncmp(type + 1, types[i].npy, 3) != 0)
+    while (i < N_TYPES && (*type == '\0' || strncmp(type + 1, types[i].npy, 3) != 0))
         i++;
     FW_REQUIRE(i < N_TYPES, err, FW_UNSUPPORTED, "array '%s': elements of type %.6s are not read",
                name, type);
@@ -247,8 +255,6 @@ static enum fw_status read_elements(const struct fw_pb *pb, const struct fw_pb_f
     unsigned bytes = width > 0 ? width : fw_dtypes[ret->dtype].bits / 8u;
     FW_TRY(fw_pb_want(pb, f, FW_PB_LEN, "elements of a tensor", err));
     FW_TRY(fw_pb_numbers(pb, f, width, &numbers, err));
-    FW_REQUIRE(bytes > 0 && bytes <= sizeof v, err, FW_UNSUPPORTED,
-               "a tensor of type %s is not read", fw_dtypes[ret->dtype].name);
     unsigned char *out = fw_arena_array(arena, f->len + 1, bytes);
     if (out == NULL)
         return fw_fail_memory(err);
@@ -290,6 +296,8 @@ static enum fw_status read_pb(struct list *l, const unsigned char *data, size_t 
     }
     FW_REQUIRE(more == 0 && a->dtype != FW_UNKNOWN && a->name != NULL, err, FW_FORMAT,
                "no array is recognised: .npy, .npz, .safetensors or a TensorProto is wanted");
+    FW_REQUIRE(is_read(a->dtype), err, FW_UNSUPPORTED,
+               "array '%s': elements of type %s are not read", a->name, fw_dtypes[a->dtype].name);
     if (elements.number != 0)
         FW_TRY(read_elements(&pb, &elements, width, l->arena, a, err));
     return check_size(a, err);

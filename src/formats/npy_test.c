@@ -101,7 +101,10 @@ void test_npy__errors(void **state)
         // TensorProto: 3 elements for 2, strings, elements that are not packed
         {"\x08\x02\x10\x06\x2a\x03\1\2\3", 9, FW_FORMAT,
          "8 bytes are wanted for its shape, found 12"},
-        {"\x08\x01\x10\x08\x32\x01x", 7, FW_FORMAT, "bytes are wanted"},
+        {"\x08\x01\x10\x08\x32\x01x", 7, FW_UNSUPPORTED, "type string"},
+        {"\x08\x05\x10\x16", 4, FW_UNSUPPORTED, "type int4"}, // two to a byte
+        {"\x93NUMPY\1\0\x2f\x00'shape': (), 'fortran_order': False, 'descr':  ", 57, FW_UNSUPPORTED,
+         "type "}, // nothing behind the last key
         {"\x08\x01\x10\x06\x28\x03", 6, FW_FORMAT, "elements of a tensor"},
     };
     struct fw_arena arena;

@@ -94,12 +94,18 @@ static void convert(const struct fw_array *a, uint64_t from, uint64_t n, const s
     }
 }
 
+static enum fw_status check_type(const struct fw_array *a, struct fw_error *err)
+{
+    FW_REQUIRE(a->dtype != FW_F16, err, FW_UNSUPPORTED, "array '%s': float32 is wanted", a->name);
+    return FW_OK;
+}
+
 static enum fw_status fit_array(struct run *r, struct feed *f, struct fw_error *err)
 {
     const struct fw_tensor *t = &r->x->a->model.graph.tensors[f->tensor];
     const struct fw_array *a = f->array;
     uint64_t n = 1;
-    FW_REQUIRE(a->dtype != FW_F16, err, FW_UNSUPPORTED, "array '%s': float32 is wanted", a->name);
+    FW_TRY(check_type(a, err));
     for (unsigned k = 0; k < a->rank; k++)
         n *= (uint64_t)a->dims[k];
     f->row = t->rank > 0 ? elements(t, 1) : 1;
@@ -214,6 +220,7 @@ static enum fw_status load_weights(const struct run *r, struct fw_error *err)
         if (a == NULL)
             continue;
         size_t bytes = bytes_of(t);
+        FW_TRY(check_type(a, err));
         FW_REQUIRE(a->bytes / (fw_dtypes[a->dtype].bits / 8) == elements(t, 0), err, FW_SHAPE,
                    "weight '%s' has another size than the network's", a->name);
         unsigned char *data = fw_mem_resize(&fw_alloc_default, NULL, 0, bytes + 1);
