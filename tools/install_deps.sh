@@ -8,7 +8,8 @@ packages_of() {
     case $1 in
     build) echo gcc libc6-dev make meson ninja-build pkg-config python3 libsmartcols-dev scdoc \
         libdnnl-dev ;;
-    check) echo libcmocka-dev libonnx-testdata python3-onnx python3-numpy qemu-user ;;
+    check) echo libcmocka-dev libonnx-testdata python3-onnx python3-numpy python3-torch \
+        python3-torchvision qemu-user ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     bench) echo hyperfine protobuf-c-compiler libprotobuf-c-dev python3-onnx python3-venv ;;
     coverage) echo gcovr ;;
