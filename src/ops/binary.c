@@ -530,7 +530,7 @@ static const struct fw_op rows[] = {
      .doc = "dX = x > 0 ? dY : slope*dY, dslope = x > 0 ? 0 : x*dY summed; 1 mul 1 minmax each",
      FW_PORTS(2, 2, 1, 1), .weight_slots = 2, .in_place = 1, FAMILY(NULL, FW_MUL, 1, false, 0, 0),
      .infer = infer_prelu, SAME, .cost = cost_prelu, .grad = grad_prelu,
-     .moments = &fw_moments_pointwise, FW_RUN(prelu)},
+     .moments = &fw_moments_slopes, FW_RUN(prelu)},
     {.name = "BitShift", BIT(fold_shift, false), FW_ATTRS(shift_attrs), FW_RUN(bit_shift)},
     {.name = "And", BIT(fold_and, true), FW_RUN(bit_and)},
     {.name = "Or", BIT(fold_or, true), FW_RUN(bit_or)},

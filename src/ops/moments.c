@@ -85,14 +85,17 @@ bool fw_has_positions(const struct fw_tensor *t, const struct fw_pairs *p)
 static void give_on(struct fw_moment_cx *m, const struct fw_moments *y, const struct fw_tensor *t,
                     double by, struct fw_moments *x)
 {
-    if (y == NULL)
+    if (x == NULL || y == NULL)
         return;
+    const double had[2] = {x->grad, x->grad_shared};
     if (by == 1 && fw_has_positions(t, y->grad_bend))
         fw_moments_give_bend(m, x, y->grad_bend);
-    if (x != NULL && by == 1 && fw_has_positions(t, y->grad_pairs))
+    if (by == 1 && fw_has_positions(t, y->grad_pairs))
         fw_moments_give_pairs(m, x, y->grad_pairs);
     else
         fw_moments_give(x, by * y->grad, by * y->grad_shared);
+    if (by == 1 && y->base == x->base && y->grad_along[0] != NULL)
+        fw_moments_tilt_same(m, x, had, y);
 }
 
 /* ---- moved values ---- */
@@ -109,6 +112,7 @@ static bool same_forward(struct fw_moment_cx *m)
         *y = *x;
         y->grad = y->grad_shared = 0;
         y->grad_pairs = y->grad_bend = NULL;
+        y->grad_along[0] = y->grad_along[1] = NULL;
         if (!whole) { // another part of it is another variable
             y->base = m->cx.node->out[i];
             y->curve = NULL;
@@ -145,6 +149,16 @@ static void no_backward(struct fw_moment_cx *m)
 
 const struct fw_moment_rule fw_moments_pointwise = {
     .pointwise = true, .forward = no_forward, .backward = no_backward};
+
+const struct fw_moment_rule fw_moments_biased = {
+    .pointwise = true, .starts = true, .forward = no_forward, .backward = no_backward};
+
+const struct fw_moment_rule fw_moments_slopes = {.pointwise = true,
+                                                 .starts = true,
+                                                 .start = 0.25,
+                                                 .forward = no_forward,
+                                                 .backward = no_backward,
+                                                 .assumption = "slopes of PRelu start at 0.25"};
 
 /* ---- sums and products of independent activations ---- */
 
@@ -242,12 +256,18 @@ static void sum_backward(struct fw_moment_cx *m)
         struct fw_moments *x = fw_moments_in(m, i);
         if (x == NULL || !x->known)
             continue;
-        double k = ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i));
+        double k = ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i)), along[2][FW_NORMAL_POINTS];
+        const double had[2] = {x->grad, x->grad_shared};
         give_on(m, y, fw_in(&m->cx, i), k, x);
+        if (k != 1 || y->grad_along[0] == NULL || y->base != m->cx.node->out[0])
+            continue;
+        fw_moments_along_part(m, y, i, along);
+        fw_moments_tilt(m, x, had, along);
     }
 }
 
 const struct fw_moment_rule fw_moments_sum = {.pointwise = true,
+                                              .starts = true,
                                               .forward = sum_forward,
                                               .backward = sum_backward,
                                               .assumption =
@@ -294,7 +314,8 @@ static void product_backward(struct fw_moment_cx *m)
 
 const struct fw_moment_rule fw_moments_product = {
     .pointwise = true,
-    .ones = UINT32_MAX,
+    .starts = true,
+    .start = 1,
     .forward = product_forward,
     .backward = product_backward,
     .assumption = "factors of a product are independent of each other"};

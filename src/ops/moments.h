@@ -38,6 +38,10 @@ struct fw_moments {
     /* Of two positions, E of the gradients' slopes by the value there: how the gradient goes along
      * with the value. NULL: not at all. */
     struct fw_pairs *grad_bend;
+    /* E g^2 given its value (FW_NORMAL_POINTS, at the points of its base), its mean is grad; and a
+     * function of one value whose product is E g h given two distant ones, its mean is grad_shared.
+     * NULL: the same for all. */
+    double *grad_along[2];
 };
 
 /* A curve has sections of FW_NORMAL_POINTS values: at three deviations of the base, the least, the
@@ -78,18 +82,20 @@ struct fw_moment_rule {
     const char *assumption; // what it takes for granted beyond the above, or NULL
     bool pointwise;         // one value of each input makes one of the output
     bool layer;             // sets fans
-    uint32_t ones;          // bit i: a parameter at input i starts at 1, else at 0 (biases)
+    uint32_t ones;          // bit i: a parameter at input i starts at 1, else at `start`
+    double start;           // where parameters start: 0 for biases
+    bool starts;            // pointwise: parameters of any kind do so; else they are not to be had
     /* Sets all[] of its outputs (on entry: not known). False: not for this node. */
     bool (*forward)(struct fw_moment_cx *m);
     /* Adds to grad of its inputs; that of every output is complete. */
     void (*backward)(struct fw_moment_cx *m);
 };
 
-extern const struct fw_moment_rule fw_moments_pointwise, fw_moments_sum, fw_moments_product,
-    fw_moments_same, fw_moments_conv, fw_moments_matmul, fw_moments_gemm, fw_moments_pool,
-    fw_moments_mean, fw_moments_batch, fw_moments_layer, fw_moments_rms, fw_moments_dropout,
-    fw_moments_concat, fw_moments_softmax, fw_moments_table, fw_moments_attention,
-    fw_moments_attend;
+extern const struct fw_moment_rule fw_moments_pointwise, fw_moments_biased, fw_moments_slopes,
+    fw_moments_sum, fw_moments_product, fw_moments_same, fw_moments_conv, fw_moments_matmul,
+    fw_moments_gemm, fw_moments_pool, fw_moments_mean, fw_moments_batch, fw_moments_layer,
+    fw_moments_rms, fw_moments_dropout, fw_moments_concat, fw_moments_softmax, fw_moments_table,
+    fw_moments_attention, fw_moments_attend;
 
 /* ---- for rules ---- */
 
@@ -156,6 +162,28 @@ const struct fw_pairs *fw_moments_grad_pairs(struct fw_moment_cx *m, const struc
 /* Adds to the gradient of x; g may be in scratch. */
 void fw_moments_give_pairs(struct fw_moment_cx *m, struct fw_moments *x, const struct fw_pairs *g);
 void fw_moments_give_bend(struct fw_moment_cx *m, struct fw_moments *x, const struct fw_pairs *g);
+/* ---- how the square of a gradient goes along with the value (ops/moments_along.c) ---- */
+
+/* What was given to x since grad and grad_shared were `had` goes along with the value like `by`. */
+void fw_moments_tilt(struct fw_moment_cx *m, struct fw_moments *x, const double had[2],
+                     double by[2][FW_NORMAL_POINTS]);
+void fw_moments_tilt_same(struct fw_moment_cx *m, struct fw_moments *x, const double had[2],
+                          const struct fw_moments *y); // as y's does
+/* How y's base sees it (relative); and of two values with correlation c, what E of the product of
+ * both slopes and gradients is, relative to slopes and gradients apart. */
+enum { FW_ALONG_PAIRS = 21 };
+struct fw_along {
+    double by[2][FW_NORMAL_POINTS];
+    double joint[FW_ALONG_PAIRS]; // at c from 0 to 1
+};
+void fw_moments_along_slope(const struct fw_moment_cx *m, const struct fw_moments *y,
+                            struct fw_along *ret);
+double fw_moments_along_pair(const struct fw_along *a, double c);
+void fw_moments_along_bend(const struct fw_moments *y, double *ret); // relative, of distant values
+/* How input `part` of a sum sees that of its result, which has grad_along. */
+void fw_moments_along_part(struct fw_moment_cx *m, const struct fw_moments *y, unsigned part,
+                           double ret[2][FW_NORMAL_POINTS]);
+
 /* What a function's output (base != itself) passes on to its base. */
 void fw_moments_through(struct fw_moment_cx *m, const struct fw_moments *y);
 

@@ -107,15 +107,20 @@ double *fw_moments_coefficients(struct fw_moment_cx *m, const struct fw_moments 
     size_t n = base->pairs != NULL ? base->pairs->positions : 1;
     double level[FW_CURVE_LEVELS], f[FW_NORMAL_POINTS], at[FW_CURVE_LEVELS][FW_HERMITE_VALUES];
     double *ret = fw_arena_array(m->scratch, n * FW_HERMITE_VALUES, sizeof *ret);
+    double along[FW_NORMAL_POINTS];
+    fw_moments_along_bend(x, along);
     fw_moments_levels(base, level);
     bool even = level[0] == level[FW_CURVE_LEVELS - 1]; // the middle one has all the weight
     memset(at, 0, sizeof at);
     for (unsigned l = even ? 1 : 0; l < (even ? 2 : FW_CURVE_LEVELS); l++) {
         read_section(x, what == FW_OF_VALUE ? what : FW_OF_SLOPE, l, level[l], f);
-        if (what == FW_OF_BEND)
+        if (what == FW_OF_BEND) {
+            for (int i = 0; i < FW_NORMAL_POINTS; i++)
+                f[i] *= along[i];
             bend(m, base, level[l], f, at[l]);
-        else
+        } else {
             fw_normal_hermite(m->normal, f, at[l]);
+        }
     }
     for (size_t i = 0; ret != NULL && i < n; i++) {
         double weight[FW_CURVE_LEVELS], *a = ret + i * FW_HERMITE_VALUES;
@@ -182,23 +187,32 @@ const struct fw_pairs *fw_moments_pairs(struct fw_moment_cx *m, const struct fw_
 void fw_moments_through(struct fw_moment_cx *m, const struct fw_moments *y)
 {
     struct fw_moments *base = &m->all[y->base];
+    struct fw_along a;
+    const double had[2] = {base->grad, base->grad_shared};
+    fw_moments_along_slope(m, y, &a);
     if (y->curve == NULL) { // the base itself under another name
         fw_moments_give_bend(m, base, y->grad_bend);
         fw_moments_give_pairs(m, base, fw_moments_grad_pairs(m, y, base->pairs));
+        fw_moments_tilt(m, base, had, a.by);
         return;
     }
     struct fw_pairs *slope = joined(m, y, FW_OF_SLOPE, 1), *bend = joined(m, y, FW_OF_BEND, 1);
     const struct fw_pairs *g = fw_moments_grad_pairs(m, y, base->pairs);
-    if (slope == NULL || bend == NULL || g == NULL)
+    const double *scale = scales(m, base);
+    if (slope == NULL || bend == NULL || g == NULL || scale == NULL)
         return;
     for (size_t i = 0; i < g->size; i++) {
-        slope->at[0][i] *= g->at[0][i];
+        size_t p, q;
+        fw_pair_ends(g, i, &p, &q);
+        double c = correlation_at(base, scale, 0, i, p, q);
+        slope->at[0][i] *= g->at[0][i] * (float)fw_moments_along_pair(&a, c);
         bend->at[0][i] *= g->at[0][i];
     }
     for (size_t p = 0; p < g->positions; p++)
         bend->at[0][fw_pair_same(g, p)] = 0;
     fw_moments_give_bend(m, base, bend);
     fw_moments_give_pairs(m, base, slope);
+    fw_moments_tilt(m, base, had, a.by);
 }
 
 /* ---- layouts ---- */
@@ -257,8 +271,13 @@ void fw_moments_set_pairs(struct fw_moment_cx *m, unsigned i, double mean, const
     double second = fw_pairs_same(p, p->at[0]);
     fw_moments_set(m, i, mean, second, fw_pairs_same(p, p->at[1]), apart(p, p->at[0], second));
     struct fw_moments *y = fw_moments_out(m, i);
-    if (y != NULL)
-        y->pairs = p;
+    if (y == NULL)
+        return;
+    y->pairs = p;
+    // with its second moment its mean differs from position to position: a shape scales both
+    const struct fw_moments normal = *y, *part = &normal;
+    if (mean != 0 && y->second - mean * mean > 1e-9 * y->second)
+        (void)fw_moments_shape(m, &part, 1, y);
 }
 
 /* ---- gradients ---- */
@@ -274,12 +293,22 @@ const struct fw_pairs *fw_moments_grad_pairs(struct fw_moment_cx *m, const struc
     return p;
 }
 
+/* What does not depend on the value. */
+static void add_even(struct fw_moments *x, double square, double pair)
+{
+    for (int i = 0; x->grad_along[0] != NULL && i < FW_NORMAL_POINTS; i++) {
+        x->grad_along[0][i] += square;
+        x->grad_along[1][i] += pair;
+    }
+}
+
 void fw_moments_give(struct fw_moments *x, double square, double pair)
 {
     if (x == NULL)
         return;
     x->grad += square;
     x->grad_shared += pair;
+    add_even(x, square, pair);
     struct fw_pairs *g = x->grad_pairs;
     if (g == NULL)
         return;
@@ -308,6 +337,7 @@ void fw_moments_give_pairs(struct fw_moment_cx *m, struct fw_moments *x, const s
         x->grad_pairs->at[0][i] += g->at[0][i];
     x->grad += square;
     x->grad_shared += pair;
+    add_even(x, square, pair);
 }
 
 void fw_moments_give_bend(struct fw_moment_cx *m, struct fw_moments *x, const struct fw_pairs *g)

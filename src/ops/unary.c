@@ -564,7 +564,7 @@ static const struct fw_op rows[N_ROWS] = {
                    .flags = FW_OP_UNKNOWN_OK, .weight_slots = 2, .in_place = 1,
                    .family = &gelu_tanh, .infer = infer_gelu, SAME, .cost = cost_gelu,
                    .grad = grad_gelu,
-                   FW_RUN(FAST_GELU)},
+                   .moments = &fw_moments_biased, FW_RUN(FAST_GELU)},
     [BIAS_GELU] = {.name = "BiasGelu", .domain = "com.microsoft",
                    .formula = "x + bias, then " GELU_ERF,
                    .doc = "dX = " GELU_ERF_GRAD ", 1 add more for x + bias; dbias = its sum",

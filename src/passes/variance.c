@@ -99,7 +99,7 @@ static void set_curve(struct walk *w, uint32_t out, uint32_t base, const double 
 }
 
 /* One input on its way to the kernel: values of a known tensor, or one number. */
-static bool bring_input(struct walk *w, unsigned i, double neutral, struct fw_buffer *v)
+static bool bring_input(struct walk *w, unsigned i, double start, struct fw_buffer *v)
 {
     const struct fw_moments *x = fw_moments_in(&w->m, i);
     double *number;
@@ -124,7 +124,7 @@ static bool bring_input(struct walk *w, unsigned i, double neutral, struct fw_bu
     if (value != NULL && n == 1 && t->kind != FW_KIND_PARAM)
         *number = fw_count_to_double(w->m.cx.sym, fw_count_of(value[0]));
     else
-        *number = neutral; // a parameter, as it starts
+        *number = start; // a parameter
     return *number == *number && (t->kind == FW_KIND_PARAM || (value != NULL && n == 1));
 }
 
@@ -133,7 +133,7 @@ static bool function_of(struct walk *w, uint32_t base)
 {
     const struct fw_node *node = w->m.cx.node;
     const struct fw_moment_rule *rule = node->op->moments;
-    double neutral = rule == &fw_moments_sum ? 0 : rule == &fw_moments_product ? 1 : (double)NAN;
+    double start = rule->starts ? rule->start : (double)NAN;
     struct fw_buffer in[MAX_INPUTS];
     const char *function = NULL;
     if (node->n_in > MAX_INPUTS || node->op->run[FW_COUNTED] == NULL)
@@ -141,7 +141,7 @@ static bool function_of(struct walk *w, uint32_t base)
     double *curve = fw_arena_array(w->arena, FW_CURVE_VALUES, sizeof *curve);
     w->no_memory |= curve == NULL;
     for (unsigned i = 0; i < node->n_in; i++) {
-        if (curve == NULL || !bring_input(w, i, neutral, &in[i]))
+        if (curve == NULL || !bring_input(w, i, start, &in[i]))
             return false;
         const struct fw_moments *x = fw_moments_in(&w->m, i);
         if (x != NULL && x->known && x->function != NULL)
@@ -269,13 +269,19 @@ static void forward(struct walk *w, uint32_t node)
 static void through(struct walk *w, const struct fw_moments *y)
 {
     struct fw_moments *base = &w->m.all[y->base];
+    struct fw_along a;
+    const double had[2] = {base->grad, base->grad_shared};
     double square, pair;
     if (base->pairs != NULL) {
         fw_moments_through(&w->m, y);
         return;
     }
     fw_moments_slope(&w->m, y, &square, &pair);
+    fw_moments_along_slope(&w->m, y, &a);
+    square *= fw_moments_along_pair(&a, 1);
+    pair *= fw_moments_along_pair(&a, fw_moments_correlation(base, base->far));
     fw_moments_give(base, square * y->grad, pair * y->grad_shared);
+    fw_moments_tilt(&w->m, base, had, a.by);
 }
 
 static void backward(struct walk *w, uint32_t node)

@@ -17,7 +17,7 @@ struct run {
     struct fw_arena arena;
     const struct fw_variance_layer *
         *of;      // (tensors) the layer a parameter is the weight of, or NULL
-    bool *ones;   // (tensors) parameters that start at 1
+    float *start; // (tensors) what other parameters start at
     bool *table;  // (tensors) embeddings
     bool *wanted; // (nodes)
     uint64_t random;
@@ -63,7 +63,10 @@ static void note_start(struct run *r, const struct fw_node *n)
         uint32_t t = fw_stored_at(r->g, n->in[i]);
         if (!is_parameter(r->g, t))
             continue;
-        r->ones[t] |= i < 32 && (rule->ones >> i & 1u);
+        if (i < 32 && (rule->ones >> i & 1u))
+            r->start[t] = 1;
+        else if (rule->start != 0)
+            r->start[t] = (float)rule->start;
         r->table[t] |= rule == &fw_moments_table;
     }
 }
@@ -73,9 +76,9 @@ static enum fw_status mark_wanted(struct run *r);
 static enum fw_status look_around(struct run *r)
 {
     r->of = fw_arena_zalloc(&r->arena, (r->g->n_tensors + 1u) * sizeof *r->of);
-    r->ones = fw_arena_zalloc(&r->arena, r->g->n_tensors + 1u);
+    r->start = fw_arena_zalloc(&r->arena, (r->g->n_tensors + 1u) * sizeof *r->start);
     r->table = fw_arena_zalloc(&r->arena, r->g->n_tensors + 1u);
-    if (r->of == NULL || r->ones == NULL || r->table == NULL)
+    if (r->of == NULL || r->start == NULL || r->table == NULL)
         return fw_fail_memory(r->err);
     for (uint32_t i = 0; i < r->a->n_forward; i++)
         note_start(r, &r->g->nodes[i]);
@@ -153,7 +156,7 @@ static enum fw_status draw_tensor(struct run *r, uint32_t id)
         return draw_layer(r, r->of[id], v);
     bool normal = t->kind == FW_KIND_INPUT || r->table[id];
     for (size_t i = 0; i < v->n; i++)
-        fw_buffer_put(v, i, normal ? fw_random_normal(&r->random) : r->ones[id] ? 1 : 0);
+        fw_buffer_put(v, i, normal ? fw_random_normal(&r->random) : (double)r->start[id]);
     return FW_OK;
 }
 
