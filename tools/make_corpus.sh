@@ -56,7 +56,8 @@ done <<'END'
 "\ud800"
 END
 
-# arrays: numpy's two, safetensors, TensorProto; a header that ends behind its last key
+# arrays: numpy's two, safetensors, TensorProto, most of them an input of tests/hostile's network;
+# a header that ends behind its last key
 python3 - <<'END'
 import io, os, struct, zipfile
 top = "tests/fuzz/corpus/arrays"
@@ -77,19 +78,21 @@ def npz(**members):
 f4 = npy("<f4", (2, 3), bytes(24))
 one = npy("<i8", "()", bytes(8))
 long = npz(long=one)
-header = b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
+header = b'{"input": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}'
 end = "'shape': (), 'fortran_order': False, 'descr':"
 seeds = {
     "f4.npy": f4,
-    "v2.npy": npy("|b1", (4,), b"\1\0\1\1", 2),
+    "v2.npy": npy("|b1", (2, 3), b"\1\0\1\1\0\1", 2),
+    "rows.npy": npy("<i8", (5, 3), bytes(120)),
     "fortran.npy": npy("<f8", (2, 2), bytes(32), order="True"),
     "key_at_end.npy": npy("", "", b"", header=" " * (4096 - len(end)) + end),
-    "two.npz": npz(x=f4, y=npy("<i4", (1,), bytes(4))),
+    "two.npz": npz(input=f4, y=npy("<i4", (1,), bytes(4))),
+    "input.npz": npz(input=f4),
     "zip64.npz": long[:22] + b"\xff" * 4 + long[26:28] + b"\x14\0" + long[30:38]
     + struct.pack("<HHQQ", 1, 16, len(one), len(one)) + long[38:],
-    "w.safetensors": struct.pack("<Q", len(header)) + header + bytes(8),
-    "raw.pb": b"\x08\2\x10\1\x42\1x\x4a\x08" + bytes(8),
-    "packed.pb": b"\x08\3\x10\7\x3a\3\1\2\3",
+    "input.safetensors": struct.pack("<Q", len(header)) + header + bytes(24),
+    "raw.pb": b"\x0a\2\2\3\x10\1\x42\5input\x4a\x18" + bytes(24),
+    "packed.pb": b"\x08\2\x08\3\x10\7\x3a\6\1\2\3\4\5\6",
     "int4.pb": b"\x08\5\x10\x16",
 }
 for name, data in seeds.items():

@@ -28,6 +28,60 @@ const struct fw_figure_info fw_figures[FW_N_FIGURES] = {
     [FW_FIGURE_PRICE] = {"price", "price at launch", "US$"},
 };
 
+/* ---- words of names ---- */
+
+enum { MAX_NAME = 96 };
+
+/* Words that say who made it and not what it is. */
+static bool is_family(const char *word, size_t len)
+{
+    static const char *const words[] = {
+        "nvidia",  "google", "amd",    "amazon",   "aws", "huawei", "intel", "tesla",
+        "geforce", "quadro", "radeon", "instinct", "gpu", "gpus",   "chip",  "habana"};
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0)
+            return true;
+    return false;
+}
+
+/* Lower-case words with one blank around each, " a100 sxm4 80gb "; family words left out. */
+static void normalise(const char *name, char ret[MAX_NAME])
+{
+    size_t n = 0, start;
+    ret[n++] = ' ';
+    for (const char *p = name; *p != '\0' && n < MAX_NAME - 2;) {
+        start = n;
+        for (; n < MAX_NAME - 2; p++) {
+            char c = *p;
+            if (c >= 'A' && c <= 'Z')
+                c = (char)(c - 'A' + 'a');
+            if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+                break;
+            ret[n++] = c;
+        }
+        if (*p != '\0' && n == start)
+            p++;
+        bool size = n - start == 2 && memcmp(ret + start, "gb", 2) == 0 && start > 1 &&
+                    ret[start - 2] >= '0' && ret[start - 2] <= '9';
+        if (size) { // "80 GB" is one word
+            memmove(ret + start - 1, ret + start, 2);
+            n--;
+        }
+        if (n > start && is_family(ret + start, n - start))
+            n = start;
+        else if (n > start || size)
+            ret[n++] = ' ';
+    }
+    ret[n] = '\0';
+}
+
+static const char *words_of(const char *name, struct fw_arena *arena)
+{
+    char words[MAX_NAME];
+    normalise(name, words);
+    return fw_arena_strndup(arena, words, strlen(words));
+}
+
 /* ---- loading ---- */
 
 static const char *text_of(const struct fw_csv *csv, uint32_t row, const char *column)
@@ -66,8 +120,15 @@ enum fw_status fw_hardware_load(struct fw_arena *arena, struct fw_hardware_table
                                                 .per = text_of(&csv, i, "per"),
                                                 .shorthand = text_of(&csv, i, "short")};
         struct fw_hardware *h = &devices[n - 1];
-        if (h->n_rows < FW_HARDWARE_SOURCES)
-            h->row[h->n_rows++] = read_row(&csv, i);
+        if (h->words == NULL)
+            h->words = words_of(name, arena);
+        if (h->n_rows == FW_HARDWARE_SOURCES)
+            continue;
+        struct fw_hardware_row *row = &h->row[h->n_rows++];
+        *row = read_row(&csv, i);
+        row->words = words_of(row->name, arena);
+        if (h->words == NULL || row->words == NULL)
+            return fw_fail_memory(err);
     }
     *ret = (struct fw_hardware_table){devices, n};
     return FW_OK;
@@ -116,51 +177,6 @@ enum fw_figure fw_hardware_usual_peak(const struct fw_hardware *h)
 
 /* ---- names ---- */
 
-enum { MAX_NAME = 96 };
-
-/* Words that say who made it and not what it is. */
-static bool is_family(const char *word, size_t len)
-{
-    static const char *const words[] = {
-        "nvidia",  "google", "amd",    "amazon",   "aws", "huawei", "intel", "tesla",
-        "geforce", "quadro", "radeon", "instinct", "gpu", "gpus",   "chip",  "habana"};
-    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
-        if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0)
-            return true;
-    return false;
-}
-
-/* Lower-case words with one blank around each, " a100 sxm4 80gb "; family words left out. */
-static void normalise(const char *name, char ret[MAX_NAME])
-{
-    size_t n = 0, start;
-    ret[n++] = ' ';
-    for (const char *p = name; *p != '\0' && n < MAX_NAME - 2;) {
-        start = n;
-        for (; n < MAX_NAME - 2; p++) {
-            char c = *p;
-            if (c >= 'A' && c <= 'Z')
-                c = (char)(c - 'A' + 'a');
-            if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
-                break;
-            ret[n++] = c;
-        }
-        if (*p != '\0' && n == start)
-            p++;
-        bool size = n - start == 2 && memcmp(ret + start, "gb", 2) == 0 && start > 1 &&
-                    ret[start - 2] >= '0' && ret[start - 2] <= '9';
-        if (size) { // "80 GB" is one word
-            memmove(ret + start - 1, ret + start, 2);
-            n--;
-        }
-        if (is_family(ret + start, n - start))
-            n = start;
-        else if (n > start || size)
-            ret[n++] = ' ';
-    }
-    ret[n] = '\0';
-}
-
 /* " word" of len bytes stands in text; with prefix as the beginning of a longer one, where a number
  * does not go on: "k40" begins "k40s" and not "k4000". */
 static bool has_word(const char *word, size_t len, const char *text, bool prefix)
@@ -188,39 +204,36 @@ static bool has_words(const char *a, const char *b, bool prefix)
     return true;
 }
 
-static void compact(char text[MAX_NAME])
+/* Whether the letters of a, run together, begin those of b. */
+static bool begins(const char *a, const char *b)
 {
-    char *out = text;
-    for (const char *p = text; *p != '\0'; p++)
-        if (*p != ' ')
-            *out++ = *p;
-    *out = '\0';
+    for (;; a++, b++) {
+        a += strspn(a, " ");
+        b += strspn(b, " ");
+        if (*a == '\0' || *a != *b)
+            return *a == '\0';
+    }
 }
 
 /* 4: the same, 3: all words, 2: beginnings of all words, 1: the same letters run together, 0. */
 static int fit(const char *query, const char *name)
 {
-    char a[MAX_NAME], b[MAX_NAME];
-    normalise(query, a);
-    normalise(name, b);
-    if (a[1] == '\0' || b[1] == '\0')
+    if (query[1] == '\0' || name[1] == '\0')
         return 0;
-    if (strcmp(a, b) == 0)
+    if (strcmp(query, name) == 0)
         return 4;
-    if (has_words(a, b, false))
+    if (has_words(query, name, false))
         return 3;
-    if (has_words(a, b, true))
+    if (has_words(query, name, true))
         return 2;
-    compact(a);
-    compact(b);
-    return strncmp(a, b, strlen(a)) == 0 ? 1 : 0;
+    return begins(query, name) ? 1 : 0;
 }
 
 static int fit_device(const char *query, const struct fw_hardware *h)
 {
-    int best = fit(query, h->name);
+    int best = fit(query, h->words);
     for (unsigned i = 0; i < h->n_rows; i++) {
-        int one = fit(query, h->row[i].name);
+        int one = fit(query, h->row[i].words);
         best = one > best ? one : best;
     }
     return best;
@@ -237,14 +250,13 @@ static double usual(const struct fw_hardware *h)
 static const struct fw_hardware *choose(const char *query, const struct fw_hardware *const *list,
                                         unsigned n)
 {
-    char a[MAX_NAME], b[MAX_NAME];
-    normalise(query, a);
+    char b[MAX_NAME];
     bool same = true;
     if (n == 1)
         return list[0];
     for (unsigned i = 0; i < n; i++) {
         normalise(list[i]->shorthand, b);
-        if (b[1] != '\0' && has_words(b, a, false))
+        if (b[1] != '\0' && has_words(b, query, false))
             return list[i];
         same &= usual(list[0]) != 0 && fabs(usual(list[i]) / usual(list[0]) - 1) < 0.01;
     }
@@ -258,9 +270,9 @@ static enum fw_status fail_ambiguous(const char *name, const struct fw_hardware 
     fw_str_init(&text, &fw_alloc_default);
     for (unsigned i = 0; i < n; i++)
         fw_str_addf(&text, "%s'%s'", i ? ", " : "", list[i]->name);
-    enum fw_status status =
-        fw_fail(err, FW_USAGE, -1, "hardware '%s' fits several devices of different peaks: %s%s",
-                name, fw_str_text(&text), n == FW_HARDWARE_OTHERS ? ", ..." : "");
+    enum fw_status status = fw_fail(
+        err, FW_USAGE, -1, "hardware '%.100s' fits several devices of different peaks: %s%s", name,
+        fw_str_text(&text), n == FW_HARDWARE_OTHERS ? ", ..." : "");
     fw_str_free(&text);
     return status;
 }
@@ -283,13 +295,12 @@ static enum fw_status fail_unknown(const struct fw_hardware_table *table, const 
                                    struct fw_error *err)
 {
     enum { LEAST = 2, SHOWN = 4 }; // letters in common, suggestions
-    char a[MAX_NAME], b[MAX_NAME];
+    char a[MAX_NAME];
     const struct fw_hardware *near[SHOWN] = {NULL};
     size_t score[SHOWN] = {0};
     normalise(name, a);
     for (uint32_t i = 0; i < table->n; i++) {
-        normalise(table->devices[i].name, b);
-        size_t one = common(a, b), k = SHOWN;
+        size_t one = common(a, table->devices[i].words), k = SHOWN;
         while (k > 0 && one >= LEAST && one > score[k - 1])
             k--;
         if (k == SHOWN)
@@ -314,10 +325,12 @@ enum fw_status fw_hardware_find(const struct fw_hardware_table *table, const cha
                                 struct fw_hardware_match *ret, struct fw_error *err)
 {
     const struct fw_hardware *list[FW_HARDWARE_OTHERS];
+    char query[MAX_NAME];
     unsigned n = 0;
     int best = 1;
+    normalise(name, query);
     for (uint32_t i = 0; i < table->n; i++) {
-        int one = fit_device(name, &table->devices[i]);
+        int one = fit_device(query, &table->devices[i]);
         if (one > best)
             n = 0;
         best = one > best ? one : best;
@@ -326,7 +339,7 @@ enum fw_status fw_hardware_find(const struct fw_hardware_table *table, const cha
     }
     if (n == 0)
         return fail_unknown(table, name, err);
-    *ret = (struct fw_hardware_match){.device = choose(name, list, n)};
+    *ret = (struct fw_hardware_match){.device = choose(query, list, n)};
     if (ret->device == NULL)
         return fail_ambiguous(name, list, n, err);
     for (unsigned i = 0; i < n; i++)

@@ -42,6 +42,7 @@ enum { FW_HARDWARE_SOURCES = 2 };
 struct fw_hardware_row { // what one source says; 0: nothing
     const char *source;  // "epoch", "curated"
     const char *name;    // as the source calls the device
+    const char *words;   // of the name, as they are compared
     const char *released;
     const char *reference;
     const char *note;
@@ -54,6 +55,7 @@ struct fw_hardware {
     const char *kind; // "GPU"
     const char *per;  // what one row is: "chip", "card of 2 GPUs"
     const char *shorthand;
+    const char *words;                               // of the name
     struct fw_hardware_row row[FW_HARDWARE_SOURCES]; // (n_rows) the one that is believed first
     unsigned n_rows;
 };

@@ -3,15 +3,20 @@
  *
  * Usage: flopwise-hostile [-n FILES] [-s SEED] [-o FOLDER] FORMAT FILE...
  * Makes FILES broken files (in all) from the good ones of one FORMAT and asks `count`, `memory` and
- * `field` about each model, `estimate` about each run file and each table of claims. Batches run in
- * a process of their own, so that a crash costs one file and names it. -o: where a file that fails
- * is kept. The table of outcomes goes to standard output and ends in the closing line: one test for
- * each kind of damage. */
+ * `field` about each model (also about networks named by a text, zoo:TEXT), `estimate` about each
+ * run file and each table of claims, `run` with each array. Batches run in a process of their own,
+ * so that a crash costs one file and names it. -o: where a file that fails is kept. The table of
+ * outcomes goes to standard output and ends in the closing line: one test for each kind of damage.
+ */
 #define _GNU_SOURCE 1
 
 #include "api/net.h"
 #include "hostile/mutate.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,14 +111,16 @@ static void check_error(struct shared *s, const struct fw_error *err, enum fw_st
         broken(s, "an exit code that a file cannot earn: %s", err->message);
     else if (strncmp(err->message, path, strlen(path)) != 0)
         broken(s, "the message does not begin with the file: %s", err->message);
-    else if (err->message[strlen(path)] != ':' || strlen(err->message) < strlen(path) + 8)
+    else if (strlen(err->message) < strlen(path) + 8)
         broken(s, "the message says nothing: %s", err->message);
     s->sum.errors++;
     s->sum.placed += err->at >= 0 || strstr(err->message, "node '") != NULL ||
                      strstr(err->message, "line ") != NULL;
 }
 
-static void ask(struct shared *s, const char *path, question *what, struct meter *m)
+/* name: what messages begin with. */
+static void ask(struct shared *s, const char *path, const char *name, question *what,
+                struct meter *m)
 {
     struct fw_alloc alloc = {metered, m, NULL};
     struct fw_error err = {.at = -1};
@@ -123,7 +130,7 @@ static void ask(struct shared *s, const char *path, question *what, struct meter
     double took = seconds_used() - start;
     s->sum.outcome[s->mutator][status]++;
     if (status != FW_OK)
-        check_error(s, &err, status, path);
+        check_error(s, &err, status, name);
     else if (written == 0)
         broken(s, "%s", "an answer without a word");
     if (m->live != 0)
@@ -200,18 +207,52 @@ static enum fw_status claims(const char *path, const struct fw_alloc *alloc, siz
     return write_away(report, written, err);
 }
 
+/* An input of a small network. That an array does not fit it is said of the array. */
+static enum fw_status execute(const char *path, const struct fw_alloc *alloc, size_t *written,
+                              struct fw_error *err)
+{
+    struct fw_net *net;
+    struct fw_report *report = NULL;
+    struct fw_options options = fw_options_default();
+    options.inference = 1;
+    struct fw_running running = {.exact = 1, .inputs = &path, .n_inputs = 1};
+    FW_TRY(fw_net_open_with(&net, "zoo:mlp,depth=2,width=4,in=3,out=2,batch=2", alloc, err));
+    enum fw_status status = fw_run_report(&report, net, &options, &running, err);
+    if (status == FW_OK)
+        status = write_away(report, written, err);
+    else if (strncmp(err->message, path, strlen(path)) != 0 && strstr(err->message, "array '"))
+        fw_error_prefix(err, "%s: ", path);
+    fw_net_free(net);
+    return status;
+}
+
 enum { MAX_QUESTIONS = 3 };
 
-static void ask_all(struct shared *s, question *const *questions)
+/* Where a broken file is put: it has no name, it is one of several in `folder`, or it is itself
+ * the name of a network. */
+enum put { NAMELESS, IN_FOLDER, AS_NAME };
+
+static char folder[64]; // temporary, of IN_FOLDER
+
+static void ask_all(struct shared *s, question *const *questions, enum put where)
 {
-    int file = memfd_create("model", 0);
-    if (file < 0 || write(file, s->file, s->n) != (ssize_t)s->n)
-        exit(2);
-    char path[64];
+    static char text[MAX_BROKEN + 8];
+    char path[128];
+    int file = where == NAMELESS ? memfd_create("model", 0) : -1;
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    if (where == IN_FOLDER) {
+        (void)snprintf(path, sizeof path, "%s/model.safetensors.index.json", folder);
+        file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    }
+    if (where != AS_NAME && (file < 0 || write(file, s->file, s->n) != (ssize_t)s->n))
+        exit(2);
+    if (where == AS_NAME)
+        (void)snprintf(text, sizeof text, "zoo:%.*s", (int)s->n, (const char *)s->file);
     for (unsigned i = 0; i < MAX_QUESTIONS && questions[i] != NULL; i++)
-        ask(s, path, questions[i], &(struct meter){0});
-    (void)close(file);
+        ask(s, where == AS_NAME ? text : path, where == AS_NAME ? "zoo:" : path, questions[i],
+            &(struct meter){0});
+    if (file >= 0)
+        (void)close(file);
 }
 
 /* ---- formats ---- */
@@ -252,20 +293,24 @@ struct form {
     question *questions[MAX_QUESTIONS];
     void (*open)(struct bytes *good);
     void (*close)(struct bytes *made, const struct bytes *model, struct dice *d);
+    enum put put;
 };
 #define OF_MODELS            \
     {                        \
         count, memory, field \
     }
 static const struct form forms[] = {
-    {"onnx", MADE_OF_FIELDS, OF_MODELS, NULL, NULL},
-    {"onnx-text", MADE_OF_TEXT, OF_MODELS, NULL, NULL},
-    {"config", MADE_OF_TEXT, OF_MODELS, NULL, NULL},
-    {"safetensors", MADE_OF_TEXT, OF_MODELS, take_header, add_length},
-    {"safetensors-bytes", MADE_OF_WORDS, OF_MODELS, NULL, NULL},
-    {"gguf", MADE_OF_WORDS, OF_MODELS, NULL, NULL},
-    {"run", MADE_OF_TEXT, {estimate}, NULL, NULL},
-    {"claims", MADE_OF_TEXT, {claims}, NULL, NULL},
+    {"onnx", MADE_OF_FIELDS, OF_MODELS, NULL, NULL, NAMELESS},
+    {"onnx-text", MADE_OF_TEXT, OF_MODELS, NULL, NULL, NAMELESS},
+    {"config", MADE_OF_TEXT, OF_MODELS, NULL, NULL, NAMELESS},
+    {"safetensors", MADE_OF_TEXT, OF_MODELS, take_header, add_length, NAMELESS},
+    {"safetensors-bytes", MADE_OF_WORDS, OF_MODELS, NULL, NULL, NAMELESS},
+    {"gguf", MADE_OF_WORDS, OF_MODELS, NULL, NULL, NAMELESS},
+    {"run", MADE_OF_TEXT, {estimate}, NULL, NULL, NAMELESS},
+    {"claims", MADE_OF_TEXT, {claims}, NULL, NULL, NAMELESS},
+    {"index", MADE_OF_TEXT, OF_MODELS, NULL, NULL, IN_FOLDER},
+    {"zoo", MADE_OF_TEXT, OF_MODELS, NULL, NULL, AS_NAME},
+    {"arrays", MADE_OF_WORDS | MADE_OF_TEXT, {execute}, NULL, NULL, NAMELESS},
 };
 
 /* ---- all files ---- */
@@ -323,7 +368,7 @@ static void batch(const struct run *r, long to)
         make(r, i);
         s->what[0] = '\0';
         (void)alarm(60); // the processor's time is judged per file; this ends what never ends
-        ask_all(s, r->form->questions);
+        ask_all(s, r->form->questions, r->form->put);
         struct rusage used;
         (void)getrusage(RUSAGE_SELF, &used);
         size_t process = (size_t)used.ru_maxrss << 10;
@@ -404,6 +449,44 @@ static struct bytes load(const char *path)
     return b;
 }
 
+/* The folder of a good index, with its parts and without itself. */
+static void make_folder(const char *index)
+{
+    char name[PATH_MAX], to[PATH_MAX];
+    (void)snprintf(name, sizeof name, "%s", index);
+    char *slash = strrchr(name, '/');
+    *(slash != NULL ? slash : name) = '\0';
+    (void)snprintf(folder, sizeof folder, "/tmp/flopwise-hostile-XXXXXX");
+    DIR *d = opendir(slash != NULL ? name : ".");
+    if (d == NULL || mkdtemp(folder) == NULL)
+        exit(2);
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (fnmatch("*.safetensors", e->d_name, 0) != 0)
+            continue;
+        (void)snprintf(to, sizeof to, "%s/%s", name, e->d_name);
+        struct bytes b = load(to);
+        (void)snprintf(to, sizeof to, "%s/%s", folder, e->d_name);
+        FILE *f = fopen(to, "wb");
+        if (f == NULL || fwrite(b.p, 1, b.n, f) != b.n || fclose(f) != 0)
+            exit(2);
+        bytes_free(&b);
+    }
+    (void)closedir(d);
+}
+
+static void remove_folder(void)
+{
+    char path[PATH_MAX];
+    DIR *d = opendir(folder);
+    for (const struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        (void)unlink(path);
+    }
+    if (d != NULL)
+        (void)closedir(d);
+    (void)rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
     struct run r = {.n = 1000, .seed = 1};
@@ -437,7 +520,11 @@ int main(int argc, char **argv)
         r.models[i] = load(argv[optind + 1 + (int)i]);
     for (size_t i = 0; i < r.n_models && r.form->open != NULL; i++)
         r.form->open(&r.models[i]);
+    if (r.form->put == IN_FOLDER)
+        make_folder(argv[optind + 1]);
     run_all(&r);
+    if (r.form->put == IN_FOLDER)
+        remove_folder();
     int code = report(&r);
     for (size_t i = 0; i < r.n_models; i++)
         bytes_free(&r.models[i]);

@@ -47,4 +47,10 @@ mapfile -t runs < <(seeds tests/fuzz/corpus/run)
 run run "${runs[@]}"
 mapfile -t claims < <(seeds tests/estimate tests/fuzz/corpus/claims -name '*.csv')
 run claims "${claims[@]}"
+mapfile -t indexes < <(seeds tests/models -name '*.index.json')
+run index "${indexes[@]}"
+mapfile -t specs < <(seeds tests/fuzz/corpus/zoo)
+run zoo "${specs[@]}"
+mapfile -t arrays < <(seeds tests/fuzz/corpus/arrays)
+run arrays "${arrays[@]}"
 print_sums
