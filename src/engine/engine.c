@@ -47,6 +47,10 @@ static enum fw_status allocate(struct fw_engine *e, struct fw_error *err)
 {
     e->size[FW_BLOCK_FIXED] = e->places->fixed_bytes;
     e->size[FW_BLOCK_MOVING] = e->places->moving_bytes;
+    uint64_t all = 0; // its own, since an allocator that counts belongs to one thread
+    for (unsigned i = 0; i < FW_N_BLOCKS; i++)
+        all = all + e->size[i] < all ? UINT64_MAX : all + e->size[i];
+    FW_WITHIN(e->g->alloc, FW_MOST_memory, all, -1, err);
     for (unsigned i = 0; i < FW_N_BLOCKS; i++) {
         e->memory[i] = fw_mem_resize(e->alloc, NULL, 0, e->size[i] + LINE);
         if (e->memory[i] == NULL)

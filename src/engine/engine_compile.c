@@ -78,22 +78,44 @@ bool fw_engine_order_is_free(struct fw_engine *e, uint32_t tensor)
     return t->kind == FW_KIND_ACTIVATION || t->kind == FW_KIND_INPUT;
 }
 
+static bool only_shape(const struct fw_node *n, unsigned i)
+{
+    return i < 32 && n->op->shape_only >> i & 1u;
+}
+
+/* A stored tensor that is rearranged for this reader, `node`. */
+static enum fw_status run_later(struct fw_engine *e, uint32_t node, uint32_t tensor,
+                                struct fw_address *ret, struct fw_error *err)
+{
+    uint32_t later = e->held[tensor].later;
+    const struct fw_node *n = &e->g->nodes[later];
+    struct fw_address *at =
+        fw_arena_zalloc(&e->arena, ((size_t)n->n_in + n->n_out + 1) * sizeof *at);
+    if (at == NULL)
+        return fw_fail_memory(err);
+    for (unsigned i = 0; i < n->n_in; i++) {
+        at[i] = (struct fw_address){0, FW_BLOCK_OWN};
+        if (n->in[i] != FW_NONE && !only_shape(n, i))
+            FW_TRY(fw_engine_fetch(e, node, n->in[i], NULL, &at[i], err));
+    }
+    for (unsigned i = 0; i < n->n_out; i++) {
+        if (n->out[i] != FW_NONE)
+            at[n->n_in + i] = fw_engine_working(e, fw_engine_bytes(e, n->out[i]));
+        if (n->out[i] == tensor)
+            *ret = at[n->n_in + i];
+    }
+    FW_TRY(add_call(e, later, false, at, err));
+    e->steps[e->n_steps - 1].node = node;
+    return FW_OK;
+}
+
 enum fw_status fw_engine_fetch(struct fw_engine *e, uint32_t node, uint32_t tensor,
                                const struct fw_layout *want, struct fw_address *ret,
                                struct fw_error *err)
 {
     struct fw_held *h = &e->held[tensor];
-    if (h->later != FW_NONE) {
-        const struct fw_node *n = &e->g->nodes[h->later];
-        struct fw_address at[2];
-        FW_TRY(fw_engine_fetch(e, node, n->in[0], NULL, &at[0], err));
-        at[1] = fw_engine_working(e, fw_engine_bytes(e, tensor));
-        *ret = at[1];
-        uint32_t later = h->later;
-        FW_TRY(add_call(e, later, false, at, err));
-        e->steps[e->n_steps - 1].node = node;
-        return FW_OK;
-    }
+    if (h->later != FW_NONE)
+        return run_later(e, node, tensor, ret, err);
     if (!h->there)
         FW_TRY(own_constant(e, tensor, err));
     (void)fw_engine_order_is_free(e, tensor);
@@ -147,11 +169,6 @@ static enum fw_status add_call(struct fw_engine *e, uint32_t node, bool pointwis
         call->in[i] = &call->values[i];
     }
     return FW_OK;
-}
-
-static bool only_shape(const struct fw_node *n, unsigned i)
-{
-    return i < 32 && n->op->shape_only >> i & 1u;
 }
 
 /* The order in which a pointwise node runs: that of its first input of full size. */
@@ -292,8 +309,11 @@ static enum fw_status compile_node(struct fw_engine *e, uint32_t node, struct fw
     if (rearranges_stored(e, n)) {
         FW_REQUIRE(n->op->run[FW_PLAIN] != NULL, err, FW_UNSUPPORTED,
                    "there is no kernel for it yet");
-        e->held[n->out[0]].later = node;
-        e->held[n->out[0]].there = false;
+        for (unsigned i = 0; i < n->n_out; i++)
+            if (n->out[i] != FW_NONE) {
+                e->held[n->out[i]].later = node;
+                e->held[n->out[i]].there = false;
+            }
         return FW_OK;
     }
     if (e->dnn != NULL)

@@ -321,6 +321,22 @@ static void give_gradient(struct walk *w)
             w->m.all[g->outputs[i]].grad = 1;
 }
 
+static enum fw_status walk(struct walk *w, uint32_t n_nodes, struct fw_error *err)
+{
+    const struct fw_alloc *alloc = w->m.cx.g->alloc;
+    start(w);
+    for (uint32_t i = 0; i < n_nodes; i++) {
+        FW_TRY(fw_in_time(alloc, i, err));
+        forward(w, i);
+    }
+    give_gradient(w);
+    for (uint32_t i = n_nodes; i-- > 0;) {
+        FW_TRY(fw_in_time(alloc, i, err));
+        backward(w, i);
+    }
+    return FW_OK;
+}
+
 enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
                                    double (*variance)(const struct fw_moment_cx *m,
                                                       const struct fw_fans *fans, double gain),
@@ -342,13 +358,9 @@ enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
     w.layers = fw_arena_array(arena, (size_t)n_nodes + 1, sizeof *w.layers);
     if (w.m.all == NULL || w.gap == NULL || w.layers == NULL)
         return fw_fail_memory(err);
-    start(&w);
-    for (uint32_t i = 0; i < n_nodes; i++)
-        forward(&w, i);
-    give_gradient(&w);
-    for (uint32_t i = n_nodes; i-- > 0;)
-        backward(&w, i);
+    enum fw_status status = walk(&w, n_nodes, err);
     fw_arena_clear(&w.scratch);
+    FW_TRY(status);
     if (w.no_memory)
         return fw_fail_memory(err);
     *ret = (struct fw_variance){w.m.all, w.layers, w.n_layers, w.gap, n_nodes, 1};

@@ -201,6 +201,7 @@ static enum fw_status gather(struct gather *w)
     struct fw_graph *g = &l->a->model.graph;
     for (uint32_t id = 0; id < g->n_nodes; id++) {
         const struct fw_node *n = &g->nodes[id];
+        FW_TRY(fw_in_time(g->alloc, id, w->err));
         if (n->layer == id || n->phase == FW_PHASE_FORWARD) {
             FW_TRY(row_for(w, id, &w->row_of[id]));
             l->rows[w->row_of[id]].n_forward += n->phase == FW_PHASE_FORWARD;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MAX_BINDINGS = 64 };
+enum { MAX_BINDINGS = 64 }; // the highest that limit `bindings` may be
 
 struct binder {
     struct fw_model *m;
@@ -59,8 +59,7 @@ static enum fw_status note(struct binder *b, uint32_t symbol, fw_dim value)
                        "'%s' is given two different values", fw_symbol_name(b->m->sym, symbol));
             return FW_OK;
         }
-    FW_REQUIRE(b->n < MAX_BINDINGS, b->err, FW_LIMIT, "at most %d symbols can be bound",
-               MAX_BINDINGS);
+    FW_WITHIN(b->m->alloc, FW_MOST_bindings, b->n + 1, -1, b->err);
     b->symbol[b->n] = symbol;
     b->value[b->n++] = value;
     return FW_OK;

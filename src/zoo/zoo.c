@@ -128,8 +128,11 @@ int64_t fw_zoo_number(struct fw_zoo *z, const char *key, int64_t min)
     if (!fw_dim_is_const((fw_dim){v}) || v < min)
         (void)fw_build_fail(z->b, FW_USAGE, "%s=%.60s: a number from %" PRId64 " on is wanted", key,
                             text, min);
-    else if (v > FW_ZOO_MOST)
-        (void)fw_build_fail(z->b, FW_LIMIT, "%s=%.60s: at most %d", key, text, FW_ZOO_MOST);
+    else if ((uint64_t)v > fw_most(z->b->m->alloc, FW_MOST_layers)) {
+        struct fw_error why;
+        fw_limit_error(z->b->m->alloc, FW_MOST_layers, -1, &why);
+        (void)fw_build_fail(z->b, FW_LIMIT, "%s=%.60s: %s", key, text, why.message);
+    }
     return fw_build_ok(z->b) ? v : min;
 }
 

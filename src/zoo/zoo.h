@@ -31,7 +31,7 @@ extern const unsigned fw_n_zoo_families;
 
 /* ---- for family functions ---- */
 
-enum { FW_ZOO_MAX_KEYS = 16, FW_ZOO_MOST = 10000 };
+enum { FW_ZOO_MAX_KEYS = 16 };
 
 /* One network being built. */
 struct fw_zoo {
@@ -42,7 +42,7 @@ struct fw_zoo {
 };
 /* The value of a key as a size, which may hold letters, */
 int64_t fw_zoo_size(struct fw_zoo *z, const char *key);
-/* as a number of things the network has (min to FW_ZOO_MOST), */
+/* as a number of things the network has (min to limit `layers`), */
 int64_t fw_zoo_number(struct fw_zoo *z, const char *key, int64_t min);
 /* the same where a letter is welcome (see fw_repeat), */
 int64_t fw_zoo_turns(struct fw_zoo *z, const char *key, int64_t min);

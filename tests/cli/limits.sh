@@ -9,6 +9,11 @@ done
 "$FLOPWISE" count zoo:resnet18 --limit built=3
 "$FLOPWISE" count zoo:resnet18 --limit nodes=3
 "$FLOPWISE" count zoo:resnet18 --limit nesting=1
+"$FLOPWISE" count zoo:mlp,depth=20000
+"$FLOPWISE" count zoo:mlp,depth=20000 --limit layers=20000 --infer --top 1 | grep complete
+"$FLOPWISE" count zoo:mlp,depth=L,width=K --set L=2 --set K=3 --limit bindings=1
+"$FLOPWISE" init zoo:mlp --limit time=0
+"$FLOPWISE" run zoo:mlp --batch 1 --infer --limit memory=2M
 "$FLOPWISE" count zoo:mlp,depth=L,width=K --batch n --limit terms=1
 "$FLOPWISE" count zoo:mlp,depth=L,width=K --batch n --limit degree=1
 "$FLOPWISE" count zoo:mlp,depth=L,width=K --batch n --limit formulas=2

@@ -11,6 +11,11 @@ cat >frames.onnxtxt <<'M'
 <ir_version: 10, opset_import: ["": 20]>
 g (float[1,8,1] x) => (y) <int64 step = {2}, int64[0] n = {}> { y = STFT (x, step, , n) }
 M
+cat >spread.onnxtxt <<'M'
+<ir_version: 8, opset_import: ["": 17]>
+g (float[2,3,4] x) => (y) <float[1,1,4] w = {1,2,3,4}, int64[3] s = {2,3,4}>
+{ e = Expand (w, s) y = Add (x, e) }
+M
 try() {
     "$FLOPWISE" "$@" --format json >out 2>err
     code=$?
@@ -22,6 +27,8 @@ for mode in fast exact; do
     try run --infer --mode $mode masks.onnxtxt
 done
 try init --simulate frames.onnxtxt
+try run --infer --mode exact spread.onnxtxt # a stored tensor rearranged by a node of two inputs
+try run --infer spread.onnxtxt
 cat >joined.onnxtxt <<'M'
 <ir_version: 10, opset_import: ["": 20]>
 g (bool[3] x, float[5] w) => (y) { y = Concat <axis = 0> (x, w) }

@@ -45,10 +45,13 @@ for name in "${names[@]}"; do
     folders=("$corpus")
     [ ! -d "tests/fuzz/corpus/$name" ] || folders+=("tests/fuzz/corpus/$name")
     log=$build/fuzz_$name.log
-    if "$build/fuzz_$name" "${args[@]}" "${folders[@]}" >"$log" 2>&1 </dev/null; then
+    TIMEFORMAT='processor %U s'
+    if { time "$build/fuzz_$name" "${args[@]}" "${folders[@]}" 2>&1; } >"$log" 2>&1 </dev/null; then
         passed=$((passed + 1))
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-        echo "fuzz_$name: $runs inputs in $seconds s, no finding"
+        edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+        echo "fuzz_$name: $runs inputs in $seconds s ($(tail -n 1 "$log")), $edges edges," \
+            "no finding"
     else
         failed=$((failed + 1))
         tail -n 60 "$log"

@@ -226,6 +226,34 @@ static enum fw_status execute(const char *path, const struct fw_alloc *alloc, si
     return status;
 }
 
+/* Executes what does not compute for long: that is not limited, only memory is. */
+static enum fw_status run_model(const char *path, const struct fw_alloc *alloc, size_t *written,
+                                struct fw_error *err)
+{
+    static const char *const limits[] = {"memory=128MiB", NULL};
+    const int64_t most = 20000000;
+    struct fw_net *net;
+    struct fw_report *report;
+    struct fw_options options = fw_options_default();
+    struct fw_running running = {.exact = 1, .threads = "1"};
+    int64_t flop = 0;
+    (void)alloc;
+    options.inference = 1;
+    FW_TRY(fw_net_open_within(&net, path, limits, err));
+    enum fw_status status = fw_count_report(&report, net, &options, err);
+    if (status == FW_OK) {
+        (void)fw_report_int(report, "totals/forward/flop", &flop, NULL);
+        *written += 1;
+        fw_report_free(report);
+    }
+    if (status == FW_OK && flop <= most)
+        status = fw_run_report(&report, net, &options, &running, err);
+    if (status == FW_OK && flop <= most)
+        status = write_away(report, written, err);
+    fw_net_free(net);
+    return status;
+}
+
 enum { MAX_QUESTIONS = 3 };
 
 /* Where a broken file is put: it has no name, it is one of several in `folder`, or it is itself
@@ -310,6 +338,7 @@ static const struct form forms[] = {
     {"claims", MADE_OF_TEXT, {claims}, NULL, NULL, NAMELESS},
     {"index", MADE_OF_TEXT, OF_MODELS, NULL, NULL, IN_FOLDER},
     {"zoo", MADE_OF_TEXT, OF_MODELS, NULL, NULL, AS_NAME},
+    {"onnx-run", MADE_OF_FIELDS, {run_model}, NULL, NULL, NAMELESS},
     {"arrays", MADE_OF_WORDS | MADE_OF_TEXT, {execute}, NULL, NULL, NAMELESS},
 };
 
