@@ -51,7 +51,7 @@ mapfile -t indexes < <(seeds tests/models -name '*.index.json')
 run index "${indexes[@]}"
 mapfile -t specs < <(seeds tests/fuzz/corpus/zoo)
 run zoo "${specs[@]}"
-mapfile -t small < <(find tests/models tests/fuzz/corpus/onnx -name '*.onnx' -size -20k | LC_ALL=C sort)
+mapfile -t small < <(seeds tests/models tests/fuzz/corpus/onnx -name '*.onnx' -size -20k)
 run onnx-run "${small[@]}"
 mapfile -t arrays < <(seeds tests/fuzz/corpus/arrays)
 run arrays "${arrays[@]}"
