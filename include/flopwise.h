@@ -315,6 +315,7 @@ FW_API enum fw_status fw_explain_report(struct fw_report **ret, struct fw_net *n
 struct fw_trial_options {
     int simulate;
     const char *gradient; /* "1": a number, a list "1,-2,3" (the last one stays), "@FILE" */
+    const char *shape;    /* "4x3" or "4,3": of the parameter, NULL: what the rule wants */
     const char *steps;    /* "100" */
     const char *lr, *beta1, *beta2, *eps, *decay;
 };

@@ -88,6 +88,59 @@ static enum fw_status read_gradient_option(const char *text, struct fw_arena *ar
     return status;
 }
 
+enum { MAX_ELEMENTS = 1024, MAX_SIDE = 64 };
+
+/* "4x3", "4,3" or "12" */
+static enum fw_status read_shape(const char *text, struct fw_trial *trial, struct fw_error *err)
+{
+    const char *p = text;
+    if (text == NULL) {
+        if (trial->optimizer->plain != NULL) { // a method for matrices
+            trial->rank = 2;
+            trial->dims[0] = 4;
+            trial->dims[1] = 3;
+        }
+        return FW_OK;
+    }
+    for (trial->rank = 0; trial->rank < 2 && *p >= '1' && *p <= '9';) {
+        char *end;
+        unsigned long v = strtoul(p, &end, 10);
+        trial->dims[trial->rank++] = v <= MAX_ELEMENTS ? (int64_t)v : MAX_ELEMENTS + 1;
+        p = *end == 'x' || *end == ',' ? end + 1 : end;
+    }
+    bool side = trial->rank < 2 || (trial->dims[0] <= MAX_SIDE && trial->dims[1] <= MAX_SIDE);
+    FW_REQUIRE(trial->rank > 0 && *p == '\0' && p[-1] >= '0' && p[-1] <= '9' && side &&
+                   fw_trial_elements(trial) <= MAX_ELEMENTS,
+               err, FW_USAGE, "--shape '%.40s': MxN with sides up to %d, or N up to %d, is wanted",
+               text, MAX_SIDE, MAX_ELEMENTS);
+    return FW_OK;
+}
+
+/* The numbers that were read are one for all elements, or one for each, for one step or more. */
+static enum fw_status spread_gradients(struct fw_arena *arena, struct fw_trial *trial,
+                                       struct fw_error *err)
+{
+    size_t n = fw_trial_elements(trial);
+    if (n > 1 && trial->n_gradients == 1) {
+        double *all = fw_arena_array(arena, n, sizeof *all);
+        if (all == NULL)
+            return fw_fail_memory(err);
+        for (size_t i = 0; i < n; i++)
+            all[i] = trial->gradients[0];
+        trial->gradients = all;
+        return FW_OK;
+    }
+    FW_REQUIRE(trial->n_gradients % n == 0, err, FW_USAGE,
+               "--gradient has %u numbers: a parameter of %zu elements wants 1, %zu, or %zu for "
+               "each step",
+               trial->n_gradients, n, n, n);
+    trial->n_gradients /= (uint32_t)n;
+    size_t less = n * (trial->n_gradients - 1);
+    if (memcmp(trial->gradients, trial->gradients + n, less * sizeof *trial->gradients) == 0)
+        trial->n_gradients = 1; // the same in every step
+    return FW_OK;
+}
+
 static enum fw_status read_trial(const struct fw_trial_options *q, struct fw_arena *arena,
                                  struct fw_trial *trial, struct fw_error *err)
 {
@@ -99,13 +152,15 @@ static enum fw_status read_trial(const struct fw_trial_options *q, struct fw_are
     FW_TRY(read_real("--beta2", q->beta2, &trial->hyper.beta2, err));
     FW_TRY(read_real("--eps", q->eps, &trial->hyper.eps, err));
     FW_TRY(read_real("--decay", q->decay, &trial->hyper.decay, err));
-    return read_gradient_option(q->gradient, arena, trial, err);
+    FW_TRY(read_shape(q->shape, trial, err));
+    FW_TRY(read_gradient_option(q->gradient, arena, trial, err));
+    return spread_gradients(arena, trial, err);
 }
 
 static bool asks_for_run(const struct fw_trial_options *q)
 {
-    return q->gradient != NULL || q->steps != NULL || q->lr != NULL || q->beta1 != NULL ||
-           q->beta2 != NULL || q->eps != NULL || q->decay != NULL;
+    return q->gradient != NULL || q->shape != NULL || q->steps != NULL || q->lr != NULL ||
+           q->beta1 != NULL || q->beta2 != NULL || q->eps != NULL || q->decay != NULL;
 }
 
 enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
@@ -120,7 +175,7 @@ enum fw_status fw_optimizer_report(struct fw_report **ret, const char *name,
     FW_REQUIRE(o != NULL || !q->simulate, err, FW_USAGE,
                "--simulate wants the name of an optimizer");
     FW_REQUIRE(q->simulate || !asks_for_run(q), err, FW_USAGE,
-               "--gradient, --steps and the rates go with --simulate");
+               "--gradient, --shape, --steps and the rates go with --simulate");
     if (!q->simulate)
         return fw_answer_optimizer(ret, o, NULL, &fw_alloc_default, err);
     struct fw_trial trial = {.optimizer = o, .hyper = o->hyper, .dims = {1}, .rank = 1};

@@ -1,65 +1,10 @@
-/* See trial.h. Closed forms: with a constant gradient c every moment is a geometric sum. */
+/* See trial.h. */
 #include "study/trial.h"
 
 #include "engine/exec.h"
 #include "graph/model.h"
 
 #include <math.h>
-#include <string.h>
-
-/* ---- closed forms ---- */
-
-static double sgd(const struct fw_hyper *h, double c, double t)
-{
-    return -h->lr * c * t;
-}
-
-static double momentum(const struct fw_hyper *h, double c, double t)
-{
-    double b = h->beta1;
-    return -h->lr * c / (1 - b) * (t + 1 - (1 - pow(b, t + 1)) / (1 - b));
-}
-
-static double nesterov(const struct fw_hyper *h, double c, double t)
-{
-    double b = h->beta1;
-    return -h->lr * c / (1 - b) * (t - b * b * (1 - pow(b, t)) / (1 - b));
-}
-
-static double adam(const struct fw_hyper *h, double c, double t)
-{
-    return -h->lr * t * c / (fabs(c) + h->eps);
-}
-
-static double adamw(const struct fw_hyper *h, double c, double t)
-{
-    double kept = h->lr * h->decay;
-    return kept == 0 ? adam(h, c, t) : -adam(h, c, 1) * expm1(t * log1p(-kept)) / kept;
-}
-
-static double lion(const struct fw_hyper *h, double c, double t)
-{
-    return -h->lr * t * ((c > 0) - (c < 0));
-}
-
-static const struct fw_closed_form forms[] = {
-    {"sgd", "w_t = -lr*c*t", sgd},
-    {"momentum", "w_t = -lr*c/(1 - mu)*(t + 1 - (1 - mu^(t+1))/(1 - mu))", momentum},
-    {"nesterov", "w_t = -lr*c/(1 - mu)*(t - mu^2*(1 - mu^t)/(1 - mu))", nesterov},
-    {"adam", "w_t = -lr*t*c/(|c| + eps)", adam},
-    {"adam-literal", "w_t = -lr*t*c/(|c| + eps)", adam},
-    {"amsgrad", "w_t = -lr*t*c/(|c| + eps)", adam},
-    {"adamw", "w_t = -c/(|c| + eps)*(1 - (1 - lr*decay)^t)/decay", adamw},
-    {"lion", "w_t = -lr*t*sign(c)", lion},
-};
-
-const struct fw_closed_form *fw_closed_form_find(const char *optimizer)
-{
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (strcmp(forms[i].optimizer, optimizer) == 0)
-            return &forms[i];
-    return NULL;
-}
 
 /* ---- running ---- */
 
@@ -101,10 +46,30 @@ static enum fw_status build(struct bench *b, const struct fw_trial *trial, struc
     return fw_graph_node(g, &spec, &node, err);
 }
 
-static void set_all(struct fw_buffer *v, double x)
+/* The gradient of step t, from 0: one number for all elements, or one for each. */
+static const double *gradient_at(const struct fw_trial *trial, uint32_t t)
 {
+    uint32_t last = trial->n_gradients - 1;
+    return trial->gradients + (size_t)(t < last ? t : last) * fw_trial_elements(trial);
+}
+
+/* The value of a single element, else the norm of all. */
+static double size_of(struct fw_buffer *v)
+{
+    double sum = 0;
+    if (v->n == 1)
+        return fw_buffer_get(v, 0);
     for (size_t i = 0; i < v->n; i++)
-        fw_buffer_put(v, i, x);
+        sum += fw_buffer_get(v, i) * fw_buffer_get(v, i);
+    return sqrt(sum);
+}
+
+static double norm(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    return n == 1 ? x[0] : sqrt(sum);
 }
 
 static enum fw_status start(struct bench *b, const struct fw_trial *trial, struct fw_error *err)
@@ -115,7 +80,8 @@ static enum fw_status start(struct bench *b, const struct fw_trial *trial, struc
     FW_TRY(fw_exec_new(&b->exec, &b->model.graph, &how, err));
     for (unsigned i = 0; i < b->n; i++) {
         FW_TRY(fw_exec_give(b->exec, b->tensor[i], 0, NULL, &b->value[i], err));
-        set_all(b->value[i], 0);
+        for (size_t k = 0; k < b->value[i]->n; k++)
+            fw_buffer_put(b->value[i], k, 0);
     }
     return FW_OK;
 }
@@ -133,25 +99,62 @@ static uint64_t predict(struct bench *b)
     return fw_tally_flop(classes);
 }
 
-static enum fw_status run(struct bench *b, const struct fw_trial *trial,
+/* One step of the kernel; *ret_w: room for the parameter. */
+static enum fw_status step(struct bench *b, const struct fw_trial *trial, uint32_t t,
+                           struct fw_trial_result *ret, double *ret_w, struct fw_error *err)
+{
+    struct fw_trial_step *s = &ret->steps[t];
+    const double *g = gradient_at(trial, t);
+    size_t n = fw_trial_elements(trial);
+    uint64_t tally[FW_N_CLASSES];
+    for (size_t i = 0; i < n; i++) // it may have been overwritten
+        fw_buffer_put(b->value[1], i, g[i]);
+    fw_exec_set_step(b->exec, t + 1);
+    FW_TRY(fw_exec_node(b->exec, 0, tally, err));
+    ret->executed = fw_tally_flop(tally);
+    for (size_t i = 0; i < n; i++)
+        ret_w[i] = fw_buffer_get(b->value[0], i);
+    s->gradient = norm(g, n);
+    s->w = norm(ret_w, n);
+    for (unsigned i = 2; i < b->n; i++)
+        s->state[i - 2] = size_of(b->value[i]);
+    return FW_OK;
+}
+
+/* The formula beside the step that was taken. */
+static void compare(struct fw_closed *c, const double *w, struct fw_trial_step *s,
+                    struct fw_trial_result *ret)
+{
+    double most = 0, off = 0;
+    size_t n = c->m * c->n;
+    fw_closed_step(c);
+    s->closed = norm(c->w, n);
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs(c->w[i]));
+        off = fmax(off, fabs(w[i] - c->w[i]));
+    }
+    s->difference = n == 1 ? w[0] - c->w[0] : off;
+    ret->largest = fmax(ret->largest, off / fmax(most, 1e-300));
+}
+
+static enum fw_status run(struct bench *b, const struct fw_trial *trial, struct fw_arena *arena,
                           struct fw_trial_result *ret, struct fw_error *err)
 {
+    struct fw_closed c = {.form = NULL};
     FW_TRY(start(b, trial, err));
     ret->used = b->used;
     ret->predicted = predict(b);
+    if (trial->n_gradients == 1)
+        FW_TRY(fw_closed_start(&c, b->used, &trial->hyper, trial->gradients, (size_t)trial->dims[0],
+                               fw_trial_elements(trial) / (size_t)trial->dims[0], trial->steps,
+                               arena, err));
+    ret->form = c.form;
     for (uint32_t t = 0; t < trial->steps; t++) {
-        struct fw_trial_step *step = &ret->steps[t];
-        uint64_t tally[FW_N_CLASSES];
-        *step = (struct fw_trial_step){
-            .gradient = trial->gradients[t < trial->n_gradients ? t : trial->n_gradients - 1]};
-        set_all(b->value[1], step->gradient); // it may have been overwritten
-        fw_exec_set_step(b->exec, t + 1);
-        FW_TRY(fw_exec_node(b->exec, 0, tally, err));
-        ret->executed = fw_tally_flop(tally);
-        step->w = fw_buffer_get(b->value[0], 0);
-        for (unsigned i = 2; i < b->n; i++)
-            step->state[i - 2] = fw_buffer_get(b->value[i], 0);
+        FW_TRY(step(b, trial, t, ret, ret->w, err));
+        if (c.form != NULL)
+            compare(&c, ret->w, &ret->steps[t], ret);
     }
+    ret->closed = c.w;
     return FW_OK;
 }
 
@@ -159,11 +162,13 @@ enum fw_status fw_trial_run(const struct fw_trial *trial, struct fw_arena *arena
                             struct fw_trial_result *ret, struct fw_error *err)
 {
     struct bench b = {.exec = NULL};
+    *ret = (struct fw_trial_result){.used = trial->optimizer};
     ret->steps = fw_arena_array(arena, (size_t)trial->steps + 1, sizeof *ret->steps);
-    if (ret->steps == NULL)
+    ret->w = fw_arena_array(arena, fw_trial_elements(trial), sizeof *ret->w);
+    if (ret->steps == NULL || ret->w == NULL)
         return fw_fail_memory(err);
     FW_TRY(fw_model_init(&b.model, arena->alloc, err));
-    enum fw_status status = run(&b, trial, ret, err);
+    enum fw_status status = run(&b, trial, arena, ret, err);
     fw_exec_free(b.exec);
     fw_model_clear(&b.model);
     return status;

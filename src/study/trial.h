@@ -2,37 +2,40 @@
 #ifndef FW_STUDY_TRIAL_H
 #define FW_STUDY_TRIAL_H
 
-#include "ops/update.h"
+#include "study/closed.h"
 
 struct fw_trial {
     const struct fw_optimizer *optimizer;
     struct fw_hyper hyper;
-    const double *gradients; // (n_gradients), one for each step; the last one stays
+    const double *gradients; // (n_gradients * elements), one for each step; the last one stays
     uint32_t n_gradients;
     uint32_t steps;
-    int64_t dims[2]; // of the parameter; all its elements have the same gradient
+    int64_t dims[2]; // of the parameter
     unsigned rank;
 };
 
+static inline size_t fw_trial_elements(const struct fw_trial *trial)
+{
+    return (size_t)(trial->dims[0] * (trial->rank > 1 ? trial->dims[1] : 1));
+}
+
+/* Of a parameter of one element its value and so on, else norms. */
 struct fw_trial_step {
-    double gradient, w;
-    double state[FW_MAX_STATES]; // first element of each
+    double gradient, w, closed;
+    double difference; // w less the formula; of several elements the largest
+    double state[FW_MAX_STATES];
 };
 
 struct fw_trial_result {
-    const struct fw_optimizer *used; // another one where the parameter is no matrix
-    struct fw_trial_step *steps;     // (trial.steps)
-    uint64_t executed;               // FLOP of the last step
+    const struct fw_optimizer *used;   // another one where the parameter is no matrix
+    struct fw_trial_step *steps;       // (trial.steps)
+    const struct fw_closed_form *form; // NULL: there is none, or the gradient changes
+    double *w;                         // (elements) after the last step
+    const double *closed;              // the same by the formula, or NULL
+    double largest;                    // difference in a step, as part of the largest element
+    uint64_t executed;                 // FLOP of the last step
     uint64_t predicted;
 };
-
-/* w after t steps of a constant gradient c from 0. */
-struct fw_closed_form {
-    const char *optimizer;
-    const char *formula;
-    double (*w)(const struct fw_hyper *h, double c, double t);
-};
-const struct fw_closed_form *fw_closed_form_find(const char *optimizer); // NULL: there is none
 
 /* Runs in double precision from parameter and states 0; arrays in the arena. Errors: those of the
  * executor. */
