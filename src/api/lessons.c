@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "base/glob.h"
 #include "base/real.h"
+#include "base/str.h"
 #include "report/explain.h"
+#include "study/gradient_check.h"
 #include "study/init.h"
 #include "study/trial.h"
 
@@ -305,8 +307,8 @@ static bool matches(const struct fw_node *n, const char *pattern)
     return pattern == NULL || (n->name != NULL && fw_glob(pattern, n->name));
 }
 
-/* The layer to look at: of those that fit, a linear one with a gradient of its input before any
- * other, then the one with the most operations. */
+/* The layer to look at: of those that fit, one that can be run here, a linear one with a gradient
+ * of its input before any other, then the one with the most operations. */
 static uint32_t choose_layer(struct fw_analysis *a, const char *pattern)
 {
     struct fw_graph *g = &a->model.graph;
@@ -316,19 +318,50 @@ static uint32_t choose_layer(struct fw_analysis *a, const char *pattern)
         const struct fw_node *n = &g->nodes[i];
         const struct fw_tensor *w = n->n_in > 1 ? fw_tensor_at(g, n->in[1]) : NULL;
         struct fw_cost cost = {0};
-        if (!(n->op->flags & FW_OP_CONTRACTION) || w == NULL || w->kind != FW_KIND_PARAM ||
-            !matches(n, pattern))
+        if (!fw_gradient_has_weights(g, i) || !matches(n, pattern))
             continue;
         (void)fw_node_cost(g, i, a->precision, &cost);
-        double rank = (double)cost.n[FW_FMA].word;
+        bool product = (n->op->flags & FW_OP_CONTRACTION) != 0 && w != NULL;
         bool inner = (g->tensors[n->in[0]].flags & FW_TENSOR_NEEDS_GRAD) != 0;
-        rank += w->rank == 2 && inner ? 1e30 : 0;
+        double rank = (double)cost.n[FW_FMA].word;
+        bool fits = 6 * rank <= FW_LESSON_MAX_WORK;
+        rank += product && w->rank == 2 && inner ? 1e30 : 0;
+        rank += product ? 1e31 : 0;
+        rank += product && fits ? 1e32 : 0;
         if (rank > most) {
             most = rank;
             best = i;
         }
     }
     return best;
+}
+
+/* A study in which all sizes are numbers: a batch that is left open is 1, other sizes 128.
+ * *ret_sizes names them. */
+static enum fw_status study_with_sizes(struct fw_study **ret, struct fw_net *net,
+                                       const struct fw_options *o, struct fw_str *ret_sizes,
+                                       struct fw_error *err)
+{
+    enum { MAX_SIZES = 16 };
+    enum fw_status status = FW_OK;
+    size_t given = net->n_symbols; // those that are added here are taken back
+    for (unsigned k = 0; k <= MAX_SIZES && status == FW_OK; k++) {
+        bool batch;
+        status = fw_study_new(ret, net, o, true, err);
+        const char *open = status == FW_OK ? open_size(*ret, &batch) : NULL;
+        if (open == NULL)
+            break;
+        const char *value = batch ? "1" : "128";
+        if (k == MAX_SIZES || was_given(net, open))
+            status = fw_study_want_numbers(*ret, err);
+        if (status == FW_OK) {
+            fw_str_addf(ret_sizes, "%s%s = %s", k > 0 ? ", " : "", open, value);
+            status = fw_net_set(net, open, value, err);
+        }
+        fw_study_free(*ret);
+    }
+    net->n_symbols = given;
+    return status;
 }
 
 enum fw_status fw_explain_report(struct fw_report **ret, struct fw_net *net, const char *topic,
@@ -345,12 +378,19 @@ enum fw_status fw_explain_report(struct fw_report **ret, struct fw_net *net, con
     if (strcmp(t->name, "init") == 0)
         o.loss = "none";
     o.inference = strcmp(t->name, "field") == 0;
-    FW_TRY(fw_study_of_numbers(&study, net, &o, true, err));
+    struct fw_str sizes;
+    fw_str_init(&sizes, net->alloc);
+    enum fw_status status = study_with_sizes(&study, net, &o, &sizes, err);
+    if (status != FW_OK) {
+        fw_str_free(&sizes);
+        return status;
+    }
     struct fw_explain_asked asked = {
         .topic = t,
+        .sizes = fw_arena_strndup(&study->analysis.model.arena, fw_str_text(&sizes), sizes.len),
         .optimizer = fw_optimizer_find(o.optimizer != NULL ? o.optimizer : "sgd"),
         .layer = t->layer ? choose_layer(&study->analysis, layer) : FW_NONE};
-    enum fw_status status = FW_OK;
+    fw_str_free(&sizes);
     if (layer != NULL && asked.layer == FW_NONE)
         status = fw_fail(err, FW_USAGE, -1, "%s: no layer with weights fits --layer '%s'",
                          net->path, layer);

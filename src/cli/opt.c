@@ -157,7 +157,8 @@ const struct cli_option cli_options[] = {
     {"--simulate", 0, NULL, "run the kernel on a parameter that starts at 0", CLI_SET, CLI_TRIAL,
      AT(trial.simulate)},
     {"--gradient", 0, "LIST",
-     "1 (default), a number for each step, the last of which stays, or @FILE; of a matrix one number for all elements, or one for each, row by row, for each step",
+     "1 (default), a number for each step, the last of which stays, or @FILE; of a matrix one "
+     "number for all elements, or one for each, row by row, for each step",
      CLI_TEXT, CLI_TRIAL, AT(trial.gradient)},
     {"--shape", 0, "MxN",
      "rows and columns of the parameter; default: 4x3 where the rule wants a "
@@ -171,7 +172,8 @@ const struct cli_option cli_options[] = {
     {"--beta2", 0, "X", "decay of the second moment", CLI_TEXT, CLI_TRIAL, AT(trial.beta2)},
     {"--eps", 0, "X", "what keeps a division finite", CLI_TEXT, CLI_TRIAL, AT(trial.eps)},
     {"--decay", 0, "X", "decay of the weights", CLI_TEXT, CLI_TRIAL, AT(trial.decay)},
-    {"--layer", 0, "PATTERN", "the layer that is looked at; else the largest linear one", CLI_TEXT,
+    {"--layer", 0, "PATTERN",
+     "the layer that is looked at; else the largest linear one that can be run", CLI_TEXT,
      CLI_EXPLAIN, AT(layer)},
     {"--help", 'h', NULL, "this text", CLI_SET, ~0u, AT(help)},
 };

@@ -274,7 +274,7 @@ static void draw(struct fw_exec *e, const struct fw_tensor *t, struct fw_buffer 
     }
 }
 
-static enum fw_status fill(struct fw_exec *e, uint32_t id, struct fw_error *err)
+enum fw_status fw_exec_fill_one(struct fw_exec *e, uint32_t id, struct fw_error *err)
 {
     struct fw_buffer *v;
     FW_TRY(fw_exec_give(e, id, 0, NULL, &v, err));
@@ -308,6 +308,6 @@ enum fw_status fw_exec_fill(struct fw_exec *e, struct fw_error *err)
     mark_used(e->g, used);
     for (uint32_t id = 0; id < e->n; id++)
         if (used[id] && e->g->tensors[id].producer == FW_NONE && !e->slots[id].given)
-            FW_TRY(fill(e, id, err));
+            FW_TRY(fw_exec_fill_one(e, id, err));
     return FW_OK;
 }

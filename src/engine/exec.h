@@ -35,6 +35,8 @@ enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const
  * drawn: weights uniform with variance 1/fan-in, vectors and running statistics in 0.5..1.5, inputs
  * normal, integers below fw_exec_numbers. */
 enum fw_status fw_exec_fill(struct fw_exec *e, struct fw_error *err);
+/* The same for one tensor, made by a node or not. */
+enum fw_status fw_exec_fill_one(struct fw_exec *e, uint32_t id, struct fw_error *err);
 /* Integers of this tensor are drawn from 0 up to this: the fewest rows of a table that they are
  * looked up in; 2 where they are not. */
 uint64_t fw_exec_numbers(const struct fw_graph *g, uint32_t tensor);

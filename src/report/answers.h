@@ -73,7 +73,8 @@ struct fw_topic;
 struct fw_explain_asked {
     const struct fw_topic *topic;
     const struct fw_optimizer *optimizer;
-    uint32_t layer; // node that is looked at, or FW_NONE
+    uint32_t layer;    // node that is looked at, or FW_NONE
+    const char *sizes; // "batch = 1, seq = 128": left open by the caller; "" where nothing was
 };
 enum fw_status fw_answer_explain(struct fw_report **ret, struct fw_analysis *a,
                                  const struct fw_explain_asked *asked, struct fw_error *err);

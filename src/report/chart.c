@@ -127,7 +127,7 @@ static void draw_axes(const struct drawing *d)
     }
     d->out->failed |= text.failed;
     fw_str_free(&text);
-    fw_svg_text(d->out, "axis", "start", 16, d->top - 14, d->c->y.title);
+    fw_svg_text(d->out, "axis", "start", 16, d->top - 17, d->c->y.title);
     fw_svg_text(d->out, "axis", "middle", (LEFT + WIDTH - RIGHT) / 2.0, d->bottom + 54,
                 d->c->x.title);
 }

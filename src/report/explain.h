@@ -6,13 +6,15 @@
 #include "report/document.h"
 
 enum { FW_MAX_FACTS = 24 };
+#define FW_LESSON_MAX_WORK 8e8 // multiply-adds of a layer that a lesson runs
 
 struct fw_lesson {
     struct fw_report *r;
     struct fw_document *d;
     struct fw_analysis *a; // a training step with a loss, all sizes numbers, memory planned
     const struct fw_optimizer *optimizer;
-    uint32_t layer; // the node that is looked at, or FW_NONE
+    uint32_t layer;    // the node that is looked at, or FW_NONE
+    const char *sizes; // that were chosen here, or ""
     struct fw_column fact_columns[FW_MAX_FACTS];
     struct fw_value facts[FW_MAX_FACTS];
     unsigned n_facts;
@@ -51,6 +53,7 @@ const char *fw_lesson_shape(struct fw_lesson *l, uint32_t tensor);
 double fw_lesson_cost(struct fw_lesson *l, unsigned phase, uint32_t layer, unsigned class);
 /* Rows of the first input: examples, or tokens where it holds whole numbers. */
 double fw_lesson_tokens(const struct fw_lesson *l, bool *ret_tokens);
+const char *fw_lesson_rows(struct fw_lesson *l);    // "128 tokens"
 double fw_lesson_params(const struct fw_lesson *l); // trained values
 
 #endif

@@ -8,6 +8,7 @@
 
 struct parts {
     double n, n_products; // parameters; those that a product reads
+    double n_tables;      // of the others, those that are matrices
     double tokens;
     double forward, backward;             // FLOP of products with weights
     double activations, activations_back; // of products of two activations
@@ -28,6 +29,17 @@ static bool reads_weight(const struct fw_graph *g, const struct fw_node *n, bool
         any = true;
     }
     return any;
+}
+
+/* A trained matrix; asked of those that no product reads. */
+static bool is_table(const struct fw_graph *g, uint32_t t)
+{
+    const struct fw_tensor *w = &g->tensors[t];
+    bool trained = t < g->n_gradients && g->gradients[t] != FW_NONE;
+    unsigned sides = 0;
+    for (unsigned i = 0; w->rank != FW_RANK_UNKNOWN && i < w->rank; i++)
+        sides += !fw_dim_is(w->dims[i], 1);
+    return w->kind == FW_KIND_PARAM && trained && sides > 1;
 }
 
 static enum fw_status gather(struct fw_lesson *l, struct parts *p)
@@ -60,6 +72,8 @@ static enum fw_status gather(struct fw_lesson *l, struct parts *p)
     for (uint32_t t = 0; t < g->n_tensors; t++)
         if (read[t])
             p->n_products += (double)fw_tensor_elements(g, &g->tensors[t]).word;
+        else if (is_table(g, t))
+            p->n_tables += (double)fw_tensor_elements(g, &g->tensors[t]).word;
     p->n = fw_lesson_params(l);
     p->tokens = fw_lesson_tokens(l, &p->is_tokens);
     return FW_OK;
@@ -82,14 +96,16 @@ static enum fw_status add_terms(struct fw_lesson *l, const struct parts *p)
     };
     static const struct fw_table head = {.key = "terms", .title = ""};
     double six = 6 * p->n * p->tokens;
-    double lookups = -6 * (p->n - p->n_products) * p->tokens;
+    double lookups = -6 * p->n_tables * p->tokens;
+    double vectors = -6 * (p->n - p->n_products - p->n_tables) * p->tokens;
     double reuse = 3 * p->forward - 6 * p->n_products * p->tokens;
     double missing = p->backward - 2 * p->forward;
     double attention = p->activations + p->activations_back;
     double products = p->forward + p->backward + attention;
     const struct term terms[] = {
         {"6*N*T", "6*N*T", six, false},
-        {"parameters that no product reads (tables, scales, biases)", "-6*(N - N_w)*T", lookups,
+        {"tables that are looked up and not multiplied (embeddings)", "-6*N_t*T", lookups, false},
+        {"other parameters that no product reads (scales, biases)", "-6*(N - N_w - N_t)*T", vectors,
          false},
         {"weights used at several places for one row", "3*F_w - 6*N_w*T", reuse, false},
         {"gradients of inputs that nobody needs (first layers)", "B_w - 2*F_w", missing, false},
@@ -129,7 +145,10 @@ static void write_rule(struct fw_lesson *l, const struct parts *p)
     fw_doc_formula(d, "C ~= 6*N*T = 6*%s*%s = %s", fw_doc_double(d, p->n, 15),
                    fw_doc_double(d, p->tokens, 15), fw_doc_double(d, 6 * p->n * p->tokens, 6));
     fw_doc_text(d, "for one step of this model: $N = %s$ parameters, $T = %s$ %s a batch.",
-                fw_doc_int(d, (int64_t)p->n), fw_doc_int(d, (int64_t)p->tokens), rows);
+                fw_doc_int(d, (int64_t)p->n), fw_doc_int(d, (int64_t)p->tokens),
+                p->tokens != 1 ? rows
+                : p->is_tokens ? "token"
+                               : "example");
     fw_lesson_fact(l, "n", p->n);
     fw_lesson_fact(l, "t", p->tokens);
 }
@@ -138,10 +157,11 @@ static void write_left_out(struct fw_lesson *l)
 {
     struct fw_document *d = l->d;
     fw_doc_heading(d, 1, "What 6*N*T leaves out here");
-    fw_doc_text(d, "From the rule to the exact count of the training graph, with $N_w$ the "
-                   "parameters that products read, $F_w$ and $B_w$ what products with weights take "
-                   "forward and backward, $F_a$ and $B_a$ the same of products of two "
-                   "activations:");
+    fw_doc_text(
+        d, "From the rule to the exact count of the training graph, with $N_w$ the "
+           "parameters that products read, $N_t$ those of tables, $F_w$ and $B_w$ what products "
+           "with weights take forward and backward, $F_a$ and $B_a$ the same of products of two "
+           "activations:");
 }
 
 static void write_remarks(struct fw_lesson *l, const struct parts *p)

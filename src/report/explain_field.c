@@ -112,7 +112,7 @@ enum fw_status fw_lesson_field(struct fw_lesson *l)
     FW_TRY(add_rows(l, rows, n));
     fw_doc_text(d,
                 "A position of %s depends on %s positions of the input and moves by %s. The "
-                "smallest input for which every window fits has %s positions.",
+                "smallest size of the input for which every window fits is %s.",
                 fw_lesson_node(l, g->tensors[last].producer), fw_doc_int(d, fw_field_size(end)),
                 fw_doc_double(d, stride_of(end), 6), fw_doc_int(d, f.least[axes[0]]));
     fw_lesson_fact(l, "size", (double)fw_field_size(end));

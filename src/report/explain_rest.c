@@ -24,7 +24,7 @@ static enum fw_status add_memory(struct fw_lesson *l)
         {"inference", "inference", "", FW_UNIT_BYTES, FW_VIEW_TABLE},
         {"training", "training", "", FW_UNIT_BYTES, FW_VIEW_TABLE},
     };
-    static const struct fw_table head = {.key = "parts", .title = "At the fullest moment"};
+    static const struct fw_table head = {.key = "parts", .title = "Bytes at the fullest moment"};
     const struct fw_memory *i = &l->a->inference, *t = &l->a->training;
     struct fw_value zero = fw_value_int(0);
     struct fw_value v[] = {
@@ -97,9 +97,11 @@ static enum fw_status add_layers(struct fw_lesson *l, const struct fw_variance *
         {"layer", "layer", "", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_NAME},
         {"fan_in", "fan-in", "", FW_UNIT_COUNT, FW_VIEW_TABLE},
         {"function", "after", "", FW_UNIT_NONE, FW_VIEW_TABLE},
-        {"std", "deviation to keep", "gain/sqrt(fan-in)", FW_UNIT_NONE, FW_VIEW_TABLE},
-        {"variance", "variance so", "", FW_UNIT_NONE, FW_VIEW_TABLE},
-        {"he", "with sqrt(2/d)", "", FW_UNIT_NONE, FW_VIEW_TABLE},
+        {"std", "deviation", "that keeps the variance: gain/sqrt(fan-in)", FW_UNIT_NONE,
+         FW_VIEW_TABLE},
+        {"variance", "variance then", "of the output", FW_UNIT_NONE, FW_VIEW_TABLE},
+        {"he", "with sqrt(2/d)", "variance of the output with this deviation", FW_UNIT_NONE,
+         FW_VIEW_TABLE},
     };
     static const struct fw_table head = {.key = "layers", .title = ""};
     const struct fw_graph *g = &l->a->model.graph;
@@ -140,19 +142,22 @@ enum fw_status fw_lesson_init(struct fw_lesson *l)
     fw_doc_formula(d, "sigma = sqrt(2/d)");
     fw_doc_text(d, "and for any other function $sigma = 1/sqrt(d*E(f(z)^2))$. Backward the same "
                    "holds with fan-out in the place of $d$ and $E(f'(z)^2)$.");
+    fw_lesson_fact(l, "relu_second", relu_second);
     fw_doc_heading(d, 1, "In this model");
+    if (keep.n_layers == 0) {
+        fw_doc_text(d, "No variance can be followed to a layer of this model: something before all "
+                       "of them has no rule; `flopwise init` names it.");
+        return FW_OK;
+    }
     fw_doc_text(
         d, keep.n_layers > 12 ? "The first 12 of %u layers:" : "Its %u layers:", keep.n_layers);
     FW_TRY(add_layers(l, &keep, &he));
-    fw_doc_text(d, "Variances of the outputs are predicted for weights of the deviation to keep, "
+    fw_doc_text(d, "Variances of the outputs are predicted for weights of the deviation given, "
                    "and beside it of $sqrt(2/d)$ everywhere; `flopwise init --simulate` measures "
                    "them.");
-    if (keep.n_layers > 0) {
-        uint32_t last = l->a->model.graph.nodes[keep.layers[keep.n_layers - 1].node].out[0];
-        fw_lesson_fact(l, "last_variance", keep.tensors[last].second);
-        fw_lesson_fact(l, "last_variance_he", he.tensors[last].second);
-    }
-    fw_lesson_fact(l, "relu_second", relu_second);
+    uint32_t last = l->a->model.graph.nodes[keep.layers[keep.n_layers - 1].node].out[0];
+    fw_lesson_fact(l, "last_variance", keep.tensors[last].second);
+    fw_lesson_fact(l, "last_variance_he", he.tensors[last].second);
     return FW_OK;
 }
 
@@ -211,12 +216,11 @@ enum fw_status fw_lesson_adam(struct fw_lesson *l)
     fw_doc_text(d,
                 "As written Adam takes %s operations per parameter, as fused implementations do "
                 "it %s; it keeps two values per parameter, %s bytes, for %s parameters. In a "
-                "step of %s %s that is $%s/(6*T) = %s$ of $6*N*T$.",
+                "step of %s that is $%s/(6*T) = %s$ of $6*N*T$.",
                 fw_doc_double(d, fw_per_param_plain(&literal), 4),
                 fw_doc_double(d, fw_per_param_plain(&flop), 4),
                 fw_doc_double(d, fw_per_param_plain(&state), 4), fw_doc_int(d, (int64_t)n),
-                fw_doc_int(d, (int64_t)t), is_tokens ? "tokens" : "examples",
-                fw_doc_double(d, fw_per_param_plain(&literal), 4),
+                fw_lesson_rows(l), fw_doc_double(d, fw_per_param_plain(&literal), 4),
                 fw_doc_double(d, fw_per_param_plain(&literal) / (6 * t), 4));
     fw_lesson_fact(l, "literal_flop", fw_per_param_plain(&literal));
     fw_lesson_fact(l, "fused_flop", fw_per_param_plain(&flop));

@@ -188,7 +188,9 @@ static int break_at(const char *text, size_t at, int depth)
     char before = text[at - 1], after = text[at];
     if (before == ' ')
         return 3;
-    if (after == '+' || (after == '-' && before != '('))
+    bool exponent = before == 'e' && at > 1 && text[at - 2] >= '0' && text[at - 2] <= '9';
+    bool option = before == '-' || text[at + 1] == '-';
+    if (!exponent && (after == '+' || (after == '-' && before != '(' && !option)))
         return depth > 0 ? 2 : 3;
     return before == ',' || before == '*' ? 1 : 0;
 }

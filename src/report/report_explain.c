@@ -89,6 +89,15 @@ double fw_lesson_tokens(const struct fw_lesson *l, bool *ret_tokens)
     return *ret_tokens ? (double)fw_tensor_elements(g, t).word : (double)t->dims[0].word;
 }
 
+const char *fw_lesson_rows(struct fw_lesson *l)
+{
+    bool is_tokens;
+    double n = fw_lesson_tokens(l, &is_tokens);
+    const char *text = fw_arena_printf(&l->r->arena, "%s %s%s", fw_doc_int(l->d, (int64_t)n),
+                                       is_tokens ? "token" : "example", n == 1 ? "" : "s");
+    return text != NULL ? text : "";
+}
+
 double fw_lesson_params(const struct fw_lesson *l)
 {
     return (double)l->a->totals.trainable_params.word;
@@ -109,7 +118,14 @@ static enum fw_status write(struct fw_lesson *l, const struct fw_topic *topic)
     struct fw_value v[] = {fw_value_text(topic->name), fw_value_text(l->a->model.path),
                            fw_value_text(n != NULL ? n->name : NULL)};
     FW_TRY(fw_report_record(l->r, &head, c, v, 3, l->err));
-    fw_doc_text(l->d, "The network is %s.", fw_doc_name(l->d, l->a->model.path));
+    if (l->sizes[0] != '\0')
+        fw_doc_text(
+            l->d,
+            "The network is %s. Sizes that were left open are %s here; `--batch`, `--seq` and "
+            "`--set` give others.",
+            fw_doc_name(l->d, l->a->model.path), fw_doc_name(l->d, l->sizes));
+    else
+        fw_doc_text(l->d, "The network is %s.", fw_doc_name(l->d, l->a->model.path));
     FW_TRY(topic->write(l));
     struct fw_column *columns =
         fw_arena_copy(&l->r->arena, l->fact_columns, sizeof l->fact_columns);
@@ -130,6 +146,7 @@ enum fw_status fw_answer_explain(struct fw_report **ret, struct fw_analysis *a,
                           .a = a,
                           .optimizer = asked->optimizer,
                           .layer = asked->layer,
+                          .sizes = asked->sizes != NULL ? asked->sizes : "",
                           .err = err};
     r->sym = a->model.sym;
     r->title = asked->topic->title;

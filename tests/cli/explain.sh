@@ -1,7 +1,8 @@
 for topic in layer 6nt memory init adam field ratio; do
     COLUMNS=80 "$FLOPWISE" explain $topic --format json |
         jq -c '[.schema, .topic, .network, .layer, .facts | if type == "object" then
-            with_entries(select(.key != "largest_deviation") | .value |= (. * 1e6 | round / 1e6))
+            with_entries(select(.key | startswith("largest_deviation") | not) |
+                .value |= (. * 1e6 | round / 1e6))
             else . end]'
 done
 # the exact count that the terms of 6*N*T add up to
@@ -12,6 +13,22 @@ for act in relu gelu tanh; do
     "$FLOPWISE" explain zoo:mlp,depth=3,width=24,act=$act --batch 4 --format json |
         jq -c '.facts.largest_deviation < 1e-6 and (.checks | length) == 3'
 done
+# and with the graph for any layer with weights; some of these are run alone
+check() {
+    layer=$1
+    shift
+    "$FLOPWISE" explain layer "$@" --layer "$layer" --format json | jq -c '[.layer,
+        (.checks | length), .facts.largest_deviation < 1e-6,
+        .facts.largest_deviation_of_graph < 1e-6, ([.checks[]? | .graph != null] | all)]'
+}
+check conv1 zoo:convnet,size=32
+check layer4.1.bn1 zoo:resnet18,size=64,classes=4 --batch 3
+check layer1.lstm zoo:lstm,hidden=6,in=3 --seq 4
+check layer1.gru zoo:gru,hidden=6,in=3 --seq 4
+for layer in '*wte*' '*wpe*' '*ln_1*' '*c_attn*' '*mlp.c_proj*'; do
+    check "$layer" zoo:gpt2,layers=1,width=16,heads=2,vocab=50 --seq 5
+done
+check /layer1/layer1.0/conv2/Conv models/resnet18.onnx
 COLUMNS=80 "$FLOPWISE" explain layer zoo:mlp,depth=2,width=16 --batch 4 --layer 'layer1*' |
     sed '/^On real/,/^Where/d'
 COLUMNS=80 "$FLOPWISE" explain 6nt
@@ -20,3 +37,7 @@ COLUMNS=80 "$FLOPWISE" explain 6nt
 "$FLOPWISE" explain 6nt models/alexnet.onnx --layer nothing
 "$FLOPWISE" explain nothing
 "$FLOPWISE" explain ratio models/alexnet.onnx --layer x
+# sizes that are left open are chosen, and said
+COLUMNS=80 "$FLOPWISE" explain layer zoo:lstm,hidden=6,in=3 --layer layer1.lstm |
+    sed -n '4,/^Nodes/p'
+COLUMNS=80 "$FLOPWISE" explain 6nt zoo:gpt2 | sed -n '/^From/,/^= FLOP/p'
