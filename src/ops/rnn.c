@@ -197,12 +197,39 @@ static enum fw_status read_sizes(struct fw_cx *c, struct sizes *ret)
     return fw_same_dim(c, "gates of R", r[1], rows_wanted, &same);
 }
 
+static enum fw_status want_sizes(struct fw_cx *c, unsigned i, const char *what, unsigned rank,
+                                 const fw_dim *dims)
+{
+    fw_dim same;
+    if (!fw_has_in(c, i))
+        return FW_OK;
+    FW_TRY(fw_want_rank(c, i, rank, rank));
+    for (unsigned k = 0; k < rank; k++)
+        FW_TRY(fw_same_dim(c, what, fw_in(c, i)->dims[k], dims[k], &same));
+    return FW_OK;
+}
+
+static enum fw_status check_others(struct fw_cx *c, const struct sizes *z)
+{
+    const struct fw_rnn_family *f = family_of(c);
+    fw_dim biases[2] = {z->dirs, fw_dim_mul(c->sym, z->hidden, fw_dim_int(2 * f->gates))};
+    fw_dim peepholes[2] = {z->dirs, fw_dim_mul(c->sym, z->hidden, fw_dim_int(3))};
+    fw_dim h[3] = {z->dirs, z->batch, z->hidden};
+    fw_dim h_first[3] = {z->batch, z->dirs, z->hidden};
+    FW_TRY(want_sizes(c, B, "biases", 2, biases));
+    FW_TRY(want_sizes(c, LENS, "lengths of the sequences", 1, &z->batch));
+    for (unsigned i = H0; i <= C0; i++)
+        FW_TRY(want_sizes(c, i, "initial state", 3, batch_first(c) ? h_first : h));
+    return f->kind == LSTM ? want_sizes(c, P, "peepholes", 2, peepholes) : FW_OK;
+}
+
 static enum fw_status infer(struct fw_cx *c)
 {
     const struct fw_rnn_family *f = family_of(c);
     FW_TRY(check_names(c));
     struct sizes z;
     FW_TRY(read_sizes(c, &z));
+    FW_TRY(check_others(c, &z));
     enum fw_dtype dtype = (enum fw_dtype)fw_in(c, X)->dtype;
     fw_dim y[4] = {z.seq, z.dirs, z.batch, z.hidden};
     fw_dim y_first[4] = {z.batch, z.seq, z.dirs, z.hidden};
@@ -210,15 +237,6 @@ static enum fw_status infer(struct fw_cx *c)
     fw_dim h_first[3] = {z.batch, z.dirs, z.hidden};
     bool first = batch_first(c);
     FW_TRY(fw_set_out(c, Y, dtype, 4, first ? y_first : y));
-    for (unsigned i = H0; i <= C0; i++) {
-        fw_dim same;
-        if (!fw_has_in(c, i))
-            continue;
-        FW_TRY(fw_want_rank(c, i, 3, 3));
-        for (unsigned k = 0; k < 3; k++)
-            FW_TRY(fw_same_dim(c, "initial state", fw_in(c, i)->dims[k], first ? h_first[k] : h[k],
-                               &same));
-    }
     FW_TRY(fw_set_out(c, Y_H, dtype, 3, first ? h_first : h));
     if (f->kind == LSTM)
         FW_TRY(fw_set_out(c, Y_C, dtype, 3, first ? h_first : h));

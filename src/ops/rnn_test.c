@@ -133,6 +133,16 @@ void test_rnn__refuses(void **state)
          .attrs = "activations=Sinc",
          .in = {"f32[3,2,4]", "f32[1,5,4]", "f32[1,5,5]"},
          .fails = FW_UNSUPPORTED},
+        // what a kernel reads besides: biases, lengths, peepholes
+        {.name = "RNN",
+         .in = {"f32[3,2,4]", "f32[1,5,4]", "f32[1,5,5]", "f32[1,5]"},
+         .fails = FW_SHAPE},
+        {.name = "RNN",
+         .in = {"f32[3,2,4]", "f32[1,5,4]", "f32[1,5,5]", "-", "i32[1]"},
+         .fails = FW_SHAPE},
+        {.name = "LSTM",
+         .in = {"f32[3,2,4]", "f32[1,20,4]", "f32[1,20,5]", "-", "-", "-", "-", "f32[1,5]"},
+         .fails = FW_SHAPE},
     };
     OP_CASES_RUN(cases);
 }
