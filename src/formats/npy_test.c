@@ -91,6 +91,7 @@ void test_npy__errors(void **state)
         const char *words;
     } cases[] = {
         {"", 0, FW_FORMAT, "no array is recognised"},
+        {NULL, 0, FW_FORMAT, "no array is recognised"},
         {"\x93NUMPY\1\0\xff\x00", 10, FW_FORMAT, "cut off"},
         {"\x93NUMPY\1\0\x40\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }      ",
          74, FW_FORMAT, "24 bytes are wanted for its shape, found 0"},

@@ -339,6 +339,7 @@ static const struct form forms[] = {
     {"index", MADE_OF_TEXT, OF_MODELS, NULL, NULL, IN_FOLDER},
     {"zoo", MADE_OF_TEXT, OF_MODELS, NULL, NULL, AS_NAME},
     {"onnx-run", MADE_OF_FIELDS, {run_model}, NULL, NULL, NAMELESS},
+    {"onnx-text-run", MADE_OF_TEXT, {run_model}, NULL, NULL, NAMELESS},
     {"arrays", MADE_OF_WORDS | MADE_OF_TEXT, {execute}, NULL, NULL, NAMELESS},
 };
 

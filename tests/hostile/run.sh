@@ -36,6 +36,7 @@ mapfile -t onnx < <(seeds tests/models -name '*.onnx')
 run onnx "${onnx[@]}"
 mapfile -t text < <(seeds tests -name '*.onnxtxt')
 run onnx-text "${text[@]}"
+run onnx-text-run "${text[@]}"
 mapfile -t configs < <(seeds tests/fuzz/corpus/hf -name '*.json')
 run config "${configs[@]}"
 mapfile -t weights < <(seeds tests/models -name '*.safetensors')
