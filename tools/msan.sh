@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: CC=clang-14 tools/msan.sh BUILD_DIR [JOBS]
-# MemorySanitizer: the unit tests and the fuzz corpus in a build without oneDNN, whose library is not
-# instrumented. The last line is the sum.
+# MemorySanitizer: the unit tests and the fuzz corpus in a build without oneDNN, whose library is
+# not instrumented. The last line is the sum.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/sum.sh
