@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Time of a training step (forward, loss, backward, SGD) against Debian's PyTorch, same threads.
 
-Usage: train.py FLOPWISE [ROUNDS]
+Usage: train.py FLOPWISE [ROUNDS] [NETWORK...]
 The two take turns, round after round; each round is the best of a few steps, the ratio that of the
 best rounds. PyTorch runs in its best configuration: channels last, gradients set to None.
 """
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 THREADS = os.cpu_count() or 1
 STEPS = 3
+PICTURE = (3, 224, 224)
 
 
 def linear_net():
@@ -34,12 +35,60 @@ def conv_net():
                          nn.Linear(64, 10))
 
 
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.c_fc, self.c_out = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def attend(self, x):
+        batch, length, width = x.shape
+        q, k, v = (part.view(batch, length, self.heads, -1).transpose(1, 2)
+                   for part in self.c_attn(x).split(width, 2))
+        scores = q @ k.transpose(2, 3) * (width // self.heads) ** -0.5
+        later = torch.ones(length, length, dtype=torch.bool).triu(1)
+        p = functional.dropout(scores.masked_fill(later, float("-inf")).softmax(-1), 0.1)
+        return self.c_proj((p @ v).transpose(1, 2).reshape(batch, length, width))
+
+    def forward(self, x):
+        x = x + functional.dropout(self.attend(self.ln_1(x)), 0.1)
+        hidden = functional.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")
+        return x + functional.dropout(self.c_out(hidden), 0.1)
+
+
+class Gpt2(nn.Module):
+    """GPT-2 of 124 M parameters; scores of (batch, words, tokens), as the loss takes them."""
+
+    def __init__(self, width=768, layers=12, heads=12, words=50257, places=1024):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(words, width), nn.Embedding(places, width)
+        self.h = nn.Sequential(*(Block(width, heads) for _ in range(layers)))
+        self.ln_f = nn.LayerNorm(width)
+
+    def forward(self, x):
+        x = self.wte(x) + self.wpe(torch.arange(x.shape[1]))
+        x = self.ln_f(self.h(functional.dropout(x, 0.1)))
+        return (x @ self.wte.weight.T).flatten(0, 1)
+
+
 CASES = [
-    ("ConvNet, batch 64", "zoo:convnet", conv_net, 64),
-    ("LinearNet, batch 64", "zoo:linearnet", linear_net, 64),
-    ("ResNet-18, batch 16", "zoo:resnet18", torchvision.models.resnet18, 16),
-    ("ResNet-50, batch 16", "zoo:resnet50", torchvision.models.resnet50, 16),
+    # title, network, the same for PyTorch, batch, shape of an example
+    ("ConvNet, batch 64", "zoo:convnet", conv_net, 64, PICTURE),
+    ("LinearNet, batch 64", "zoo:linearnet", linear_net, 64, PICTURE),
+    ("ResNet-18, batch 16", "zoo:resnet18", torchvision.models.resnet18, 16, PICTURE),
+    ("ResNet-50, batch 16", "zoo:resnet50", torchvision.models.resnet50, 16, PICTURE),
+    ("GPT-2 124M, 2 x 256", "zoo:gpt2,seq=256", Gpt2, 2, (256,)),
 ]
+
+
+def prepare(make, batch, shape):
+    model = make()
+    if shape != PICTURE:
+        return model, torch.randint(50257, (batch, *shape)), torch.arange(batch * shape[0])
+    x = torch.randn(batch, *shape).contiguous(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last), x, torch.arange(batch) % 10
 
 
 def torch_round(model, optimizer, x, y):
@@ -65,13 +114,11 @@ def main():
     wanted = sys.argv[3:]
     torch.set_num_threads(THREADS)
     print(f"{'network':<22}{'flopwise':>12}{'PyTorch':>12}{'ratio':>8}")
-    for title, net, make, batch in CASES:
+    for title, net, make, batch, shape in CASES:
         if wanted and net not in wanted:
             continue
-        model = make().to(memory_format=torch.channels_last)
+        model, x, y = prepare(make, batch, shape)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-        x = torch.randn(batch, 3, 224, 224).contiguous(memory_format=torch.channels_last)
-        y = torch.arange(batch) % 10
         ours, theirs = [], []
         for _ in range(rounds):
             theirs.append(torch_round(model, optimizer, x, y))

@@ -72,6 +72,30 @@ bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads)
     return dnn.dnnl_sgemm('N', 'N', n, n, n, 1.f, a, n, a, n, 0.f, c, n) == dnnl_success;
 }
 
+enum side { NOT = '\0', AS_IT_IS = 'N', TURNED = 'T' }; // how it is taken
+static enum side side(const struct fw_gemm_matrix *x, size_t m, size_t n, dnnl_dim_t *ret_step)
+{
+    bool plain = x->column == 1 || n == 1;
+    ptrdiff_t step = plain ? x->row : x->column, least = (ptrdiff_t)(plain ? n : m);
+    if ((plain ? m : n) == 1) // a single one: the step is never taken
+        step = least;
+    *ret_step = step;
+    if (step < least || (!plain && x->row != 1 && m != 1))
+        return NOT;
+    return plain ? AS_IT_IS : TURNED;
+}
+
+bool fw_dnn_gemm(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+                 const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b)
+{
+    dnnl_dim_t of_a, of_b, of_c;
+    enum side by_a = side(a, m, k, &of_a), by_b = side(b, k, n, &of_b);
+    if (by_a == NOT || by_b == NOT || side(c, m, n, &of_c) != AS_IT_IS || !there())
+        return false;
+    return dnn.dnnl_sgemm((char)by_a, (char)by_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1.f,
+                          a->p, of_a, b->p, of_b, 1.f, c->p, of_c) == dnnl_success;
+}
+
 struct team {
     void (*work)(void *ctx, unsigned part, unsigned parts);
     void *ctx;

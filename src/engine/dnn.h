@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "ops/fast.h"
+#include "ops/gemm.h"
 
 #include <stdbool.h>
 
@@ -12,6 +13,9 @@
 const char *fw_dnn_version(void);
 /* c = a * a of n x n numbers. False when oneDNN is not there. */
 bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads);
+/* Any product whose matrices have rows or columns of neighbours; on one thread where it is called
+ * by a team. */
+fw_gemm fw_dnn_gemm;
 /* Runs work(ctx, part, parts) on n threads, those that oneDNN uses. False when it is not there. */
 bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *ctx, unsigned n);
 

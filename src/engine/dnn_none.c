@@ -17,6 +17,18 @@ bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads)
     return false;
 }
 
+bool fw_dnn_gemm(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+                 const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b)
+{
+    (void)m;
+    (void)n;
+    (void)k;
+    (void)c;
+    (void)a;
+    (void)b;
+    return false;
+}
+
 bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *ctx, unsigned n)
 {
     (void)work;

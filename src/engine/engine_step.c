@@ -14,6 +14,7 @@ struct task {
     const struct fw_call *call;
     enum fw_status status[FW_MAX_THREADS];
     struct fw_error error[FW_MAX_THREADS];
+    uint64_t random[FW_MAX_THREADS]; // each part draws its own and skips those of others
 };
 
 static enum fw_status shape_stays(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims)
@@ -43,7 +44,8 @@ static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
         .hyper = e->o.hyper,
         .step = e->step_number,
         .clip = 1,
-        .random = &e->random,
+        .random = &t->random[part],
+        .gemm = e->dnn != NULL ? fw_dnn_gemm : NULL,
         .shape = shape_stays,
     };
 }
@@ -106,13 +108,16 @@ static enum fw_status run_call(struct fw_engine *e, const struct fw_step *s, str
     const struct fw_node *n = &e->g->nodes[s->call->node];
     unsigned threads = e->o.n_threads;
     size_t most = 0;
+    for (unsigned i = 0; i < threads; i++)
+        t.random[i] = e->random;
     for (unsigned i = 0; i < (unsigned)n->n_in + n->n_out; i++)
         if (s->call->in[i] != NULL && s->call->in[i]->n > most)
             most = s->call->in[i]->n;
     bool pieces = s->call->pointwise && (unsigned)n->n_in + n->n_out <= MAX_PORTS;
-    bool shared = threads > 1 && most >= worth_sharing && (pieces || (n->op->flags & FW_OP_SPLIT));
+    bool shared = threads > 1 && most >= worth_sharing && (pieces || n->op->run_shared);
     if (!shared || !fw_dnn_team(pieces ? run_piece : run_split, &t, threads))
         run_split(&t, 0, 1);
+    e->random = t.random[0];
     for (unsigned i = 0; i < threads && i < FW_MAX_THREADS; i++) {
         fw_arena_clear(&e->scratch[i]);
         if (t.status[i] == FW_OK)

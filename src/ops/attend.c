@@ -348,7 +348,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .needed = needed,
                 .cache = cache,
                 .moments = &fw_moments_attend,
-                FW_RUN(attend)},
+                FW_RUN_SHARED(attend)},
     [TRAINING] = {.name = "AttendTraining",
                   .domain = "flopwise",
                   .formula = WORDS "; dropout 1 mul, 1 minmax",
@@ -363,7 +363,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .grad = grad,
                   .needed = needed,
                   .cache = cache,
-                  FW_RUN(attend)},
+                  FW_RUN_SHARED(attend)},
     [GRADIENT] =
         {.name = "AttendGrad",
          .domain = "flopwise",
@@ -377,7 +377,7 @@ static const struct fw_op rows[N_ROWS] = {
          .cost = cost_grad,
          .grad = fw_grad_none,
          .needed = needed_grad,
-         FW_RUN(attend_grad)},
+         FW_RUN_SHARED(attend_grad)},
 };
 const struct fw_op_table fw_ops_attend = {rows, N_ROWS};
 const struct fw_op *const fw_op_attend = &rows[ATTEND];

@@ -15,6 +15,7 @@ struct attend {
     size_t window, chunk; // 0: none
     bool causal, scaled, flash;
     REAL scale, cap; // cap 0: none
+    REAL keep;       // what dropout leaves is multiplied by this
     double dropout;
     const struct fw_buffer *bias;
 };
@@ -45,10 +46,21 @@ static struct attend read(const struct fw_run *r, const struct fw_buffer *q,
     a.v_head = (size_t)v->dims[2] / a.groups;
     a.total = a.past + (size_t)k->dims[1];
     a.keys = width > 0 && width < a.total ? width : a.total;
-    a.scale = (REAL)(1 / sqrt((double)a.head));
+    a.scale = one_over_root(a.head);
     if (!r->cx.g->training)
         a.dropout = 0;
+    a.keep = keep_scale(a.dropout);
     return a;
+}
+
+/* This part's heads: those of whole groups; all in the first part where they cannot be shared. */
+static void share_heads(const struct fw_run *r, const struct attend *a, bool can, size_t *from,
+                        size_t *to)
+{
+    size_t each = a->heads / a->groups;
+    fw_run_share(r, a->batch * a->groups, from, to);
+    *from = can ? *from * each : 0;
+    *to = can ? *to * each : r->part == 0 ? a->batch * a->heads : 0;
 }
 
 /* The first key of a query's slots. */
@@ -156,32 +168,29 @@ static REAL bias_at(const struct attend *a, size_t b, size_t h, size_t i, size_t
 /* Scaled, capped, biased and masked scores of one query, in place of its products. */
 static void finish_scores(const struct attend *a, size_t b, size_t h, size_t i, REAL *s)
 {
-    size_t from = first_key(a, i);
-    for (size_t k = 0; k < a->keys; k++) {
-        if (a->scaled)
-            s[k] = MUL(s[k], a->scale);
-        if (a->cap != 0)
-            s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
-        if (a->bias != NULL)
-            s[k] = ADD(s[k], bias_at(a, b, h, i, k, from + k));
+    size_t from = first_key(a, i), n = a->keys;
+    for (size_t k = 0; k < n && a->scaled; k++)
+        s[k] = MUL(s[k], a->scale);
+    for (size_t k = 0; k < n && a->cap != 0; k++)
+        s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
+    for (size_t k = 0; k < n && a->bias != NULL; k++)
+        s[k] = ADD(s[k], bias_at(a, b, h, i, k, from + k));
+    for (size_t k = 0; k < n; k++)
         if (!meets(a, i, from + k))
             s[k] = -INFINITY;
-    }
 }
 
 /* Probabilities in place of scores; a sink takes part in the sum. Gives max, and the sum. */
 static void soften(const struct attend *a, REAL *s, const REAL *sink, REAL *ret_max, REAL *ret_sum)
 {
-    REAL most = sink != NULL ? *sink : s[0];
-    for (size_t k = sink != NULL ? 0 : 1; k < a->keys; k++)
-        most = MAX(most, s[k]);
-    REAL sum = sink != NULL ? EXP(SUB(*sink, most)) : 0;
-    for (size_t k = 0; k < a->keys; k++) {
-        s[k] = EXP(SUB(s[k], most));
-        sum = JOIN(k == 0 && sink == NULL, sum, s[k]);
-    }
-    for (size_t k = 0; k < a->keys; k++)
-        s[k] = DIV(s[k], sum);
+    REAL most = largest_of(s, a->keys);
+    if (sink != NULL)
+        most = MAX(most, *sink);
+    exponentials(s, most, s, a->keys);
+    REAL sum = sum_of(s, a->keys);
+    if (sink != NULL)
+        sum = ADD(sum, EXP(SUB(*sink, most)));
+    divide_all(s, sum, a->keys);
     *ret_max = most;
     *ret_sum = sum;
 }
@@ -210,7 +219,7 @@ static enum fw_status attend_head(struct fw_run *r, const struct attend *a, size
         memcpy(reals_out(r, PROBS) + at, s, n * sizeof *s);
     for (size_t i = 0; a->dropout > 0 && i < n; i++) {
         bool kept = !LESS((REAL)fw_random_unit(r->random), (REAL)a->dropout);
-        s[i] = MUL(s[i], kept ? (REAL)(1 / (1 - a->dropout)) : 0);
+        s[i] = MUL(s[i], kept ? a->keep : 0);
         if (!a->flash && fw_run_out(r, MASK) != NULL)
             ((uint8_t *)r->out[MASK]->data)[at + i] = kept;
     }
@@ -223,13 +232,19 @@ static enum fw_status attend_head(struct fw_run *r, const struct attend *a, size
 KERNEL(attend)
 {
     struct attend a = read(r, r->in[Q], r->in[K], r->in[V], fw_run_in(r, PAST_K));
+    size_t from, to, draws = a.dropout > 0 ? a.queries * a.keys : 0;
     a.bias = fw_run_in(r, BIAS);
-    zero_out(r, Y);
-    for (size_t i = 0; i < a.batch * a.heads && a.total > 0; i++) {
+    share_heads(r, &a, true, &from, &to);
+    fw_random_skip(r->random, from * draws);
+    for (size_t i = from; i < to; i++) {
         struct fw_arena_mark mark = fw_arena_mark(r->scratch);
-        FW_TRY(attend_head(r, &a, i / a.heads, i % a.heads));
+        size_t b = i / a.heads, h = i % a.heads;
+        clear(head_of(reals_out(r, Y), b, h, a.queries, a.heads, a.v_head), a.queries, a.v_head);
+        if (a.total > 0)
+            FW_TRY(attend_head(r, &a, b, h));
         fw_arena_release(r->scratch, mark);
     }
+    fw_random_skip(r->random, (a.batch * a.heads - to) * draws);
     return FW_OK;
 }
 
@@ -296,22 +311,18 @@ static void soften_back(struct fw_run *r, const struct attend *a, size_t b, size
 {
     for (size_t i = 0; i < a->queries; i++) {
         size_t first = i * a->keys;
-        REAL along = 0;
-        for (size_t k = first; k < first + a->keys; k++) {
-            REAL v = MUL(d[k], p[k]);
-            along = JOIN(k == first, along, v);
-        }
-        for (size_t k = first; k < first + a->keys; k++) {
+        REAL along = sum_of_products(d + first, p + first, a->keys);
+        for (size_t k = first; k < first + a->keys; k++)
             d[k] = MUL(SUB(d[k], along), p[k]);
-            if (fw_run_out(r, G_DBIAS) != NULL)
-                reals_out(r, G_DBIAS)[(b * a->heads + h) * a->queries * a->keys + k] = d[k];
-            if (a->cap != 0)
-                d[k] = MUL(d[k], SUB((REAL)1, MUL(t[k], t[k])));
-            if (a->scaled)
-                d[k] = MUL(d[k], a->scale);
-        }
         sink_back(r, a, b, h, i, p + first, along);
     }
+    size_t n = a->queries * a->keys;
+    if (fw_run_out(r, G_DBIAS) != NULL)
+        memcpy(reals_out(r, G_DBIAS) + (b * a->heads + h) * n, d, n * sizeof *d);
+    for (size_t k = 0; k < n && a->cap != 0; k++)
+        d[k] = MUL(d[k], SUB((REAL)1, MUL(t[k], t[k])));
+    for (size_t k = 0; k < n && a->scaled; k++)
+        d[k] = MUL(d[k], a->scale);
 }
 
 static enum fw_status attend_head_back(struct fw_run *r, const struct attend *a, size_t b, size_t h)
@@ -334,18 +345,21 @@ static enum fw_status attend_head_back(struct fw_run *r, const struct attend *a,
         probabilities(r, a, b, h, s, p);
     const REAL *whole = a->flash ? p : reals(r, G_PROBS) + at;
     const REAL *left = a->dropout > 0 ? reals(r, G_LEFT) + at : whole;
-    FW_TRY(to_keys(r, a, left, dy, a->v_head,
-                   head_of(reals_out(r, G_DV), b, g, a->total, a->groups, a->v_head)));
+    struct matrix dv = head_of(reals_out(r, G_DV), b, g, a->total, a->groups, a->v_head);
+    struct matrix dk = head_of(reals_out(r, G_DK), b, g, a->total, a->groups, a->head);
+    struct matrix dq = head_of(reals_out(r, G_DQ), b, h, a->queries, a->heads, a->head);
+    clear(dq, a->queries, a->head);
+    if (h % (a->heads / a->groups) == 0) {
+        clear(dv, a->total, a->v_head);
+        clear(dk, a->total, a->head);
+    }
+    FW_TRY(to_keys(r, a, left, dy, a->v_head, dv));
     FW_TRY(with_keys(r, a, dy, v, a->v_head, d));
     for (size_t i = 0; a->dropout > 0 && i < n; i++)
-        d[i] =
-            MUL(d[i],
-                ((const uint8_t *)r->in[G_MASK]->data)[at + i] ? (REAL)(1 / (1 - a->dropout)) : 0);
+        d[i] = MUL(d[i], ((const uint8_t *)r->in[G_MASK]->data)[at + i] ? a->keep : 0);
     soften_back(r, a, b, h, whole, s, d);
-    FW_TRY(over_keys(r, a, d, k, a->head,
-                     head_of(reals_out(r, G_DQ), b, h, a->queries, a->heads, a->head)));
-    return to_keys(r, a, d, q, a->head,
-                   head_of(reals_out(r, G_DK), b, g, a->total, a->groups, a->head));
+    FW_TRY(over_keys(r, a, d, k, a->head, dq));
+    return to_keys(r, a, d, q, a->head, dk);
 }
 
 KERNEL(attend_grad)
@@ -353,12 +367,14 @@ KERNEL(attend_grad)
     struct attend a = read(r, r->in[G_Q], r->in[G_K], r->in[G_V], NULL);
     a.bias = fw_run_in(r, G_BIAS);
     a.dropout = fw_attr_at(&r->cx, FW_ATTEND_DROPOUT)->f;
+    a.keep = keep_scale(a.dropout);
     FW_REQUIRE(!a.flash || a.dropout <= 0, r->cx.err, FW_UNSUPPORTED,
                "the mask of a dropout inside flash attention is not kept");
-    for (unsigned i = G_DQ; i <= G_DSINKS; i++)
-        if (i != G_DBIAS)
-            zero_out(r, i);
-    for (size_t i = 0; i < a.batch * a.heads && a.total > 0; i++) {
+    size_t from, to;
+    share_heads(r, &a, fw_run_out(r, G_DSINKS) == NULL, &from, &to);
+    if (from < to)
+        zero_out(r, G_DSINKS);
+    for (size_t i = from; i < to && a.total > 0; i++) {
         struct fw_arena_mark mark = fw_arena_mark(r->scratch);
         FW_TRY(attend_head_back(r, &a, i / a.heads, i % a.heads));
         fw_arena_release(r->scratch, mark);

@@ -547,7 +547,7 @@ static const struct fw_attention_ports group_ports = {1,    2, NONE, 10, NONE, 3
     .name = title, .domain = dom, .formula = words, .doc = DOC, FW_ATTRS(spec),           \
     FW_PORTS(least, most, 1, outs), .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES | (fl),  \
     .weight_slots = slots, .family = &(list), .infer = slot, .field = fw_field_attention, \
-    .cost = cost, .moments = &fw_moments_attention, .grad = give, FW_RUN(attention)
+    .cost = cost, .moments = &fw_moments_attention, .grad = give, FW_RUN_SHARED(attention)
 #define PACKED_WORDS "fma = B*L*W*(Dq+Dk+Dv) for the projection, then " WORDS
 #define GROUP_WORDS WORDS "; rotary 2 mul, 1 add per element turned"
 #define TRAIN(title, list, spec, words, least, most, outs, slots, slot, kept)                     \

@@ -394,14 +394,14 @@ static const struct fw_op rows[N_ROWS] = {
                    "fma = S*Dv for dP; per score 2 mul, 2 add (softmax), scale 1 mul; softcap "
                    "computes the score again",
                    FW_ATTRS(scores_attrs), S_N_IN, 2, FW_OP_CONTRACTION, 0, infer_scores,
-                   cost_scores, FW_RUN(attention_scores)),
+                   cost_scores, FW_RUN_SHARED(attention_scores)),
     [OPERAND] =
         ROW("AttentionGradOperand", "fma = S*D (dQ, dK) or S*Dv (dV)", FW_ATTRS(operand_attrs),
             O_N_IN, 1, FW_OP_CONTRACTION, 1u << O_LIKE | 1u << O_SIZED, infer_operand, cost_operand,
-            FW_RUN(attention_operand)),
+            FW_RUN_SHARED(attention_operand)),
     [PACKED] = ROW("AttentionGradPacked", "fma = S*(2*D+Dv), or S*(D+Dv) without dQ",
                    FW_ATTRS(packed_attrs), P_N_IN, 1, FW_OP_CONTRACTION, 0, infer_operand,
-                   cost_packed, FW_RUN(attention_packed)),
+                   cost_packed, FW_RUN_SHARED(attention_packed)),
     [BIASED] = ROW("AttentionBiased", "add = elements(X)", FW_ATTRS(biased_attrs), 2, 1, 0, 0,
                    fw_infer_same, cost_biased, FW_RUN(attention_biased)),
     [BIAS] = ROW("AttentionGradBias", "add = elements(dQ, dK, dV) - elements(bias)", FW_NO_ATTRS,

@@ -70,27 +70,46 @@ static enum fw_status turn_back(const struct fw_run *r, const struct turning *t,
     return FW_OK;
 }
 
-/* to of every query head += m*other; of key heads += m^T*other. m: (batch, heads, queries, keys) */
-static enum fw_status into_queries(const struct fw_run *r, const struct sizes *z, const REAL *m,
-                                   const struct heads *other, size_t width, const struct heads *to)
+/* This part's pairs of an example and a group of heads; all in the first part where they cannot be
+ * shared. */
+static void share_groups(const struct fw_run *r, const struct sizes *z, bool can, size_t *from,
+                         size_t *to)
 {
-    for (size_t i = 0; i < z->batch * z->heads; i++) {
-        size_t b = i / z->heads;
-        size_t h = i % z->heads;
+    size_t n = z->batch * z->groups;
+    fw_run_share(r, n, from, to);
+    if (!can) {
+        *from = 0;
+        *to = r->part == 0 ? n : 0;
+    }
+}
+
+/* to of every query head = m*other; of key heads = sum of m^T*other. m: (batch, heads, queries,
+ * keys); pairs from..end-1 of an example and a group. */
+static enum fw_status into_queries(const struct fw_run *r, const struct sizes *z, size_t from,
+                                   size_t end, const REAL *m, const struct heads *other,
+                                   size_t width, const struct heads *to)
+{
+    size_t each = z->heads / z->groups;
+    for (size_t i = from * each; i < end * each; i++) {
+        size_t b = i / z->heads, h = i % z->heads;
+        clear(head_at(to, b, h), z->queries, width);
         FW_TRY(product(r, z->queries, width, z->keys, head_at(to, b, h),
                        matrix_of(m + i * z->queries * z->keys, z->keys, 1),
-                       head_at(other, b, h / (z->heads / z->groups))));
+                       head_at(other, b, h / each)));
     }
     return FW_OK;
 }
 
-static enum fw_status into_keys(const struct fw_run *r, const struct sizes *z, const REAL *m,
-                                const struct heads *other, size_t width, const struct heads *to)
+static enum fw_status into_keys(const struct fw_run *r, const struct sizes *z, size_t from,
+                                size_t end, const REAL *m, const struct heads *other, size_t width,
+                                const struct heads *to)
 {
-    for (size_t i = 0; i < z->batch * z->heads; i++) {
-        size_t b = i / z->heads;
-        size_t h = i % z->heads;
-        FW_TRY(product(r, z->keys, width, z->queries, head_at(to, b, h / (z->heads / z->groups)),
+    size_t each = z->heads / z->groups;
+    for (size_t i = from * each; i < end * each; i++) {
+        size_t b = i / z->heads, h = i % z->heads;
+        if (h % each == 0)
+            clear(head_at(to, b, h / each), z->keys, width);
+        FW_TRY(product(r, z->keys, width, z->queries, head_at(to, b, h / each),
                        turned(matrix_of(m + i * z->queries * z->keys, z->keys, 1)),
                        head_at(other, b, h)));
     }
@@ -136,31 +155,27 @@ static void soften_back(struct fw_run *r, const struct sizes *z, size_t head, co
 {
     REAL scale = attr_real(r, "scale");
     bool scaled = fw_run_attr_int(r, "scaled", 0) != 0;
-    for (size_t i = 0; i < z->queries * z->keys; i += z->keys) {
-        REAL along = 0;
-        for (size_t k = i; k < i + z->keys; k++) {
-            REAL v = MUL(d[k], p[k]);
-            along = JOIN(k == i, along, v);
-        }
-        for (size_t k = i; k < i + z->keys; k++) {
+    size_t n = z->queries * z->keys;
+    for (size_t i = 0; i < n; i += z->keys) {
+        REAL along = sum_of_products(d + i, p + i, z->keys);
+        for (size_t k = i; k < i + z->keys; k++)
             d[k] = MUL(SUB(d[k], along), p[k]);
-            if (fw_run_out(r, 1) != NULL)
-                reals_out(r, 1)[head * z->queries * z->keys + k] = d[k];
-            if (cap != 0) {
-                REAL s = TANH(MUL(scaled ? MUL(t[k], scale) : t[k], 1 / cap));
-                d[k] = MUL(d[k], SUB((REAL)1, MUL(s, s)));
-            }
-            if (scaled)
-                d[k] = MUL(d[k], scale);
-        }
     }
+    if (fw_run_out(r, 1) != NULL)
+        memcpy(reals_out(r, 1) + head * n, d, n * sizeof *d);
+    for (size_t k = 0; k < n && cap != 0; k++) {
+        REAL s = TANH(MUL(scaled ? MUL(t[k], scale) : t[k], 1 / cap));
+        d[k] = MUL(d[k], SUB((REAL)1, MUL(s, s)));
+    }
+    for (size_t k = 0; k < n && scaled; k++)
+        d[k] = MUL(d[k], scale);
 }
 
 KERNEL(attention_scores)
 {
     struct sizes z = sizes_of(r, S_P);
     size_t n = z.queries * z.keys;
-    size_t width = width_of(r->in[S_DY], z.heads), unused;
+    size_t width = width_of(r->in[S_DY], z.heads), unused, from, to;
     struct heads dy = heads_of(r->in[S_DY], z.heads);
     struct heads all[3];
     struct heads v =
@@ -170,12 +185,13 @@ KERNEL(attention_scores)
     FW_TRY(open_cap(r, &z, width, &c));
     if (t == NULL)
         return fw_fail_memory(r->cx.err);
-    zero_out(r, 0);
-    for (size_t i = 0; i < z.batch * z.heads; i++) {
+    fw_run_share(r, z.batch * z.heads, &from, &to);
+    for (size_t i = from; i < to; i++) {
         size_t b = i / z.heads;
         size_t h = i % z.heads;
         size_t g = h / (z.heads / z.groups);
         REAL *d = reals_out(r, 0) + i * n;
+        memset(d, 0, n * sizeof *d);
         FW_TRY(product(r, z.queries, z.keys, width, matrix_of(d, z.keys, 1), head_at(&dy, b, h),
                        turned(head_at(&v, b, g))));
         memset(t, 0, n * sizeof *t);
@@ -201,7 +217,10 @@ KERNEL(attention_operand) // (dS or P, other factor, like, ...): of query 0, key
     size_t rows = of_query ? z.queries : z.keys;
     struct heads to = heads_of(r->out[0], heads);
     struct heads other = heads_of(r->in[O_OTHER], of_query ? z.groups : z.heads);
-    zero_out(r, 0);
+    size_t from, end;
+    share_groups(r, &z, t.cos == NULL, &from, &end);
+    if (from == end)
+        return FW_OK;
     if (of_query && r->in[O_OTHER]->rank == 5) { // keys beside their values
         struct heads all[3];
         FW_TRY(packed_heads(&z, r->in[O_OTHER], width, all, &width) ? FW_OK : FW_SHAPE);
@@ -210,9 +229,9 @@ KERNEL(attention_operand) // (dS or P, other factor, like, ...): of query 0, key
     if (fw_run_attr_int(r, "turn_again", 0) != 0)
         FW_TRY(turned_heads(r, &t, z.batch, z.heads, z.queries, width, &other));
     if (of_query)
-        FW_TRY(into_queries(r, &z, reals(r, O_SCORES), &other, width, &to));
+        FW_TRY(into_queries(r, &z, from, end, reals(r, O_SCORES), &other, width, &to));
     else
-        FW_TRY(into_keys(r, &z, reals(r, O_SCORES), &other, width, &to));
+        FW_TRY(into_keys(r, &z, from, end, reals(r, O_SCORES), &other, width, &to));
     return turn_back(r, &t, z.batch, heads, rows, width, &to);
 }
 
@@ -231,13 +250,16 @@ KERNEL(attention_packed) // (dS, P, like, dy, q?, cos?, sin?): all of a packed t
     FW_REQUIRE(packed, r->cx.err, FW_SHAPE, "query, key and value in one tensor are wanted");
     if (!three)
         x[0] = heads_of(r->in[P_Q], z.heads);
-    zero_out(r, 0);
+    size_t from, end;
+    share_groups(r, &z, t.cos == NULL, &from, &end);
+    if (from == end)
+        return FW_OK;
     FW_TRY(turned_heads(r, &t, z.batch, z.heads, z.queries, width, &x[0]));
     FW_TRY(turned_heads(r, &t, z.batch, z.groups, z.keys, width, &x[1]));
     if (three)
-        FW_TRY(into_queries(r, &z, reals(r, P_SCORES), &x[1], width, &to[0]));
-    FW_TRY(into_keys(r, &z, reals(r, P_SCORES), &x[0], width, &to[1]));
-    FW_TRY(into_keys(r, &z, reals(r, P_PROBS), &dy, v_width, &to[2]));
+        FW_TRY(into_queries(r, &z, from, end, reals(r, P_SCORES), &x[1], width, &to[0]));
+    FW_TRY(into_keys(r, &z, from, end, reals(r, P_SCORES), &x[0], width, &to[1]));
+    FW_TRY(into_keys(r, &z, from, end, reals(r, P_PROBS), &dy, v_width, &to[2]));
     if (three)
         FW_TRY(turn_back(r, &t, z.batch, z.heads, z.queries, width, &to[0]));
     return turn_back(r, &t, z.batch, z.groups, z.keys, width, &to[1]);

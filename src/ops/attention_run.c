@@ -46,12 +46,23 @@ static int64_t first_place(const struct attention *a, size_t b)
     return valid_keys(a, b) - (int64_t)a->queries;
 }
 
-static bool meets(const struct attention *a, size_t b, size_t query, size_t key)
+static int64_t within(int64_t x, size_t most)
 {
-    int64_t p = first_place(a, b) + (int64_t)query;
-    int64_t k = (int64_t)key;
-    return k < valid_keys(a, b) && (!a->causal || k <= p) && (a->left < 0 || k >= p - a->left) &&
-           (a->right < 0 || k <= p + a->right);
+    return x < 0 ? 0 : x > (int64_t)most ? (int64_t)most : x;
+}
+
+/* The keys from..to-1 that a query meets. */
+static void met_keys(const struct attention *a, size_t b, size_t query, size_t *from, size_t *to)
+{
+    int64_t p = first_place(a, b) + (int64_t)query, end = valid_keys(a, b);
+    if (a->causal && end > p + 1)
+        end = p + 1;
+    if (a->right >= 0 && end > p + a->right + 1)
+        end = p + a->right + 1;
+    *from = (size_t)within(a->left < 0 ? 0 : p - a->left, a->total);
+    *to = (size_t)within(end, a->total);
+    if (*to < *from)
+        *to = *from;
 }
 
 /* ---- masks ---- */
@@ -179,21 +190,22 @@ static enum fw_status read(struct fw_run *r, struct attention *ret)
     FW_TRY(check(r));
     FW_TRY(p->read(&r->cx, &a));
     double scale = fw_run_attr_float(r, "scale", 0);
-    *ret = (struct attention){.batch = (size_t)a.batch.word,
-                              .heads = (size_t)a.heads.word,
-                              .groups = (size_t)a.kv_heads.word,
-                              .queries = (size_t)a.q_len.word,
-                              .fresh = (size_t)a.kv_len.word,
-                              .total = (size_t)a.total.word,
-                              .width = (size_t)a.head.word,
-                              .v_width = (size_t)a.v_head.word,
-                              .past = (size_t)a.past.word,
-                              .scale = (REAL)(scale != 0 ? scale : 1 / sqrt((double)a.head.word)),
-                              .cap = (REAL)a.softcap,
-                              .filter = (REAL)fw_run_attr_float(r, "mask_filter_value", -10000),
-                              .scaled = a.scaled,
-                              .causal = a.causal,
-                              .bias = port(r, p->bias) != NULL ? port(r, p->bias)->data : NULL};
+    *ret =
+        (struct attention){.batch = (size_t)a.batch.word,
+                           .heads = (size_t)a.heads.word,
+                           .groups = (size_t)a.kv_heads.word,
+                           .queries = (size_t)a.q_len.word,
+                           .fresh = (size_t)a.kv_len.word,
+                           .total = (size_t)a.total.word,
+                           .width = (size_t)a.head.word,
+                           .v_width = (size_t)a.v_head.word,
+                           .past = (size_t)a.past.word,
+                           .scale = scale != 0 ? (REAL)scale : one_over_root((size_t)a.head.word),
+                           .cap = (REAL)a.softcap,
+                           .filter = (REAL)fw_run_attr_float(r, "mask_filter_value", -10000),
+                           .scaled = a.scaled,
+                           .causal = a.causal,
+                           .bias = port(r, p->bias) != NULL ? port(r, p->bias)->data : NULL};
     if (p->cos != FW_NO_PORT && fw_run_attr_int(r, "do_rotary", 0) != 0)
         ret->turning = (struct turning){port(r, p->cos), port(r, p->sin), fw_run_in(r, 9),
                                         fw_run_attr_int(r, "rotary_interleaved", 0) != 0};
@@ -400,39 +412,46 @@ static enum fw_status prepare_keys(const struct fw_run *r, struct attention *a)
 
 /* ---- scores ---- */
 
+/* Scores that a step of finish_row leaves, where output 3 shows them. */
+static void show(const struct attention *a, int step, const REAL *s, REAL *shown)
+{
+    if (shown != NULL && a->shows == step)
+        memcpy(shown, s, a->total * sizeof *s);
+}
+
 /* A row of scores: scaled, capped, masked and softened; shown (keys) or NULL. */
 static void finish_row(const struct attention *a, const size_t *place, REAL *s, REAL *shown)
 {
-    REAL most = 0;
-    REAL sum = 0;
+    size_t n = a->total, from, to;
     size_t at[4] = {place[0], place[1], place[2], 0};
-    for (size_t k = 0; k < a->total; k++) {
-        at[3] = k;
-        if (a->scaled)
-            s[k] = MUL(s[k], a->scale);
-        if (shown != NULL && a->shows == 0)
-            shown[k] = s[k];
-        if (a->cap != 0)
-            s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
-        if (shown != NULL && a->shows == 1)
-            shown[k] = s[k];
-        for (unsigned m = 0; m < 2; m++)
-            if (a->mask[m] != NULL)
-                s[k] = masked(a, a->mask[m], at, s[k]);
-        if (!meets(a, at[0], at[2], k))
-            s[k] = -INFINITY;
-        if (shown != NULL && a->shows == 2)
-            shown[k] = s[k];
-        most = k == 0 ? s[0] : MAX(most, s[k]);
-    }
-    for (size_t k = 0; k < a->total; k++) {
-        s[k] = EXP(SUB(s[k], isinf(most) ? 0 : most));
-        sum = JOIN(k == 0, sum, s[k]);
-    }
-    for (size_t k = 0; k < a->total; k++)
-        s[k] = DIV(s[k], sum != 0 ? sum : 1);
-    if (shown != NULL && a->shows == 3)
-        memcpy(shown, s, a->total * sizeof *s);
+    for (size_t k = 0; k < n && a->scaled; k++)
+        s[k] = MUL(s[k], a->scale);
+    show(a, 0, s, shown);
+    for (size_t k = 0; k < n && a->cap != 0; k++)
+        s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
+    show(a, 1, s, shown);
+    for (unsigned m = 0; m < 2; m++)
+        for (at[3] = 0; at[3] < n && a->mask[m] != NULL; at[3]++)
+            s[at[3]] = masked(a, a->mask[m], at, s[at[3]]);
+    met_keys(a, at[0], at[2], &from, &to);
+    for (size_t k = 0; k < from; k++)
+        s[k] = -INFINITY;
+    for (size_t k = to; k < n; k++)
+        s[k] = -INFINITY;
+    show(a, 2, s, shown);
+    REAL most = largest_of(s, n);
+    exponentials(s, isinf(most) ? 0 : most, s, n);
+    REAL sum = sum_of(s, n);
+    divide_all(s, sum != 0 ? sum : 1, n);
+    show(a, 3, s, shown);
+}
+
+/* Whether heads can be shared: nothing is made for all of them first. */
+static bool can_share(const struct fw_run *r, const struct attention *a)
+{
+    const struct fw_attention_ports *p = ports_of(r);
+    return p->qkv == FW_NO_PORT && a->bias == NULL && a->turning.cos == NULL &&
+           port(r, p->past_key) == NULL && fw_run_out(r, 1) == NULL && fw_run_out(r, 2) == NULL;
 }
 
 KERNEL(attention)
@@ -440,6 +459,11 @@ KERNEL(attention)
     const struct fw_attention_ports *p = ports_of(r);
     struct attention a;
     FW_TRY(read(r, &a));
+    size_t from = 0, to = a.batch * a.heads;
+    if (can_share(r, &a))
+        fw_run_share(r, to, &from, &to);
+    else if (r->part > 0)
+        return FW_OK;
     FW_TRY(find(r, &a));
     FW_TRY(prepare_queries(r, &a));
     FW_TRY(prepare_keys(r, &a));
@@ -450,18 +474,20 @@ KERNEL(attention)
     REAL *s = scratch_reals(r, n + 1);
     if (s == NULL)
         return fw_fail_memory(r->cx.err);
-    zero_out(r, 0);
-    for (size_t i = 0; i < a.batch * a.heads && a.total > 0; i++) {
+    for (size_t i = from; i < to; i++) {
         size_t b = i / a.heads;
         size_t h = i % a.heads;
         size_t g = h / (a.heads / a.groups);
+        clear(head_at(&y, b, h), a.queries, a.v_width);
+        if (a.total == 0)
+            continue;
         memset(s, 0, n * sizeof *s);
         FW_TRY(product(r, a.queries, a.total, a.width, matrix_of(s, a.total, 1),
                        head_at(&a.q, b, h), turned(head_at(&a.k, b, g))));
         for (size_t q = 0; q < a.queries; q++) {
             const size_t at[3] = {b, h, q};
-            REAL *to = shown != NULL ? reals_of(shown) + i * n + q * a.total : NULL;
-            finish_row(&a, at, s + q * a.total, to);
+            REAL *row = shown != NULL ? reals_of(shown) + i * n + q * a.total : NULL;
+            finish_row(&a, at, s + q * a.total, row);
         }
         if (kept != NULL)
             memcpy(reals_of(kept) + i * n, s, n * sizeof *s);

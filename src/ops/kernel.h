@@ -37,6 +37,7 @@ typedef float REAL;
 #define LIBM(name) name##f
 /* See fw_wide in ops/value.h. */
 #define FUNCTION(name, ...) (fw_wide ? (REAL)name##l(__VA_ARGS__) : name##f(__VA_ARGS__))
+#include "ops/quick.h"
 #endif
 #define KERNEL(name) enum fw_status KERNEL_NAME(name)(struct fw_run * r)
 #define REAL_MAX (sizeof(REAL) == sizeof(float) ? (REAL)3.402823466e+38 : (REAL)DBL_MAX)
@@ -46,11 +47,11 @@ typedef float REAL;
 /* A NaN wins, as the standard's Max and Min want it. */
 SCALAR fw_larger(REAL a, REAL b)
 {
-    return a > b || a != a ? a : b;
+    return ((a > b) | (a != a)) ? a : b;
 }
 SCALAR fw_smaller(REAL a, REAL b)
 {
-    return a < b || a != a ? a : b;
+    return ((a < b) | (a != a)) ? a : b;
 }
 
 /* X(head, class, result) */
@@ -104,11 +105,24 @@ static inline bool BETWEEN(REAL low, REAL a, REAL high)
     return above && below;
 }
 
-/* Functions of libm. */
+/* Functions of libm; those of quick.h are written so that loops over them become vectors. */
+#if FW_COUNT
+#define QUICK(name, a) name(a)
+#else
+#define QUICK(name, a) (fw_wide ? fw_wide_##name(a) : fw_quick_##name(a))
+#endif
+SCALAR EXP(REAL a)
+{
+    TALLY(FW_SPECIAL);
+    return QUICK(exp, a);
+}
+SCALAR TANH(REAL a)
+{
+    TALLY(FW_SPECIAL);
+    return QUICK(tanh, a);
+}
 #define SPECIALS(X) \
-    X(EXP, exp)     \
     X(LOG, log)     \
-    X(TANH, tanh)   \
     X(ERF, erf)     \
     X(SIN, sin)     \
     X(COS, cos)     \
@@ -218,11 +232,75 @@ static inline REAL one_minus(REAL a)
     volatile long double wide = (long double)a;
     return (REAL)(1.0L - wide);
 }
+static inline REAL one_over_root(size_t n)
+{
+    volatile long double wide = (long double)(int64_t)n;
+    return (REAL)(1.0L / sqrtl(wide));
+}
+/* 1 - b^t, in what nobody counts. */
+static inline long double rest_of_power(double b, double t)
+{
+    volatile long double base = (long double)b;
+    return 1.0L - powl(base, (long double)t);
+}
+/* What dropout multiplies what it keeps by: 1/(1 - ratio). */
+static inline REAL keep_scale(double ratio)
+{
+    volatile long double wide = (long double)ratio;
+    return ratio < 1 ? (REAL)(1.0L / (1.0L - wide)) : 0;
+}
+
+/* 0 where a sum starts from it and the rule counts the first addition: the compiler must not see
+ * it. */
+static inline REAL zero(void)
+{
+    const volatile REAL nothing = 0;
+    return nothing;
+}
 
 /* A count as a number. Of an unsigned one the compiler would make subtractions and additions. */
 static inline REAL real_of(size_t n)
 {
     return (REAL)(int64_t)n;
+}
+
+/* Sums and maxima of n numbers, the first one being no operation: 8 running ones side by side,
+ * joined at the end, which are as many operations as one after the other and do not wait for each
+ * other. */
+enum { LANES = 8 };
+#define OVER_LANES(name, arguments, element, join)          \
+    SCALAR name(arguments, size_t n)                        \
+    {                                                       \
+        REAL lane[LANES] = {0};                             \
+        size_t wide = n < LANES ? n : LANES;                \
+        for (size_t i = 0; i < wide; i++)                   \
+            lane[i] = element;                              \
+        size_t at = wide;                                   \
+        for (; at + LANES <= n; at += LANES)                \
+            for (size_t j = 0, i = at; j < LANES; j++, i++) \
+                lane[j] = join(lane[j], element);           \
+        for (size_t i = at; i < n; i++)                     \
+            lane[i - at] = join(lane[i - at], element);     \
+        for (size_t j = 1; j < wide; j++)                   \
+            lane[0] = join(lane[0], lane[j]);               \
+        return lane[0];                                     \
+    }
+#define ONE_ARRAY const REAL *x
+#define TWO_ARRAYS const REAL *x, const REAL *y
+OVER_LANES(sum_of, ONE_ARRAY, x[i], ADD)
+OVER_LANES(largest_of, ONE_ARRAY, x[i], MAX)
+OVER_LANES(sum_of_products, TWO_ARRAYS, MUL(x[i], y[i]), ADD)
+
+/* exp(x - most), and what is left of softmax. */
+static inline void exponentials(const REAL *x, REAL most, REAL *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = EXP(SUB(x[i], most));
+}
+static inline void divide_all(REAL *y, REAL by, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = DIV(y[i], by);
 }
 
 /* y += a*x over n numbers: the form in which products retire exactly 2 operations a term. */

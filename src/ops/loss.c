@@ -182,7 +182,7 @@ static const struct fw_op rows[N_ROWS] = {
                            FW_ATTRS(loss_attrs),
                            FW_PORTS(3, 4, 1, 1),
                            .cost = cost_softmax_grad,
-                           FW_RUN(softmax_loss_grad)},
+                           FW_RUN_SHARED(softmax_loss_grad)},
     [NEGATIVE_LOG] = {.name = "NegativeLogLikelihoodLoss",
                       .domain = "",
                       .formula = PICK,

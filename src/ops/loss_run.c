@@ -47,20 +47,25 @@ static enum fw_status label_of(const struct fw_run *r, const struct scores *s, s
     return FW_OK;
 }
 
-static void log_softmax(const struct scores *s, const REAL *x, REAL *logs)
+/* room: (2*classes) */
+static void log_softmax(const struct scores *s, const REAL *x, REAL *logs, REAL *room)
 {
-    for (size_t p = 0; p < s->m && s->classes > 0; p++) {
-        REAL most = x[at_class(s, p, 0)];
-        for (size_t c = 1; c < s->classes; c++)
-            most = MAX(most, x[at_class(s, p, c)]);
-        for (size_t c = 0; c < s->classes; c++)
-            logs[at_class(s, p, c)] = SUB(x[at_class(s, p, c)], most);
-        REAL sum = EXP(logs[at_class(s, p, 0)]);
-        for (size_t c = 1; c < s->classes; c++)
-            sum = ADD(sum, EXP(logs[at_class(s, p, c)]));
-        REAL log_sum = LOG(sum);
-        for (size_t c = 0; c < s->classes; c++)
-            logs[at_class(s, p, c)] = SUB(logs[at_class(s, p, c)], log_sum);
+    size_t n = s->classes;
+    REAL *row = room, *e = room + n;
+    for (size_t p = 0; p < s->m && n > 0; p++) {
+        size_t at = at_class(s, p, 0);
+        for (size_t c = 0; c < n; c++)
+            row[c] = x[at + c * s->inner];
+        REAL most = largest_of(row, n);
+        for (size_t c = 0; c < n; c++)
+            row[c] = SUB(row[c], most);
+        for (size_t c = 0; c < n; c++)
+            e[c] = EXP(row[c]);
+        REAL log_sum = LOG(sum_of(e, n));
+        for (size_t c = 0; c < n; c++)
+            row[c] = SUB(row[c], log_sum);
+        for (size_t c = 0; c < n; c++)
+            logs[at + c * s->inner] = row[c];
     }
 }
 
@@ -102,9 +107,10 @@ KERNEL(softmax_loss) // (scores, labels, weights?) -> loss, logarithms?
     struct scores s = scores_of(r, 1, 2, r->in[0]);
     REAL *logs = reals_out(r, 1);
     logs = logs != NULL ? logs : scratch_reals(r, s.n);
-    if (logs == NULL)
+    REAL *room = scratch_reals(r, 2 * s.classes + 1);
+    if (logs == NULL || room == NULL)
         return fw_fail_memory(r->cx.err);
-    log_softmax(&s, reals(r, 0), logs);
+    log_softmax(&s, reals(r, 0), logs, room);
     return pick(r, &s, logs);
 }
 
@@ -148,15 +154,23 @@ KERNEL(softmax_loss_grad) // (dloss, log p, labels, weights?): factor*(exp(log p
     if (f == NULL)
         return fw_fail_memory(r->cx.err);
     FW_TRY(factors_of(r, &s, f));
-    for (size_t p = 0; p < s.m; p++) {
+    const REAL *logs = reals(r, 1);
+    REAL *dx = reals_out(r, 0);
+    size_t from, to;
+    fw_run_share(r, s.m, &from, &to);
+    for (size_t p = from; p < to; p++) {
         size_t label;
         bool ignored;
         FW_TRY(label_of(r, &s, p, &label, &ignored));
-        for (size_t c = 0; c < s.classes; c++) {
-            size_t at = at_class(&s, p, c);
-            REAL e = EXP(reals(r, 1)[at]);
-            reals_out(r, 0)[at] = MUL(f[p], c == label ? SUB(e, (REAL)1) : e);
-        }
+        size_t at = at_class(&s, p, 0), n = s.classes * s.inner;
+        if (n == 0)
+            break;
+        for (size_t k = at; k < at + n; k += s.inner)
+            dx[k] = EXP(logs[k]);
+        REAL *own = &dx[at + label * s.inner];
+        *own = SUB(*own, (REAL)1);
+        for (size_t k = at; k < at + n; k += s.inner)
+            dx[k] = MUL(f[p], dx[k]);
     }
     return FW_OK;
 }

@@ -1,6 +1,5 @@
 /* Kernels of norm.c, whose comments have the formulas. */
 #include "ops/kernel.h"
-#include "ops/norm.h"
 
 /* x as lines along an axis: element i of line (o, k) stands at (o*length + i)*inner + k. */
 struct lines {
@@ -20,74 +19,83 @@ static enum fw_status lines_of(const struct fw_run *r, const struct fw_buffer *x
     return FW_OK;
 }
 
-static REAL largest(const REAL *x, const struct lines *l)
+/* exp(x - max)/sum, or x - max - log(sum); e: room for as many numbers */
+static void soft_row(const REAL *x, REAL *y, REAL *e, size_t n, bool logarithm)
 {
-    REAL most = *x;
-    for (size_t i = 1; i < l->length; i++)
-        most = MAX(most, x[i * l->inner]);
-    return most;
+    REAL most = largest_of(x, n);
+    if (!logarithm) {
+        exponentials(x, most, y, n);
+        divide_all(y, sum_of(y, n), n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        y[i] = SUB(x[i], most);
+    for (size_t i = 0; i < n; i++)
+        e[i] = EXP(y[i]);
+    REAL log_sum = LOG(sum_of(e, n));
+    for (size_t i = 0; i < n; i++)
+        y[i] = SUB(y[i], log_sum);
 }
 
-/* exp(x - max)/sum, or x - max - log(sum) */
-static void soft_line(const REAL *x, REAL *y, const struct lines *l, bool logarithm)
-{
-    REAL most = largest(x, l);
-    REAL sum = 0;
-    for (size_t i = 0; i < l->length; i++) {
-        REAL d = SUB(x[i * l->inner], most);
-        REAL e = EXP(d);
-        y[i * l->inner] = logarithm ? d : e;
-        sum = JOIN(i == 0, sum, e);
-    }
-    REAL log_sum = logarithm ? LOG(sum) : 0;
-    for (size_t i = 0; i < l->length; i++) {
-        REAL *p = &y[i * l->inner];
-        *p = logarithm ? SUB(*p, log_sum) : DIV(*p, sum);
-    }
-}
-
-static void hard_line(const REAL *x, REAL *y, const struct lines *l)
+static void hard_row(const REAL *x, REAL *y, size_t n)
 {
     size_t best = 0;
-    for (size_t i = 1; i < l->length; i++)
-        best = LESS(x[best * l->inner], x[i * l->inner]) ? i : best;
-    for (size_t i = 0; i < l->length; i++)
-        y[i * l->inner] = i == best ? 1 : 0;
+    for (size_t i = 1; i < n; i++)
+        best = LESS(x[best], x[i]) ? i : best;
+    for (size_t i = 0; i < n; i++)
+        y[i] = i == best ? 1 : 0;
 }
 
 /* (dY - sum(dY*y))*y, or dY - exp(y)*sum(dY) */
-static void soft_grad_line(const REAL *dy, const REAL *y, REAL *dx, const struct lines *l,
-                           bool logarithm)
+static void soft_grad_row(const REAL *dy, const REAL *y, REAL *dx, size_t n, bool logarithm)
 {
-    REAL sum = 0;
-    for (size_t i = 0; i < l->length; i++) {
-        size_t k = i * l->inner;
-        REAL v = logarithm ? dy[k] : MUL(dy[k], y[k]);
-        sum = JOIN(i == 0, sum, v);
-    }
-    for (size_t i = 0; i < l->length; i++) {
-        size_t k = i * l->inner;
-        dx[k] = logarithm ? SUB(dy[k], MUL(EXP(y[k]), sum)) : MUL(SUB(dy[k], sum), y[k]);
-    }
+    REAL sum = logarithm ? sum_of(dy, n) : sum_of_products(dy, y, n);
+    if (logarithm)
+        for (size_t i = 0; i < n; i++)
+            dx[i] = SUB(dy[i], MUL(EXP(y[i]), sum));
+    else
+        for (size_t i = 0; i < n; i++)
+            dx[i] = MUL(SUB(dy[i], sum), y[i]);
 }
 
 enum line_kind { SOFT, LOGARITHM, HARD, SOFT_GRAD, LOGARITHM_GRAD };
 
+static void over_row(enum line_kind kind, const REAL *a, const REAL *b, REAL *y, REAL *e, size_t n)
+{
+    if (kind == HARD)
+        hard_row(a, y, n);
+    else if (kind == SOFT || kind == LOGARITHM)
+        soft_row(a, y, e, n, kind == LOGARITHM);
+    else
+        soft_grad_row(a, b, y, n, kind == LOGARITHM_GRAD);
+}
+
+/* Lines whose numbers are not next to each other are worked on in a copy. */
 static enum fw_status over_lines(struct fw_run *r, enum line_kind kind)
 {
     struct lines l;
     size_t from, to;
     FW_TRY(lines_of(r, r->in[0], &l));
+    const REAL *in[2] = {reals(r, 0), kind >= SOFT_GRAD ? reals(r, 1) : NULL};
+    REAL *out = reals_out(r, 0);
+    REAL *room = scratch_reals(r, 4 * l.length + 1);
+    if (room == NULL)
+        return fw_fail_memory(r->cx.err);
+    REAL *e = room + 3 * l.length;
     fw_run_share(r, l.outer * l.inner, &from, &to);
     for (size_t i = from; i < to && l.length > 0; i++) {
         size_t at = i / l.inner * l.length * l.inner + i % l.inner;
-        REAL *y = reals_out(r, 0) + at;
-        if (kind == HARD)
-            hard_line(reals(r, 0) + at, y, &l);
-        else if (kind == SOFT || kind == LOGARITHM)
-            soft_line(reals(r, 0) + at, y, &l, kind == LOGARITHM);
-        else
-            soft_grad_line(reals(r, 0) + at, reals(r, 1) + at, y, &l, kind == LOGARITHM_GRAD);
+        if (l.inner == 1) {
+            over_row(kind, in[0] + at, in[1] != NULL ? in[1] + at : NULL, out + at, e, l.length);
+            continue;
+        }
+        for (size_t k = 0; k < l.length; k++) {
+            room[k] = in[0][at + k * l.inner];
+            room[l.length + k] = in[1] != NULL ? in[1][at + k * l.inner] : 0;
+        }
+        over_row(kind, room, room + l.length, room + 2 * l.length, e, l.length);
+        for (size_t k = 0; k < l.length; k++)
+            out[at + k * l.inner] = room[2 * l.length + k];
     }
     return FW_OK;
 }
@@ -111,185 +119,6 @@ KERNEL(softmax_grad) // (dy, y)
 KERNEL(log_softmax_grad) // (dy, y)
 {
     return over_lines(r, LOGARITHM_GRAD);
-}
-
-/* ---- layer normalisation ---- */
-
-/* The sum of the inputs that are added first, in its output or in scratch memory. */
-static const REAL *added_inputs(struct fw_run *r, const struct fw_layer_form *f)
-{
-    const struct fw_buffer *x = r->in[0];
-    unsigned inputs[2] = {1, f->skip_bias};
-    if (!f->skip)
-        return reals_of(x);
-    REAL *sum = reals_out(r, FW_LAYER_SUM_OUT);
-    sum = sum != NULL ? sum : scratch_reals(r, x->n);
-    if (sum == NULL)
-        return NULL;
-    memcpy(sum, reals_of(x), x->n * sizeof *sum);
-    for (unsigned k = 0; k < 2; k++) {
-        const struct fw_buffer *v = inputs[k] == 0 ? NULL : fw_run_in(r, inputs[k]);
-        struct fw_walk w;
-        if (v == NULL)
-            continue;
-        fw_walk_init(&w, x->rank, x->dims);
-        fw_walk_add_broadcast(&w, v);
-        for (size_t i = 0; i < x->n; i++) {
-            sum[i] = ADD(sum[i], reals_of(v)[w.offset[0]]);
-            fw_walk_next(&w);
-        }
-    }
-    return sum;
-}
-
-/* y = (x - mean)*inverse of one line; h holds x - mean meanwhile. */
-static void layer_line(const REAL *x, REAL *y, size_t n, bool rms, REAL epsilon, REAL *ret_mean,
-                       REAL *ret_inverse)
-{
-    REAL mean = 0;
-    REAL squares = 0;
-    for (size_t i = 0; i < n && !rms; i++)
-        mean = JOIN(i == 0, mean, x[i]);
-    if (!rms)
-        mean = DIV(mean, real_of(n));
-    for (size_t i = 0; i < n; i++) {
-        y[i] = rms ? x[i] : SUB(x[i], mean);
-        REAL s = MUL(y[i], y[i]);
-        squares = JOIN(i == 0, squares, s);
-    }
-    REAL inverse = DIV((REAL)1, SQRT(ADD(DIV(squares, (REAL)n), epsilon)));
-    for (size_t i = 0; i < n; i++)
-        y[i] = MUL(y[i], inverse);
-    *ret_mean = mean;
-    *ret_inverse = inverse;
-}
-
-/* y*scale + shift, which are broadcast to the shape of x. */
-static void scale_and_shift(struct fw_run *r, const struct fw_layer_form *f)
-{
-    const struct fw_buffer *x = r->in[0];
-    const struct fw_buffer *shift = f->shift != 0 ? fw_run_in(r, f->shift) : NULL;
-    REAL *y = reals_out(r, 0);
-    struct fw_walk w;
-    fw_walk_init(&w, x->rank, x->dims);
-    fw_walk_add_broadcast(&w, r->in[f->scale]);
-    if (shift != NULL)
-        fw_walk_add_broadcast(&w, shift);
-    for (size_t i = 0; i < x->n; i++) {
-        y[i] = MUL(y[i], reals(r, f->scale)[w.offset[0]]);
-        if (shift != NULL)
-            y[i] = ADD(y[i], reals_of(shift)[w.offset[1]]);
-        fw_walk_next(&w);
-    }
-}
-
-KERNEL(layer_norm)
-{
-    const struct fw_layer_form *f = r->cx.node->op->family;
-    const struct fw_buffer *x = r->in[0];
-    unsigned axis = x->rank - 1u;
-    if (fw_run_attr(r, "axis") != NULL)
-        FW_TRY(fw_run_axis(r, fw_run_attr_int(r, "axis", -1), x->rank, &axis));
-    size_t m = fw_buffer_span(x, 0, axis);
-    size_t n = fw_buffer_span(x, axis, x->rank);
-    const REAL *sum = added_inputs(r, f);
-    if (sum == NULL)
-        return fw_fail_memory(r->cx.err);
-    REAL *mean_out = f->mean_out ? reals_out(r, 1) : NULL;
-    REAL *inverse_out = reals_out(r, f->mean_out ? 2 : 1);
-    for (size_t i = 0; i < m && n > 0; i++) {
-        REAL mean;
-        REAL inverse;
-        layer_line(sum + i * n, reals_out(r, 0) + i * n, n, f->rms, attr_real(r, "epsilon"), &mean,
-                   &inverse);
-        if (mean_out != NULL)
-            mean_out[i] = mean;
-        if (inverse_out != NULL)
-            inverse_out[i] = inverse;
-    }
-    scale_and_shift(r, f);
-    return FW_OK;
-}
-
-/* h of every element, and where asked for g = dY*scale. */
-static REAL *layer_h(struct fw_run *r)
-{
-    const REAL *x = reals(r, FW_LAYER_X);
-    const REAL *mean = reals(r, FW_LAYER_MEAN);
-    size_t n = r->in[FW_LAYER_X]->n;
-    size_t m = r->in[FW_LAYER_INVERSE]->n;
-    REAL *h = scratch_reals(r, n);
-    for (size_t i = 0; h != NULL && i < n; i++) {
-        size_t line = i / (n / m);
-        h[i] = MUL(mean != NULL ? SUB(x[i], mean[line]) : x[i], reals(r, FW_LAYER_INVERSE)[line]);
-    }
-    return h;
-}
-
-/* inverse*(g - mean(g) - h*mean(g*h)); without a mean inverse*(g - h*mean(g*h)) */
-static void layer_grad_line(const REAL *h, const REAL *g, REAL inverse, bool centred, REAL *dx,
-                            size_t n)
-{
-    REAL sum = 0;
-    REAL product_sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        REAL p = MUL(g[i], h[i]);
-        product_sum = JOIN(i == 0, product_sum, p);
-        if (centred)
-            sum = JOIN(i == 0, sum, g[i]);
-    }
-    if (centred)
-        sum = DIV(sum, real_of(n));
-    product_sum = DIV(product_sum, real_of(n));
-    for (size_t i = 0; i < n; i++) {
-        REAL d = centred ? SUB(g[i], sum) : g[i];
-        dx[i] = MUL(inverse, SUB(d, MUL(h[i], product_sum)));
-    }
-}
-
-KERNEL(layer_grad) // (dy, x, inverse, scale, mean?)
-{
-    const struct fw_buffer *x = r->in[FW_LAYER_X];
-    size_t m = r->in[FW_LAYER_INVERSE]->n;
-    REAL *h = layer_h(r);
-    REAL *g = scratch_reals(r, x->n);
-    struct fw_walk w;
-    if (h == NULL || g == NULL)
-        return fw_fail_memory(r->cx.err);
-    fw_walk_init(&w, x->rank, x->dims);
-    fw_walk_add_broadcast(&w, r->in[FW_LAYER_SCALE]);
-    for (size_t i = 0; i < x->n; i++) {
-        g[i] = MUL(reals(r, FW_LAYER_DY)[i], reals(r, FW_LAYER_SCALE)[w.offset[0]]);
-        fw_walk_next(&w);
-    }
-    for (size_t i = 0; i < m; i++) {
-        size_t n = x->n / m;
-        layer_grad_line(h + i * n, g + i * n, reals(r, FW_LAYER_INVERSE)[i],
-                        fw_run_has(r, FW_LAYER_MEAN), reals_out(r, 0) + i * n, n);
-    }
-    return FW_OK;
-}
-
-KERNEL(layer_scale_grad) // sum of dY*h over what the scale is repeated along
-{
-    const struct fw_buffer *x = r->in[FW_LAYER_X];
-    const struct fw_buffer *y = r->out[0];
-    REAL *h = layer_h(r);
-    bool *begun = fw_arena_zalloc(r->scratch, y->n + 1);
-    struct fw_walk w;
-    if (h == NULL || begun == NULL)
-        return fw_fail_memory(r->cx.err);
-    zero_out(r, 0);
-    fw_walk_init(&w, x->rank, x->dims);
-    fw_walk_add_broadcast(&w, y);
-    for (size_t i = 0; i < x->n; i++) {
-        size_t at = (size_t)w.offset[0];
-        REAL v = MUL(reals(r, FW_LAYER_DY)[i], h[i]);
-        reals_out(r, 0)[at] = JOIN(!begun[at], reals_out(r, 0)[at], v);
-        begun[at] = true;
-        fw_walk_next(&w);
-    }
-    return FW_OK;
 }
 
 /* ---- LRN ---- */

@@ -99,9 +99,8 @@ enum fw_op_flag {
     FW_OP_BODY_SHAPES = 512, // its infer wants the shapes its bodies declare for their inputs, with
                              // new letters for sizes that are no numbers
     FW_OP_UNROLL =
-        1024,          // a loop (iteration, condition, states): few known trips can be written out
-    FW_OP_SUM = 2048,  // adds its inputs: the parts of a table that is a sum are parameters too
-    FW_OP_SPLIT = 4096 // its kernel does the part it is told to do, so that threads can share it
+        1024,        // a loop (iteration, condition, states): few known trips can be written out
+    FW_OP_SUM = 2048 // adds its inputs: the parts of a table that is a sum are parameters too
 };
 
 struct fw_op {
@@ -140,6 +139,7 @@ struct fw_op {
     /* The reference kernel in both builds, FW_RUN(name). Without one a node of this row cannot be
      * executed, unless it is a view, where there is nothing to do. */
     fw_kernel *run[FW_N_BUILDS];
+    bool run_shared; // it does the part it is told to do, so that threads can share the work
     /* What a fast kernel has to know of a node (ops/fast.h); false, or no slot: the reference
      * kernel is all there is. */
     bool (*fast)(struct fw_cx *c, struct fw_fast *ret);
@@ -182,6 +182,7 @@ struct fw_op {
                  FW_KERNELS_4, FW_KERNELS_3, FW_KERNELS_2, FW_KERNELS_1, )            \
     (__VA_ARGS__)
 #define FW_RUN(name) .run = {fw_plain_##name, fw_counted_##name}
+#define FW_RUN_SHARED(name) FW_RUN(name), .run_shared = true
 #define FW_POINTWISE .fast = fw_fast_pointwise // see ops/fast.h
 // formulas of rows that do no arithmetic
 #define FW_VIEW_FORMULA "no arithmetic, no bytes: the same storage"

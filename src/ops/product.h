@@ -16,6 +16,12 @@ struct matrix {
 enum fw_status product(const struct fw_run *r, size_t m, size_t n, size_t k, struct matrix c,
                        struct matrix a, struct matrix b);
 
+/* m rows of n neighbours become zeros. */
+static inline void clear(struct matrix c, size_t m, size_t n)
+{
+    for (size_t i = 0; i < m; i++)
+        memset(c.p + (ptrdiff_t)i * c.row, 0, n * sizeof *c.p);
+}
 static inline struct matrix turned(struct matrix a)
 {
     return (struct matrix){a.p, a.column, a.row};

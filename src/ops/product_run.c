@@ -52,12 +52,28 @@ static void copy_back(size_t m, size_t n, struct matrix to, struct matrix from)
             to.p[(ptrdiff_t)i * to.row + (ptrdiff_t)j * to.column] = from.p[i * n + j];
 }
 
+#if FW_COUNT
+#define by_library(r, m, n, k, c, a, b) false
+#else
+/* Small ones are done before a library has found out what it is asked. */
+static bool by_library(const struct fw_run *r, size_t m, size_t n, size_t k, struct matrix c,
+                       struct matrix a, struct matrix b)
+{
+    enum { SMALL = 4096 };
+    const struct fw_gemm_matrix to = {c.p, c.row, c.column}, left = {a.p, a.row, a.column};
+    const struct fw_gemm_matrix right = {b.p, b.row, b.column};
+    return r->gemm != NULL && m * n * k > SMALL && r->gemm(m, n, k, &to, &left, &right);
+}
+#endif
+
 enum fw_status product(const struct fw_run *r, size_t m, size_t n, size_t k, struct matrix c,
                        struct matrix a, struct matrix b)
 {
     struct matrix to = c;
     if (c.column != 1 && n != 1 && (c.row == 1 || m == 1))
         return product(r, n, m, k, turned(c), turned(b), turned(a));
+    if (by_library(r, m, n, k, c, a, b))
+        return FW_OK;
     struct fw_arena_mark mark = fw_arena_mark(r->scratch);
     if (b.column != 1 && n > 1)
         b = packed(r, k, n, b);

@@ -22,22 +22,23 @@ static double ratio_of(const struct fw_run *r, unsigned input)
     return fw_run_has(r, input) ? fw_buffer_get(r->in[input], 0) : 0.5;
 }
 
-/* 1/(1 - ratio) where an element is kept, which is once for the whole tensor. */
-static REAL keep_scale(double ratio)
-{
-    return ratio < 1 ? (REAL)(1 / (1 - ratio)) : 0;
-}
-
 KERNEL(dropout_train) // (x, ratio?, training?) -> y, mask
 {
     double ratio = ratio_of(r, 1);
     REAL scale = keep_scale(ratio);
-    for (size_t i = 0; i < r->out[0]->n; i++) {
+    const REAL *x = reals(r, 0);
+    REAL *y = reals_out(r, 0);
+    uint8_t *mask = mask_of(r);
+    size_t n = r->out[0]->n, from, to;
+    fw_run_share(r, n, &from, &to);
+    fw_random_skip(r->random, from);
+    for (size_t i = from; i < to; i++) {
         bool kept = fw_random_unit(r->random) >= ratio;
-        reals_out(r, 0)[i] = MUL(reals(r, 0)[i], kept ? scale : 0);
-        if (mask_of(r) != NULL)
-            mask_of(r)[i] = kept;
+        y[i] = MUL(x[i], kept ? scale : 0);
+        if (mask != NULL)
+            mask[i] = kept;
     }
+    fw_random_skip(r->random, n - to);
     return FW_OK;
 }
 
@@ -45,8 +46,12 @@ KERNEL(dropout_grad) // (dy, mask, ratio?)
 {
     const uint8_t *mask = r->in[1]->data;
     REAL scale = keep_scale(ratio_of(r, 2));
-    for (size_t i = 0; i < r->out[0]->n; i++)
-        reals_out(r, 0)[i] = MUL(reals(r, 0)[i], mask[i] ? scale : 0);
+    const REAL *dy = reals(r, 0);
+    REAL *dx = reals_out(r, 0);
+    size_t from, to;
+    fw_run_share(r, r->out[0]->n, &from, &to);
+    for (size_t i = from; i < to; i++)
+        dx[i] = MUL(dy[i], mask[i] ? scale : 0);
     return FW_OK;
 }
 

@@ -465,7 +465,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .infer = infer_sum_to,
                 .cost = cost,
                 .grad = fw_grad_none,
-                FW_RUN(sum_to)},
+                FW_RUN_SHARED(sum_to)},
 };
 const struct fw_op_table fw_ops_reduce = {rows, N_ROWS};
 const struct fw_op *const fw_op_sum_to = &rows[SUM_TO];

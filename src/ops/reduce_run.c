@@ -90,6 +90,33 @@ static REAL log_of(REAL y, REAL count)
     return LOG(y);
 }
 
+/* Sums over axes that all stand in front of, or all behind, the kept ones. Parts are results.
+ * False: it is another case. */
+static bool add_lines(struct fw_run *r, const struct fw_buffer *x, const struct fw_buffer *kept)
+{
+    unsigned first = 0, end = x->rank; // kept axes
+    while (first < end && kept->dims[first] == 1)
+        first++;
+    while (end > first && kept->dims[end - 1] == 1)
+        end--;
+    size_t front = fw_buffer_span(x, 0, first), behind = fw_buffer_span(x, end, x->rank);
+    size_t n = kept->n, from, to;
+    if (fw_buffer_span(x, first, end) != n || (front > 1 && behind > 1) || x->n == 0)
+        return false;
+    REAL *y = reals_out(r, 0);
+    fw_run_share(r, n, &from, &to);
+    if (behind > 1 || front == 1) {
+        for (size_t k = from; k < to; k++)
+            y[k] = sum_of(reals_of(x) + k * behind, behind);
+        return true;
+    }
+    memcpy(y + from, reals_of(x) + from, (to - from) * sizeof *y);
+    for (size_t i = 1; i < front; i++)
+        for (size_t k = from; k < to; k++)
+            y[k] = ADD(y[k], reals_of(x)[i * n + k]);
+    return true;
+}
+
 /* y (kept->n) holds the result; x is walked once. */
 static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const struct fw_buffer *x,
                              const struct fw_buffer *kept)
@@ -97,7 +124,12 @@ static enum fw_status reduce(struct fw_run *r, const struct reduction *f, const 
     struct fw_buffer *y = r->out[0];
     bool *begun = fw_arena_zalloc(r->scratch, kept->n + 1);
     bool ints = !is_real(x) && f->join_ints != NULL;
+    bool sums = f->join == join_add && f->element == NULL && f->result == NULL;
     struct fw_walk w;
+    if (sums && is_real(x) && is_real(y) && add_lines(r, x, kept))
+        return FW_OK;
+    if (r->part > 0) // what cannot be shared is the first part's
+        return FW_OK;
     if (begun == NULL)
         return fw_fail_memory(r->cx.err);
     fw_walk_init(&w, x->rank, x->dims);

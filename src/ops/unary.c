@@ -471,7 +471,7 @@ static enum fw_status grad_clip(struct fw_grad *gr)
     WORD_##a("add") WORD_##m("mul") WORD_##d("div") WORD_##q("sqrt") WORD_##x("minmax") \
         WORD_##s("special")
 
-#define KERNEL_OF(kernel) .moments = &fw_moments_pointwise, FW_RUN(kernel)
+#define KERNEL_OF(kernel) .moments = &fw_moments_pointwise, FW_RUN_SHARED(kernel)
 #define LINEAR "dX = dY*factor; per element 1 mul"
 #define GELU_ERF "x/2*(1 + erf(x/sqrt(2))); per element 1 add 3 mul 1 special"
 #define GELU_TANH "h + h*tanh(x*(c + d*x*x)), h = x/2; per element 2 add 5 mul 1 special"
@@ -493,15 +493,15 @@ static const struct fw_op rows[N_ROWS] = {
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \
-                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1,     \
+                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK, .in_place = 1,     \
                    .family = &family_##id, .infer = fw_infer_same, .cost = cost_grad,              \
-                   .grad = fw_grad_none, FW_RUN(id##_GRAD), FW_POINTWISE},
+                   .grad = fw_grad_none, FW_RUN_SHARED(id##_GRAD), FW_POINTWISE},
     SMOOTH(ROWS)
 #undef ROWS
 #define ROWS(id, name_, x, f, fold)                                                                \
     [id] = {.name = name_, .domain = "", .formula = f "; per element" WORD_##x("minmax"),          \
             .doc = "none: zero almost everywhere, or not of floats", FW_PORTS(1, 1, 1, 1),         \
-            .flags = FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1, .family = &family_##id,        \
+            .flags = FW_OP_UNKNOWN_OK, .in_place = 1, .family = &family_##id,        \
             .infer = infer, SAME, .cost = cost, .grad = fw_grad_none, KERNEL_OF(id)},
     FLAT(ROWS)
 #undef ROWS
@@ -532,9 +532,9 @@ static const struct fw_op rows[N_ROWS] = {
               KERNEL_OF(CLIP), FW_POINTWISE},
     [CLIP_GRAD] = {.name = "ClipGrad", .domain = "flopwise",
                    .formula = "per element 1 minmax for each bound given", .doc = FW_INTERNAL_DOC,
-                   FW_PORTS(2, 4, 1, 1), .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT,
+                   FW_PORTS(2, 4, 1, 1), .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK,
                    .in_place = 1, .infer = fw_infer_same, .cost = cost_clip, .grad = fw_grad_none,
-                   FW_RUN(CLIP_GRAD), FW_POINTWISE},
+                   FW_RUN_SHARED(CLIP_GRAD), FW_POINTWISE},
     /* The same function as Swish under another default. */
     [QUICK_GELU] = {.name = "QuickGelu", .domain = "com.microsoft",
                     .formula = "x/(1 + exp(-alpha*x)); per element 1 add 1 mul 1 div 1 special",
@@ -550,10 +550,10 @@ static const struct fw_op rows[N_ROWS] = {
                    .formula = GELU_ERF_GRAD "; approximate: " GELU_TANH_GRAD
                               "; with a bias 1 add more",
                    .doc = FW_INTERNAL_DOC, FW_ATTRS(gelu), FW_PORTS(2, 3, 1, 1),
-                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK | FW_OP_SPLIT, .in_place = 1,
+                   .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK, .in_place = 1,
                    .family = &gelu_erf,
                    .infer = fw_infer_same, .cost = cost_gelu_grad, .grad = fw_grad_none,
-                   FW_RUN(GELU_GRAD), FW_POINTWISE},
+                   FW_RUN_SHARED(GELU_GRAD), FW_POINTWISE},
     [MS_GELU] = {.name = "Gelu", .domain = "com.microsoft", .formula = GELU_ERF,
                  .doc = "dX = " GELU_ERF_GRAD, FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK,
                  .in_place = 1, .family = &gelu_erf, .infer = infer_gelu, SAME, .cost = cost_gelu,

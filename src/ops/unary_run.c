@@ -292,18 +292,28 @@ static bool is_tanh(const struct fw_run *r, bool otherwise)
     return a == NULL ? otherwise : a->s != NULL && strcmp(a->s, "tanh") == 0;
 }
 
+/* This part of x, or of x and a bias: then in `to`. */
+static const REAL *biased(const struct fw_run *r, unsigned x, unsigned bias, REAL *to, size_t from,
+                          size_t end)
+{
+    const REAL *b = reals(r, bias), *numbers = reals(r, x);
+    for (size_t i = from; b != NULL && i < end; i++)
+        to[i] = ADD(numbers[i], b[i % r->in[bias]->n]);
+    return b != NULL ? to : numbers;
+}
+
 static enum fw_status gelu(struct fw_run *r, bool by_tanh)
 {
-    const REAL *x = reals(r, 0);
-    const REAL *bias = reals(r, 1);
     REAL *y = reals_out(r, 0);
-    size_t width = bias != NULL ? r->in[1]->n : 1;
     size_t from, to;
     fw_run_share(r, r->out[0]->n, &from, &to);
-    for (size_t i = from; i < to; i++) {
-        REAL v = bias != NULL ? ADD(x[i], bias[i % width]) : x[i];
-        y[i] = by_tanh ? gelu_tanh(v) : gelu_erf(v);
-    }
+    const REAL *x = biased(r, 0, 1, y, from, to);
+    if (by_tanh)
+        for (size_t i = from; i < to; i++)
+            y[i] = gelu_tanh(x[i]);
+    else
+        for (size_t i = from; i < to; i++)
+            y[i] = gelu_erf(x[i]);
     return FW_OK;
 }
 
@@ -320,17 +330,19 @@ KERNEL(FAST_GELU)
 KERNEL(GELU_GRAD) // (dy, x, bias?)
 {
     const REAL *dy = reals(r, 0);
-    const REAL *x = reals(r, 1);
-    const REAL *bias = reals(r, 2);
     REAL *out = reals_out(r, 0);
-    size_t width = bias != NULL ? r->in[2]->n : 1;
-    bool by_tanh = is_tanh(r, false);
     size_t from, to;
     fw_run_share(r, r->out[0]->n, &from, &to);
-    for (size_t i = from; i < to; i++) {
-        REAL v = bias != NULL ? ADD(x[i], bias[i % width]) : x[i];
-        out[i] = by_tanh ? gelu_tanh_grad(dy[i], v) : gelu_erf_grad(dy[i], v);
-    }
+    REAL *room = scratch_reals(r, fw_run_has(r, 2) ? to + 1 : 1); // out may be dy
+    if (room == NULL)
+        return fw_fail_memory(r->cx.err);
+    const REAL *x = biased(r, 1, 2, room, from, to);
+    if (is_tanh(r, false))
+        for (size_t i = from; i < to; i++)
+            out[i] = gelu_tanh_grad(dy[i], x[i]);
+    else
+        for (size_t i = from; i < to; i++)
+            out[i] = gelu_erf_grad(dy[i], x[i]);
     return FW_OK;
 }
 

@@ -60,7 +60,7 @@ KERNEL(update_MUON)
     REAL *a = scratch_reals(r, n * n);
     REAL *b = scratch_reals(r, n * n);
     REAL *scaled = scratch_reals(r, n * n);
-    REAL sum = 0;
+    REAL sum = zero();
     if (x == NULL || next == NULL || a == NULL || b == NULL || scaled == NULL)
         return fw_fail_memory(r->cx.err);
     for (size_t i = 0; i < n * m; i++) {
@@ -94,7 +94,7 @@ static enum fw_status inverse_root(const struct fw_run *r, size_t n, const REAL 
     REAL *t2 = scratch_reals(r, n * n);
     REAL *t4 = scratch_reals(r, n * n);
     REAL *next = scratch_reals(r, n * n);
-    REAL sum = 0;
+    REAL sum = zero();
     if (m == NULL || t == NULL || t2 == NULL || t4 == NULL || next == NULL)
         return fw_fail_memory(r->cx.err);
     memcpy(m, a, n * n * sizeof *m);
@@ -155,13 +155,13 @@ static void gram_schmidt(REAL *a, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
         for (size_t i = 0; i < j; i++) {
-            REAL along = 0;
+            REAL along = zero();
             for (size_t k = 0; k < n; k++)
                 along = MAC(along, a[k * n + i], a[k * n + j]);
             for (size_t k = 0; k < n; k++)
                 a[k * n + j] = MAC(a[k * n + j], -along, a[k * n + i]);
         }
-        REAL norm = 0;
+        REAL norm = zero();
         for (size_t k = 0; k < n; k++)
             norm = MAC(norm, a[k * n + j], a[k * n + j]);
         norm = SQRT(norm);
@@ -220,8 +220,9 @@ KERNEL(update_SOAP) // states: m, v, L, R, P, Q
     REAL *scaled = scratch_reals(r, n), *turned_g = scratch_reals(r, n);
     REAL *turned_m = scratch_reals(r, n), *step = scratch_reals(r, n);
     REAL b1 = (REAL)h->beta1, b2 = (REAL)h->beta2;
-    REAL by = (REAL)(1 / (1 - pow(h->beta1, (double)r->step)));
-    REAL k = (REAL)(1 / sqrt(1 - pow(h->beta2, (double)r->step)));
+    const REAL rest1 = one_minus(b1), rest2 = one_minus(b2);
+    REAL by = (REAL)(1.0L / rest_of_power(h->beta1, (double)r->step));
+    REAL k = (REAL)(1.0L / sqrtl(rest_of_power(h->beta2, (double)r->step)));
     if (scaled == NULL || turned_g == NULL || turned_m == NULL || step == NULL)
         return fw_fail_memory(r->cx.err);
     if (r->step == 1) { // the bases start as identities
@@ -229,8 +230,8 @@ KERNEL(update_SOAP) // states: m, v, L, R, P, Q
         identity(q, u.n);
     }
     for (size_t i = 0; i < n; i++) {
-        scaled[i] = MUL(1 - b2, u.g[i]);
-        m[i] = ADD(MUL(b1, m[i]), MUL(1 - b1, u.g[i]));
+        scaled[i] = MUL(rest2, u.g[i]);
+        m[i] = ADD(MUL(b1, m[i]), MUL(rest1, u.g[i]));
     }
     struct matrix g = full(u.g, u.n), s = full(scaled, u.n);
     FW_TRY(renew(r, u.m, u.n, left, s, turned(g)));
@@ -238,7 +239,7 @@ KERNEL(update_SOAP) // states: m, v, L, R, P, Q
     FW_TRY(rotate(r, &u, p, q, u.g, false, turned_g));
     FW_TRY(rotate(r, &u, p, q, m, false, turned_m));
     for (size_t i = 0; i < n; i++) {
-        v[i] = ADD(MUL(b2, v[i]), MUL(1 - b2, MUL(turned_g[i], turned_g[i])));
+        v[i] = ADD(MUL(b2, v[i]), MUL(rest2, MUL(turned_g[i], turned_g[i])));
         turned_m[i] = DIV(MUL(by, turned_m[i]), ADD(MUL(SQRT(v[i]), k), (REAL)h->eps));
     }
     FW_TRY(rotate(r, &u, p, q, turned_m, true, step));

@@ -9,8 +9,10 @@ struct update {
     REAL *w, *g, *s[FW_MAX_STATES];
     size_t n, rows, columns;
     REAL lr, b1, b2, eps, decay;
-    REAL step, k;  // of Adam: lr/(1 - b1^t), 1/sqrt(1 - b2^t)
-    double c1, c2; // 1 - b1^t, 1 - b2^t
+    REAL rest1, rest2; // 1 - b1, 1 - b2
+    REAL shrink;       // 1 - lr*decay
+    REAL step, k;      // of Adam: lr/(1 - b1^t), 1/sqrt(1 - b2^t)
+    REAL c1, c2;       // 1 - b1^t, 1 - b2^t
 };
 
 static struct update update_of(const struct fw_run *r)
@@ -26,12 +28,16 @@ static struct update update_of(const struct fw_run *r)
                        .decay = (REAL)h->decay};
     for (unsigned i = 2; i < r->cx.node->n_in; i++)
         u.s[i - 2] = r->in[i]->data;
-    if (h->beta1 != 0 || h->beta2 != 0) { // nothing is computed that the rule does not want
-        u.c1 = 1 - pow(h->beta1, (double)r->step);
-        u.c2 = 1 - pow(h->beta2, (double)r->step);
-        u.step = (REAL)(h->lr / u.c1);
-        u.k = (REAL)(1 / sqrt(u.c2));
-    }
+    volatile long double lr = h->lr; // what follows is nobody's count: see one_over() in kernel.h
+    long double c1 = rest_of_power(h->beta1, (double)r->step);
+    long double c2 = rest_of_power(h->beta2, (double)r->step);
+    u.rest1 = one_minus(u.b1);
+    u.rest2 = one_minus(u.b2);
+    u.shrink = (REAL)(1.0L - lr * h->decay);
+    u.step = (REAL)(lr / c1);
+    u.k = (REAL)(1.0L / sqrtl(c2));
+    u.c1 = (REAL)c1;
+    u.c2 = (REAL)c2;
     fw_dim m, n;
     (void)fw_update_matrix(r->cx.sym, fw_in(&r->cx, 0), &m, &n);
     u.rows = (size_t)m.word;
@@ -40,9 +46,9 @@ static struct update update_of(const struct fw_run *r)
 }
 
 /* a*x + (1 - a)*y: 2 mul, 1 add */
-static inline REAL blend(REAL a, REAL x, REAL y)
+static inline REAL blend(REAL a, REAL rest, REAL x, REAL y)
 {
-    return ADD(MUL(a, x), MUL(1 - a, y));
+    return ADD(MUL(a, x), MUL(rest, y));
 }
 
 #define ELEMENTWISE(name, ...)                \
@@ -68,36 +74,39 @@ ELEMENTWISE(update_NESTEROV, S0 = ADD(MUL(u.b1, S0), g);
             W = SUB(W, MUL(u.lr, ADD(g, MUL(u.b1, S0))));)
 ELEMENTWISE(update_ADAGRAD, S0 = ADD(S0, MUL(g, g));
             W = SUB(W, DIV(MUL(u.lr, g), ADD(SQRT(S0), u.eps)));)
-ELEMENTWISE(update_RMSPROP, S0 = blend(u.b1, S0, MUL(g, g));
+ELEMENTWISE(update_RMSPROP, S0 = blend(u.b1, u.rest1, S0, MUL(g, g));
             W = SUB(W, DIV(MUL(u.lr, g), ADD(SQRT(S0), u.eps)));)
-ELEMENTWISE(update_ADADELTA, S0 = blend(u.b1, S0, MUL(g, g));
+ELEMENTWISE(update_ADADELTA, S0 = blend(u.b1, u.rest1, S0, MUL(g, g));
             REAL d = MUL(DIV(SQRT(ADD(S1, u.eps)), SQRT(ADD(S0, u.eps))), g);
-            S1 = blend(u.b1, S1, MUL(d, d)); W = SUB(W, MUL(u.lr, d));)
-ELEMENTWISE(update_ADAM, S0 = blend(u.b1, S0, g); S1 = blend(u.b2, S1, MUL(g, g));
+            S1 = blend(u.b1, u.rest1, S1, MUL(d, d)); W = SUB(W, MUL(u.lr, d));)
+ELEMENTWISE(update_ADAM, S0 = blend(u.b1, u.rest1, S0, g); S1 = blend(u.b2, u.rest2, S1, MUL(g, g));
             W = SUB(W, DIV(MUL(u.step, S0), ADD(MUL(SQRT(S1), u.k), u.eps)));)
-ELEMENTWISE(update_ADAMW, S0 = blend(u.b1, S0, g); S1 = blend(u.b2, S1, MUL(g, g));
-            REAL w = MUL(W, 1 - u.lr * u.decay);
+ELEMENTWISE(update_ADAMW, S0 = blend(u.b1, u.rest1, S0, g);
+            S1 = blend(u.b2, u.rest2, S1, MUL(g, g)); REAL w = MUL(W, u.shrink);
             W = SUB(w, DIV(MUL(u.step, S0), ADD(MUL(SQRT(S1), u.k), u.eps)));)
-ELEMENTWISE(update_AMSGRAD, S0 = blend(u.b1, S0, g); S1 = blend(u.b2, S1, MUL(g, g));
-            S2 = MAX(S2, S1); W = SUB(W, DIV(MUL(u.step, S0), ADD(MUL(SQRT(S2), u.k), u.eps)));)
-ELEMENTWISE(update_ADAM_LITERAL, S0 = blend(u.b1, S0, g); S1 = blend(u.b2, S1, MUL(g, g));
-            REAL m = DIV(S0, SUB((REAL)1, POW(u.b1, (REAL)r->step)));
-            REAL v = DIV(S1, SUB((REAL)1, POW(u.b2, (REAL)r->step)));
+ELEMENTWISE(update_AMSGRAD, S0 = blend(u.b1, u.rest1, S0, g);
+            S1 = blend(u.b2, u.rest2, S1, MUL(g, g)); S2 = MAX(S2, S1);
+            W = SUB(W, DIV(MUL(u.step, S0), ADD(MUL(SQRT(S2), u.k), u.eps)));)
+ELEMENTWISE(update_ADAM_LITERAL, S0 = blend(u.b1, u.rest1, S0, g);
+            S1 = blend(u.b2, u.rest2, S1, MUL(g, g));
+            const volatile REAL t = (REAL)r->step; // read anew: literally, for every element
+            REAL m = DIV(S0, SUB((REAL)1, POW(u.b1, t)));
+            REAL v = DIV(S1, SUB((REAL)1, POW(u.b2, t)));
             W = SUB(W, DIV(MUL(u.lr, m), ADD(SQRT(v), u.eps)));)
-ELEMENTWISE(update_LION, REAL direction = SIGN(blend(u.b1, S0, g));
-            W = SUB(W, MUL(u.lr, direction)); S0 = blend(u.b2, S0, g);)
+ELEMENTWISE(update_LION, REAL direction = SIGN(blend(u.b1, u.rest1, S0, g));
+            W = SUB(W, MUL(u.lr, direction)); S0 = blend(u.b2, u.rest2, S0, g);)
 
 /* h, the curvature, is another pass's; rho = 0.04 as in the paper's code. */
-ELEMENTWISE(update_SOPHIA, S0 = blend(u.b1, S0, g);
+ELEMENTWISE(update_SOPHIA, S0 = blend(u.b1, u.rest1, S0, g);
             REAL ratio = DIV(S0, MAX(MUL((REAL)0.04, S1), u.eps));
             REAL clipped = MAX((REAL)-1, MIN((REAL)1, ratio));
-            W = SUB(MUL(1 - u.lr * u.decay, W), MUL(u.lr, clipped));)
+            W = SUB(MUL(u.shrink, W), MUL(u.lr, clipped));)
 
 /* ---- methods that need norms of the whole tensor first ---- */
 
 static REAL sum_of_squares(const REAL *x, size_t n)
 {
-    REAL sum = 0;
+    REAL sum = zero();
     for (size_t i = 0; i < n; i++)
         sum = ADD(sum, MUL(x[i], x[i]));
     return sum;
@@ -108,16 +117,17 @@ KERNEL(update_LAMB)
     const struct update u = update_of(r);
     for (size_t i = 0; i < u.n; i++) {
         REAL g = DIV(u.g[i], (REAL)r->clip);
-        S0 = blend(u.b1, S0, g);
-        S1 = blend(u.b2, S1, MUL(g, g));
-        REAL m = DIV(S0, (REAL)u.c1);
-        REAL v = DIV(S1, (REAL)u.c2);
+        S0 = blend(u.b1, u.rest1, S0, g);
+        S1 = blend(u.b2, u.rest2, S1, MUL(g, g));
+        REAL m = DIV(S0, u.c1);
+        REAL v = DIV(S1, u.c2);
         u.g[i] = ADD(DIV(m, ADD(SQRT(v), u.eps)), MUL(u.decay, W));
     }
     REAL norm_w = SQRT(sum_of_squares(u.w, u.n));
     REAL norm_u = SQRT(sum_of_squares(u.g, u.n));
-    REAL ratio = DIV(norm_w, norm_u);
-    REAL rate = MUL(u.lr, CHOOSE(norm_w > 0 && norm_u > 0, ratio, 1));
+    const volatile REAL ratio = DIV(norm_w, norm_u); // also where it is not taken
+    const volatile REAL trust = CHOOSE(norm_w > 0 && norm_u > 0, ratio, 1);
+    REAL rate = MUL(u.lr, trust);
     for (size_t i = 0; i < u.n; i++)
         W = SUB(W, MUL(rate, u.g[i]));
     return FW_OK;
@@ -128,8 +138,9 @@ KERNEL(update_LARS)
     const struct update u = update_of(r);
     REAL norm_w = SQRT(sum_of_squares(u.w, u.n));
     REAL norm_g = SQRT(sum_of_squares(u.g, u.n));
-    const REAL trust = (REAL)0.001;
-    REAL local = DIV(MUL(u.lr * trust, norm_w), ADD(norm_g, MUL(u.decay, norm_w)));
+    const volatile long double trust = 0.001L;
+    const volatile REAL local =
+        DIV(MUL((REAL)(trust * u.lr), norm_w), ADD(norm_g, MUL(u.decay, norm_w)));
     REAL rate = CHOOSE(norm_w > 0 && norm_g > 0, local, u.lr);
     for (size_t i = 0; i < u.n; i++) {
         S0 = ADD(MUL(u.b1, S0), MUL(rate, ADD(u.g[i], MUL(u.decay, W))));
@@ -141,16 +152,16 @@ KERNEL(update_LARS)
 /* Decay of the second moment and least scale of a parameter, as in the paper. */
 static REAL adafactor_decay(const struct fw_run *r)
 {
-    return (REAL)(1 - pow((double)r->step, -0.8));
+    return (REAL)rest_of_power((double)r->step, -0.8);
 }
 
 /* g holds the direction u: w -= lr*max(eps2, rms(w))*u/max(1, rms(u)/d), d = 1. */
 static void adafactor_step(const struct update *u)
 {
     const REAL least = (REAL)1e-3;
-    const REAL d = 1;
-    REAL rms_w = SQRT(DIV(sum_of_squares(u->w, u->n), (REAL)u->n));
-    REAL rms_u = SQRT(DIV(sum_of_squares(u->g, u->n), (REAL)u->n));
+    const volatile REAL d = 1;
+    REAL rms_w = SQRT(DIV(sum_of_squares(u->w, u->n), real_of(u->n)));
+    REAL rms_u = SQRT(DIV(sum_of_squares(u->g, u->n), real_of(u->n)));
     REAL rate = DIV(MUL(u->lr, MAX(least, rms_w)), MAX((REAL)1, DIV(rms_u, d)));
     for (size_t i = 0; i < u->n; i++)
         u->w[i] = SUB(u->w[i], MUL(rate, u->g[i]));
@@ -159,10 +170,10 @@ static void adafactor_step(const struct update *u)
 KERNEL(update_ADAFACTOR_PLAIN)
 {
     const struct update u = update_of(r);
-    REAL b = adafactor_decay(r);
+    REAL b = adafactor_decay(r), rest = one_minus(b);
     for (size_t i = 0; i < u.n; i++) {
         REAL g = u.g[i];
-        S0 = blend(b, S0, ADD(MUL(g, g), u.eps));
+        S0 = blend(b, rest, S0, ADD(MUL(g, g), u.eps));
         u.g[i] = DIV(g, SQRT(S0));
     }
     adafactor_step(&u);
@@ -175,23 +186,25 @@ KERNEL(update_ADAFACTOR)
     const struct update u = update_of(r);
     REAL *rows = u.s[0];
     REAL *columns = u.s[1];
-    REAL b = adafactor_decay(r);
-    REAL total = 0;
+    REAL b = adafactor_decay(r), rest = one_minus(b);
+    volatile long double wide = (long double)b;
+    REAL before = (REAL)(wide / (1.0L - wide));
+    REAL total = zero();
     for (size_t j = 0; j < u.columns; j++)
-        columns[j] = MUL(b / (1 - b), columns[j]);
+        columns[j] = MUL(before, columns[j]);
     for (size_t i = 0; i < u.rows; i++) {
-        REAL sum = 0;
+        REAL sum = zero();
         for (size_t j = 0; j < u.columns; j++) {
             REAL g = u.g[i * u.columns + j];
             REAL q = ADD(MUL(g, g), u.eps);
             sum = ADD(sum, q);
             columns[j] = ADD(columns[j], q);
         }
-        rows[i] = blend(b, rows[i], sum);
+        rows[i] = blend(b, rest, rows[i], sum);
         total = ADD(total, rows[i]);
     }
     for (size_t j = 0; j < u.columns; j++)
-        columns[j] = MUL(1 - b, columns[j]);
+        columns[j] = MUL(rest, columns[j]);
     REAL by = DIV((REAL)1, total);
     for (size_t i = 0; i < u.rows; i++) {
         REAL share = MUL(rows[i], by);
@@ -206,41 +219,53 @@ KERNEL(update_ADAFACTOR)
 
 /* ---- 8-bit states ---- */
 
+struct codes {
+    REAL value[256], middle[255]; // sorted, and between neighbours
+};
+
 /* The dynamic map: seven decades, each with twice as many codes as the one below it, in the middle
- * of equal pieces of 0.1..1; 0 and 1. Sorted. */
-static void code_table(bool with_sign, double *ret)
+ * of equal pieces of 0.1..1; 0 and 1. */
+static void make_codes(bool with_sign, struct codes *ret)
 {
+    volatile long double value[256]; // as all constants: see one_over() in kernel.h
+    long double decade = 1e-6L;
     unsigned n = 0;
     for (unsigned i = 0; i < 7; i++) {
         unsigned pieces = 1u << (with_sign ? i : i + 1);
         for (unsigned k = 0; k < pieces; k++) {
-            double v = pow(10, (double)i - 6) * (0.1 + 0.9 * (k + 0.5) / pieces);
-            ret[n++] = v;
+            long double v = decade * (0.1L + 0.9L * (k + 0.5L) / pieces);
+            value[n++] = v;
             if (with_sign)
-                ret[n++] = -v;
+                value[n++] = -v;
         }
+        decade *= 10;
     }
-    ret[n++] = 0;
-    ret[n++] = 1;
+    value[n++] = 0;
+    value[n++] = 1;
     for (unsigned i = 1; i < n; i++)
-        for (unsigned k = i; k > 0 && ret[k - 1] > ret[k]; k--) {
-            double t = ret[k];
-            ret[k] = ret[k - 1];
-            ret[k - 1] = t;
+        for (unsigned k = i; k > 0 && value[k - 1] > value[k]; k--) {
+            long double t = value[k];
+            value[k] = value[k - 1];
+            value[k - 1] = t;
         }
+    for (unsigned i = 0; i < n; i++)
+        ret->value[i] = (REAL)value[i];
+    for (unsigned i = 0; i + 1 < n; i++)
+        ret->middle[i] = (REAL)((value[i] + value[i + 1]) / 2);
 }
 
 /* The nearest of 256 codes: 8 comparisons with the middles. */
-static uint8_t code_of(const double *table, REAL x)
+static uint8_t code_of(const struct codes *table, REAL x)
 {
     unsigned low = 0;
     for (unsigned step = 128; step > 0; step /= 2)
-        low += LESS(x, (REAL)((table[low + step - 1] + table[low + step]) / 2)) ? 0 : step;
+        low += LESS(x, table->middle[low + step - 1]) ? 0 : step;
     return (uint8_t)low;
 }
 
 /* Encodes a block and gives its scale; |x| of a second moment is x itself. */
-static REAL encode(const double *table, const REAL *x, size_t n, bool with_sign, uint8_t *codes)
+static REAL encode(const struct codes *table, const REAL *x, size_t n, bool with_sign,
+                   uint8_t *codes)
 {
     REAL scale = 0;
     for (size_t i = 0; i < n; i++)
@@ -257,24 +282,24 @@ KERNEL(update_ADAM8BIT)
     uint8_t *code_v = r->in[4]->data;
     REAL *scale_m = r->in[3]->data;
     REAL *scale_v = r->in[5]->data;
-    double with_sign[256], positive[256];
+    struct codes with_sign, positive;
     REAL m[FW_STATE_BLOCK], v[FW_STATE_BLOCK];
-    code_table(true, with_sign);
-    code_table(false, positive);
+    make_codes(true, &with_sign);
+    make_codes(false, &positive);
     for (size_t first = 0; first < u.n; first += FW_STATE_BLOCK) {
         size_t block = first / FW_STATE_BLOCK;
         size_t n = u.n - first < FW_STATE_BLOCK ? u.n - first : FW_STATE_BLOCK;
         for (size_t k = 0; k < n; k++) {
             size_t i = first + k;
             REAL g = u.g[i];
-            m[k] = MUL((REAL)with_sign[code_m[i]], scale_m[block]);
-            v[k] = MUL((REAL)positive[code_v[i]], scale_v[block]);
-            m[k] = blend(u.b1, m[k], g);
-            v[k] = blend(u.b2, v[k], MUL(g, g));
+            m[k] = MUL(with_sign.value[code_m[i]], scale_m[block]);
+            v[k] = MUL(positive.value[code_v[i]], scale_v[block]);
+            m[k] = blend(u.b1, u.rest1, m[k], g);
+            v[k] = blend(u.b2, u.rest2, v[k], MUL(g, g));
             W = SUB(W, DIV(MUL(u.step, m[k]), ADD(MUL(SQRT(v[k]), u.k), u.eps)));
         }
-        scale_m[block] = encode(with_sign, m, n, true, code_m + first);
-        scale_v[block] = encode(positive, v, n, false, code_v + first);
+        scale_m[block] = encode(&with_sign, m, n, true, code_m + first);
+        scale_v[block] = encode(&positive, v, n, false, code_v + first);
     }
     return FW_OK;
 }

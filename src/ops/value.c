@@ -1,6 +1,8 @@
 /* Tensors in memory; see value.h. */
 #include "ops/value.h"
 
+#include "ops/quick.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -329,20 +331,19 @@ double fw_round_to(enum fw_dtype dtype, double x)
     return y;
 }
 
+/* ---- functions of kernels in long double ---- */
+
+float fw_wide_exp(float x)
+{
+    return (float)expl((long double)x);
+}
+
+float fw_wide_tanh(float x)
+{
+    return (float)tanhl((long double)x);
+}
+
 /* ---- random numbers ---- */
-
-uint64_t fw_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-double fw_random_unit(uint64_t *state)
-{
-    return (double)(fw_random(state) >> 11) * 0x1p-53;
-}
 
 double fw_random_normal(uint64_t *state)
 {

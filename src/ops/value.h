@@ -11,6 +11,7 @@
 #ifndef FW_OPS_VALUE_H
 #define FW_OPS_VALUE_H
 
+#include "ops/gemm.h"
 #include "ops/op.h"
 
 struct fw_hyper;
@@ -34,12 +35,15 @@ struct fw_run {
     struct fw_buffer *const *in;  // (node->n_in) NULL where left out
     struct fw_buffer *const *out; // (node->n_out) NULL where left out
     struct fw_arena *scratch;     // cleared after the node
-    unsigned part, parts;         // FW_OP_SPLIT rows do this part of the work only
+    unsigned part, parts;         // with run_shared only this part of the work; a row that
+                                  // draws random numbers leaves their state as if it had drawn all
     const struct fw_optimizer *optimizer; // whose updates take hyper; NULL: all
     const struct fw_hyper *hyper;         // of updates
     int64_t step;                         // of updates, from 1
     double clip;                          // of updates that divide the gradient by it
     uint64_t *random;                     // state of fw_random()
+    /* A library's product, to be taken for large ones; NULL: there is none. */
+    fw_gemm *gemm;
     /* Memory for output i of these sizes, where inference left them open. */
     enum fw_status (*shape)(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims);
     /* A value outside of the graph (an item of a sequence), living as long as the run of the
@@ -86,8 +90,31 @@ bool fw_buffer_decode(struct fw_buffer *v, const struct fw_data *data);
 /* x as the nearest number of this float type; F32 and wider: in float32 itself. */
 double fw_round_to(enum fw_dtype dtype, double x);
 
-uint64_t fw_random(uint64_t *state);      // splitmix64
-double fw_random_unit(uint64_t *state);   // [0, 1)
+/* splitmix64: a counter, mixed; so any number of draws can be skipped at once. */
+enum { FW_RANDOM_BITS = 53 };
+static const uint64_t fw_random_step = 0x9e3779b97f4a7c15u;
+static inline uint64_t fw_random(uint64_t *state)
+{
+    uint64_t z = *state += fw_random_step;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+static inline void fw_random_skip(uint64_t *state, uint64_t n)
+{
+    *state += n * fw_random_step;
+}
+/* [0, 1), 53 random bits. The exponent is lowered by hand: a multiplication would be an operation
+ * that no row counts. */
+static inline double fw_random_unit(uint64_t *state)
+{
+    union {
+        double number;
+        uint64_t bits;
+    } x = {.number = (double)(int64_t)(fw_random(state) >> (64 - FW_RANDOM_BITS))};
+    x.bits -= x.bits != 0 ? (uint64_t)FW_RANDOM_BITS << 52 : 0;
+    return x.number;
+}
 double fw_random_normal(uint64_t *state); // mean 0, deviation 1
 
 /* ---- what kernels ask of a node ---- */
