@@ -249,6 +249,15 @@ static bool sum_forward(struct fw_moment_cx *m)
     return shape_sum(m);
 }
 
+/* Whether it matters to what made it how the gradient goes along with its values. */
+static bool hands_on(const struct fw_moment_cx *m, uint32_t tensor)
+{
+    uint32_t producer = m->cx.g->tensors[tensor].producer;
+    const struct fw_moment_rule *rule =
+        producer != FW_NONE ? m->cx.g->nodes[producer].op->moments : NULL;
+    return producer != FW_NONE && (rule == NULL || rule->pointwise || rule == &fw_moments_same);
+}
+
 static void sum_backward(struct fw_moment_cx *m)
 {
     const struct fw_moments *y = fw_moments_out(m, 0);
@@ -259,7 +268,8 @@ static void sum_backward(struct fw_moment_cx *m)
         double k = ratio(m, fw_out(&m->cx, 0), fw_in(&m->cx, i)), along[2][FW_NORMAL_POINTS];
         const double had[2] = {x->grad, x->grad_shared};
         give_on(m, y, fw_in(&m->cx, i), k, x);
-        if (k != 1 || y->grad_along[0] == NULL || y->base != m->cx.node->out[0])
+        if (k != 1 || y->grad_along[0] == NULL || y->base != m->cx.node->out[0] ||
+            !hands_on(m, m->cx.node->in[i]))
             continue;
         fw_moments_along_part(m, y, i, along);
         fw_moments_tilt(m, x, had, along);

@@ -171,7 +171,7 @@ void fw_moments_tilt_same(struct fw_moment_cx *m, struct fw_moments *x, const do
                           const struct fw_moments *y); // as y's does
 /* How y's base sees it (relative); and of two values with correlation c, what E of the product of
  * both slopes and gradients is, relative to slopes and gradients apart. */
-enum { FW_ALONG_PAIRS = 21 };
+enum { FW_ALONG_PAIRS = 11 };
 struct fw_along {
     double by[2][FW_NORMAL_POINTS];
     double joint[FW_ALONG_PAIRS]; // at c from 0 to 1

@@ -8,6 +8,7 @@
 #include "ops/moments.h"
 
 #include <math.h>
+#include <string.h>
 
 static bool start_along(struct fw_moment_cx *m, struct fw_moments *x)
 {
@@ -108,7 +109,7 @@ void fw_moments_along_slope(const struct fw_moment_cx *m, const struct fw_moment
 
 double fw_moments_along_pair(const struct fw_along *a, double c)
 {
-    double at = fmax(fmin(c, 1), 0) * (FW_ALONG_PAIRS - 1);
+    double at = (c > 1 ? 1 : c > 0 ? c : 0) * (FW_ALONG_PAIRS - 1);
     int k = at < FW_ALONG_PAIRS - 2 ? (int)at : FW_ALONG_PAIRS - 2;
     return a->joint[k] + (at - k) * (a->joint[k + 1] - a->joint[k]);
 }
@@ -132,40 +133,29 @@ static double look_up(const struct known *k, double t, int *i)
     return k->f[*i] + part * (k->f[*i + 1] - k->f[*i]);
 }
 
-/* The function's mean where something normal is added to its argument. */
-static void smoothe(const struct fw_moment_cx *m, struct known *k, double mean, double spread)
+/* The function's mean where values are added to its argument. What
+ * comes out is smooth: found at a point of each panel, and straight between these. */
+static void smoothe(const struct fw_moment_cx *m, struct known *k, const double *value)
 {
     double f[FW_NORMAL_POINTS];
-    int each = m->coarse ? FW_NORMAL_ORDER : 1, at = 0;
-    for (int i = 0; i < FW_NORMAL_POINTS; i++) {
+    int each = m->coarse ? FW_NORMAL_ORDER : 1, before = -1;
+    for (int panel = 0; panel <= FW_NORMAL_PANELS; panel++) {
+        int i = panel < FW_NORMAL_PANELS ? panel * FW_NORMAL_ORDER : FW_NORMAL_POINTS - 1;
         double sum = 0, w = 0;
+        int at = i;
         for (int j = each / 2; j < FW_NORMAL_POINTS; j += each) {
             if (m->normal->w[j] < 1e-12)
                 continue;
-            sum += m->normal->w[j] * look_up(k, k->at[i] + mean + spread * m->normal->z[j], &at);
+            sum += m->normal->w[j] * look_up(k, k->at[i] + value[j], &at);
             w += m->normal->w[j];
         }
         f[i] = sum / w;
+        for (int l = before + 1; before >= 0 && l < i; l++)
+            f[l] = f[before] + (f[i] - f[before]) * (k->at[l] - k->at[before]) /
+                                   fmax(k->at[i] - k->at[before], 1e-300);
+        before = i;
     }
-    for (int i = 0; i < FW_NORMAL_POINTS; i++)
-        k->f[i] = f[i];
-}
-
-/* And where the values of a part that is not normal are. */
-static void smoothe_by(const struct fw_moment_cx *m, struct known *k, const struct fw_moments *x)
-{
-    const struct fw_moments *base = &m->all[x->base];
-    double value[FW_NORMAL_POINTS], f[FW_NORMAL_POINTS];
-    int at = 0;
-    fw_moments_curve_at(m, x, FW_OF_VALUE, fw_moments_scale(base, base->second), value);
-    for (int i = 0; i < FW_NORMAL_POINTS; i++) {
-        f[i] = 0;
-        for (int j = 0; j < FW_NORMAL_POINTS; j++)
-            if (m->normal->w[j] > 1e-12)
-                f[i] += m->normal->w[j] * look_up(k, k->at[i] + value[j], &at);
-    }
-    for (int i = 0; i < FW_NORMAL_POINTS; i++)
-        k->f[i] = f[i];
+    memcpy(k->f, f, sizeof f);
 }
 
 static bool is_normal(const struct fw_moment_cx *m, const struct fw_moments *x)
@@ -190,14 +180,18 @@ static void over_others(struct fw_moment_cx *m, const struct fw_moments *y, unsi
         const struct fw_moments *other = fw_moments_in(m, i);
         if (i == part || other == NULL || !other->known)
             continue;
-        if (!is_normal(m, other)) {
-            smoothe_by(m, &k, other);
+        if (is_normal(m, other)) {
+            mean += other->mean;
+            variance += other->second - other->mean * other->mean;
             continue;
         }
-        mean += other->mean;
-        variance += other->second - other->mean * other->mean;
+        const struct fw_moments *of = &m->all[other->base];
+        fw_moments_curve_at(m, other, FW_OF_VALUE, fw_moments_scale(of, of->second), value);
+        smoothe(m, &k, value);
     }
-    smoothe(m, &k, mean, sqrt(fmax(variance, 0)));
+    for (int i = 0; i < FW_NORMAL_POINTS; i++)
+        value[i] = mean + sqrt(fmax(variance, 0)) * m->normal->z[i];
+    smoothe(m, &k, value);
     fw_moments_curve_at(m, x, FW_OF_VALUE, fw_moments_scale(base, base->second), value);
     for (int i = 0; i < FW_NORMAL_POINTS; i++)
         ret[i] = look_up(&k, value[i], &at);

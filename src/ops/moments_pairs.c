@@ -134,41 +134,41 @@ double *fw_moments_coefficients(struct fw_moment_cx *m, const struct fw_moments 
     return ret;
 }
 
-/* The correlation of pair i of the base's normal variables. */
-static double correlation_at(const struct fw_moments *base, const double *scale, unsigned set,
-                             size_t i, size_t p, size_t q)
+/* Correlations of the base's normal variables at all its pairs, of one example and of two. */
+static double *correlations(struct fw_moment_cx *m, const struct fw_moments *base, unsigned set)
 {
-    double both = scale[p] * scale[q], pair = (double)base->pairs->at[set][i];
-    return fw_moments_tie(base, pair, both);
+    const struct fw_pairs *p = base->pairs;
+    double *c = fw_arena_array(m->scratch, p->size, sizeof *c);
+    double *scale = fw_arena_array(m->scratch, p->positions, sizeof *scale);
+    if (c == NULL || scale == NULL)
+        return NULL;
+    for (size_t i = 0; i < p->positions; i++)
+        scale[i] = scale_at(base, i);
+    for (size_t i = 0; i < p->size; i++) {
+        size_t a, b, turned = fw_pair_turned(p, i);
+        fw_pair_ends(p, i, &a, &b);
+        c[i] = turned < i ? c[turned]
+                          : fw_moments_tie(base, (double)p->at[set][i], scale[a] * scale[b]);
+    }
+    return c;
 }
 
-static double *scales(struct fw_moment_cx *m, const struct fw_moments *base)
-{
-    double *ret = fw_arena_array(m->scratch, base->pairs->positions, sizeof *ret);
-    for (size_t i = 0; ret != NULL && i < base->pairs->positions; i++)
-        ret[i] = scale_at(base, i);
-    return ret;
-}
-
-/* E f(p) f(q) of what x's base makes of f, at all its pairs. */
+/* E f(p) f(q) of what x's base makes of f, at all its pairs of these correlations. */
 static struct fw_pairs *joined(struct fw_moment_cx *m, const struct fw_moments *x,
-                               enum fw_moment_of what, unsigned sets)
+                               enum fw_moment_of what, const double *const *c, unsigned sets)
 {
-    const struct fw_moments *base = &m->all[x->base];
-    const struct fw_pairs *from = base->pairs;
+    const struct fw_pairs *from = m->all[x->base].pairs;
     struct fw_pairs *ret = fw_pairs_new(m->scratch, from->n, from->axis, from->dim, sets);
-    double *a = fw_moments_coefficients(m, x, what), *scale = scales(m, base);
-    if (ret == NULL || a == NULL || scale == NULL)
+    double *a = fw_moments_coefficients(m, x, what);
+    if (ret == NULL || a == NULL)
         return NULL;
     for (size_t i = 0; i < from->size; i++) {
         size_t p, q, turned = fw_pair_turned(from, i);
         fw_pair_ends(from, i, &p, &q);
         for (unsigned s = 0; s < sets; s++)
-            ret->at[s][i] =
-                turned < i
-                    ? ret->at[s][turned]
-                    : (float)fw_normal_join(a + p * FW_HERMITE_VALUES, a + q * FW_HERMITE_VALUES,
-                                            correlation_at(base, scale, s, i, p, q));
+            ret->at[s][i] = turned < i ? ret->at[s][turned]
+                                       : (float)fw_normal_join(a + p * FW_HERMITE_VALUES,
+                                                               a + q * FW_HERMITE_VALUES, c[s][i]);
     }
     for (size_t p = 0; p < from->positions; p++) { // exactly, with what the coefficients leave out
         const double *f = a + p * FW_HERMITE_VALUES;
@@ -181,7 +181,9 @@ const struct fw_pairs *fw_moments_pairs(struct fw_moment_cx *m, const struct fw_
 {
     if (x->pairs != NULL || x->curve == NULL || m->all[x->base].pairs == NULL)
         return x->pairs;
-    return joined(m, x, FW_OF_VALUE, 2);
+    const struct fw_moments *base = &m->all[x->base];
+    const double *c[2] = {correlations(m, base, 0), correlations(m, base, 1)};
+    return c[0] != NULL && c[1] != NULL ? joined(m, x, FW_OF_VALUE, c, 2) : NULL;
 }
 
 void fw_moments_through(struct fw_moment_cx *m, const struct fw_moments *y)
@@ -196,16 +198,14 @@ void fw_moments_through(struct fw_moment_cx *m, const struct fw_moments *y)
         fw_moments_tilt(m, base, had, a.by);
         return;
     }
-    struct fw_pairs *slope = joined(m, y, FW_OF_SLOPE, 1), *bend = joined(m, y, FW_OF_BEND, 1);
     const struct fw_pairs *g = fw_moments_grad_pairs(m, y, base->pairs);
-    const double *scale = scales(m, base);
-    if (slope == NULL || bend == NULL || g == NULL || scale == NULL)
+    const double *c = correlations(m, base, 0);
+    struct fw_pairs *slope = c != NULL ? joined(m, y, FW_OF_SLOPE, &c, 1) : NULL;
+    struct fw_pairs *bend = c != NULL ? joined(m, y, FW_OF_BEND, &c, 1) : NULL;
+    if (slope == NULL || bend == NULL || g == NULL)
         return;
     for (size_t i = 0; i < g->size; i++) {
-        size_t p, q;
-        fw_pair_ends(g, i, &p, &q);
-        double c = correlation_at(base, scale, 0, i, p, q);
-        slope->at[0][i] *= g->at[0][i] * (float)fw_moments_along_pair(&a, c);
+        slope->at[0][i] *= g->at[0][i] * (float)fw_moments_along_pair(&a, c[i]);
         bend->at[0][i] *= g->at[0][i];
     }
     for (size_t p = 0; p < g->positions; p++)

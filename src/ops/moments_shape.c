@@ -140,12 +140,17 @@ bool fw_moments_shape(struct fw_moment_cx *m, const struct fw_moments *const *pa
     return true;
 }
 
+static double between(double x, double low, double high)
+{
+    return x > high ? high : x > low ? x : low;
+}
+
 double fw_moments_tie(const struct fw_moments *base, double pair, double both)
 {
     if (!(both > 0))
         return 0;
     if (base->shape == NULL)
-        return fmax(fmin((pair - base->mean * base->mean) / both, 1), -1);
+        return between((pair - base->mean * base->mean) / both, -1, 1);
     const double *t = base->shape + FW_NORMAL_POINTS;
     double step = 2.0 / (FW_SHAPE_PAIRS - 1);
     int low = 0, high = FW_SHAPE_PAIRS - 1;
@@ -154,5 +159,5 @@ double fw_moments_tie(const struct fw_moments *base, double pair, double both)
         *(t[middle] * both > pair ? &high : &low) = middle;
     }
     double part = t[high] > t[low] ? (pair / both - t[low]) / (t[high] - t[low]) : 0;
-    return -1 + step * (low + fmax(fmin(part, 1), 0));
+    return -1 + step * (low + between(part, 0, 1));
 }
