@@ -363,6 +363,7 @@ static const struct fw_op rows[N_ROWS] = {
                   .grad = grad,
                   .needed = needed,
                   .cache = cache,
+                  .moments = &fw_moments_attend,
                   FW_RUN_SHARED(attend)},
     [GRADIENT] =
         {.name = "AttendGrad",

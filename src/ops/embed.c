@@ -9,6 +9,7 @@
  * gamma (2 H mul), shift (H add). With a mask its row sums are an output: len - 1 adds per example.
  */
 #include "ops/attention.h"
+#include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
 
@@ -225,7 +226,7 @@ FW_KERNELS(rotary, rotary_grad, embed, embed_grad_sum, embed_grad_scale, embed_g
         .name = title, .domain = dom, .formula = "per element turned: 2 mul, 1 add", .doc = text, \
         FW_ATTRS(rotary_attrs), FW_PORTS(least, 4, 1, 1), .flags = FW_OP_OWN_BYTES | (fl),        \
         .family = &(list), .infer = infer_rotary, .field = fw_field_first, .cost = cost_rotary,   \
-        .grad = give, FW_RUN(kernel)                                                              \
+        .moments = &fw_moments_turned, .grad = give, FW_RUN(kernel)                               \
     }
 #define EMBED_ROW(title, dom, fl)                                                                  \
     .name = title, .domain = dom,                                                                  \

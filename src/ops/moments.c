@@ -187,6 +187,17 @@ static const struct fw_pairs *common_layout(struct fw_moment_cx *m)
     return NULL;
 }
 
+static bool is_difference(const struct fw_moment_cx *m)
+{
+    return m->cx.node->op->moments == &fw_moments_difference;
+}
+
+static double signed_mean(const struct fw_moment_cx *m, unsigned i)
+{
+    double mean = fw_moments_in(m, i)->mean;
+    return is_difference(m) && i > 0 ? -mean : mean;
+}
+
 /* A sum of parts that are not all normal is not normal itself. */
 static bool shape_sum(struct fw_moment_cx *m)
 {
@@ -201,7 +212,7 @@ static bool shape_sum(struct fw_moment_cx *m)
         normal = normal && x->curve == NULL && m->all[x->base].shape == NULL;
         parts[n++] = x;
     }
-    return normal || fw_moments_shape(m, parts, n, fw_moments_out(m, 0));
+    return normal || is_difference(m) || fw_moments_shape(m, parts, n, fw_moments_out(m, 0));
 }
 
 /* Adds (or multiplies) the inputs position by position. */
@@ -217,13 +228,14 @@ static bool combine(struct fw_moment_cx *m, const struct fw_pairs *layout, bool 
         const struct fw_pairs *from = x != NULL && x->known ? operand(m, i, layout) : NULL;
         if (from == NULL)
             continue; // a bias, which is 0, or a scale, which is 1
+        double part = signed_mean(m, i);
         for (unsigned set = 0; set < 2; set++)
             for (size_t k = 0; k < p->size; k++)
                 if (multiply)
                     p->at[set][k] *= from->at[set][k];
                 else
-                    p->at[set][k] += from->at[set][k] + (float)(2 * mean * x->mean);
-        mean = multiply ? mean * x->mean : mean + x->mean;
+                    p->at[set][k] += from->at[set][k] + (float)(2 * mean * part);
+        mean = multiply ? mean * x->mean : mean + part;
     }
     if (p != NULL)
         fw_moments_set_pairs(m, 0, mean, p);
@@ -240,10 +252,11 @@ static bool sum_forward(struct fw_moment_cx *m)
         const struct fw_moments *x = fw_moments_in(m, i);
         if (x == NULL || !x->known)
             continue; // a bias, which is 0
-        second += x->second + 2 * mean * x->mean;
-        shared += x->shared + 2 * mean * x->mean;
-        far += x->far + 2 * mean * x->mean;
-        mean += x->mean;
+        double part = signed_mean(m, i);
+        second += x->second + 2 * mean * part;
+        shared += x->shared + 2 * mean * part;
+        far += x->far + 2 * mean * part;
+        mean += part;
     }
     fw_moments_set(m, 0, mean, second, shared, far);
     return shape_sum(m);
@@ -269,19 +282,27 @@ static void sum_backward(struct fw_moment_cx *m)
         const double had[2] = {x->grad, x->grad_shared};
         give_on(m, y, fw_in(&m->cx, i), k, x);
         if (k != 1 || y->grad_along[0] == NULL || y->base != m->cx.node->out[0] ||
-            !hands_on(m, m->cx.node->in[i]))
+            is_difference(m) || !hands_on(m, m->cx.node->in[i]))
             continue;
         fw_moments_along_part(m, y, i, along);
         fw_moments_tilt(m, x, had, along);
     }
 }
 
+#define SUM \
+    "parts of a sum are independent of each other; stored ones that are added (masks) are left out"
 const struct fw_moment_rule fw_moments_sum = {.pointwise = true,
                                               .starts = true,
+                                              .masks = true,
                                               .forward = sum_forward,
                                               .backward = sum_backward,
-                                              .assumption =
-                                                  "parts of a sum are independent of each other"};
+                                              .assumption = SUM};
+const struct fw_moment_rule fw_moments_difference = {.pointwise = true,
+                                                     .starts = true,
+                                                     .masks = true,
+                                                     .forward = sum_forward,
+                                                     .backward = sum_backward,
+                                                     .assumption = SUM};
 
 static bool product_forward(struct fw_moment_cx *m)
 {
@@ -449,12 +470,32 @@ static void concat_backward(struct fw_moment_cx *m)
 const struct fw_moment_rule fw_moments_concat = {.forward = concat_forward,
                                                  .backward = concat_backward};
 
+/* A reduction over the last axis alone of what is not followed by positions: over channels. */
+static bool is_over_channels(struct fw_moment_cx *m)
+{
+    const struct fw_tensor *t = fw_in(&m->cx, 0);
+    int64_t axes[FW_MAX_RANK];
+    uint32_t n;
+    unsigned axis;
+    bool known;
+    return m->cx.node->op->moments == &fw_moments_mean && t->rank > 1 &&
+           fw_moments_pairs(m, fw_moments_in(m, 0)) == NULL &&
+           fw_int_list(&m->cx, 1, -1, axes, FW_MAX_RANK, &n, &known) == FW_OK && known && n == 1 &&
+           fw_norm_axis(&m->cx, axes[0], t->rank, &axis) == FW_OK && axis + 1u == t->rank;
+}
+
 /* The mean over k positions: all that are followed, or any. */
 static bool mean_forward(struct fw_moment_cx *m)
 {
     const struct fw_moments *x = fw_moments_in(m, 0);
     const struct fw_pairs *p = fw_moments_pairs(m, x);
     double k = ratio(m, fw_in(&m->cx, 0), fw_out(&m->cx, 0)), positions = 1;
+    if (is_over_channels(m)) { // which are independent of each other
+        double rest = x->mean * x->mean * (1 - 1 / k);
+        fw_moments_set(m, 0, x->mean, x->second / k + rest, x->shared / k + rest,
+                       x->far / k + rest);
+        return true;
+    }
     for (unsigned a = 0; p != NULL && a < p->n; a++)
         positions *= (double)p->axis[a]->n;
     if (p != NULL && k == positions) {
@@ -470,14 +511,14 @@ static void mean_backward(struct fw_moment_cx *m)
 {
     const struct fw_moments *y = fw_moments_out(m, 0);
     double k = ratio(m, fw_in(&m->cx, 0), fw_out(&m->cx, 0));
-    // the same at all positions
-    fw_moments_give(fw_moments_in(m, 0), y->grad / (k * k), y->grad / (k * k));
+    double same = is_over_channels(m) ? y->grad_shared : y->grad; // at all positions
+    fw_moments_give(fw_moments_in(m, 0), y->grad / (k * k), same / (k * k));
 }
 
 const struct fw_moment_rule fw_moments_mean = {
     .forward = mean_forward,
     .backward = mean_backward,
-    .assumption = "a mean is taken over positions, not over channels"};
+    .assumption = "means over the last axis alone are over channels, others over positions"};
 
 /* ---- tables ---- */
 

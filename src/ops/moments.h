@@ -82,6 +82,7 @@ struct fw_moment_rule {
     const char *assumption; // what it takes for granted beyond the above, or NULL
     bool pointwise;         // one value of each input makes one of the output
     bool layer;             // sets fans
+    bool masks;             // pointwise: what no activation had part in hides nothing
     uint32_t ones;          // bit i: a parameter at input i starts at 1, else at `start`
     double start;           // where parameters start: 0 for biases
     bool starts;            // pointwise: parameters of any kind do so; else they are not to be had
@@ -95,7 +96,9 @@ extern const struct fw_moment_rule fw_moments_pointwise, fw_moments_biased, fw_m
     fw_moments_sum, fw_moments_product, fw_moments_same, fw_moments_conv, fw_moments_matmul,
     fw_moments_gemm, fw_moments_pool, fw_moments_mean, fw_moments_batch, fw_moments_layer,
     fw_moments_rms, fw_moments_dropout, fw_moments_concat, fw_moments_softmax, fw_moments_table,
-    fw_moments_attention, fw_moments_attend;
+    fw_moments_attention, fw_moments_attend, fw_moments_difference, fw_moments_quotient,
+    fw_moments_choice, fw_moments_turned, fw_moments_lrn, fw_moments_group, fw_moments_skip_layer,
+    fw_moments_skip_rms;
 
 /* ---- for rules ---- */
 

@@ -110,7 +110,9 @@ void fw_moments_along_slope(const struct fw_moment_cx *m, const struct fw_moment
 double fw_moments_along_pair(const struct fw_along *a, double c)
 {
     double at = (c > 1 ? 1 : c > 0 ? c : 0) * (FW_ALONG_PAIRS - 1);
-    int k = at < FW_ALONG_PAIRS - 2 ? (int)at : FW_ALONG_PAIRS - 2;
+    int k = (int)at;
+    if (k > FW_ALONG_PAIRS - 2)
+        k = FW_ALONG_PAIRS - 2;
     return a->joint[k] + (at - k) * (a->joint[k + 1] - a->joint[k]);
 }
 

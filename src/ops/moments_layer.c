@@ -19,12 +19,14 @@ static bool read_sides(struct fw_moment_cx *m, unsigned trans_a, unsigned trans_
     bool ta = with_flags && fw_attr_at(&m->cx, trans_a)->i != 0;
     bool tb = with_flags && fw_attr_at(&m->cx, trans_b)->i != 0;
     double alpha = with_flags ? fw_attr_at(&m->cx, 0)->f : 1;
-    if (a->rank < 2 || b->rank < 2)
+    if (a->rank < 1 || b->rank < 1 || (a->rank < 2 && b->rank < 2))
         return false;
     bool stored_b = (b->flags & FW_TENSOR_WEIGHT_SIDE) != 0;
     bool stored_a = !stored_b && (a->flags & FW_TENSOR_WEIGHT_SIDE) != 0;
-    fw_dim k = a->dims[a->rank - (ta ? 2u : 1u)], rows = a->dims[a->rank - (ta ? 1u : 2u)];
-    fw_dim columns = b->dims[b->rank - (tb ? 2u : 1u)];
+    const fw_dim one = fw_dim_int(1); // what a vector is beside its length
+    fw_dim k = a->dims[a->rank > 1 && ta ? a->rank - 2u : a->rank - 1u];
+    fw_dim rows = a->rank > 1 ? a->dims[a->rank - (ta ? 1u : 2u)] : one;
+    fw_dim columns = b->rank > 1 ? b->dims[b->rank - (tb ? 2u : 1u)] : one;
     *s = (struct sides){.weight = stored_a ? 0 : 1,
                         .x = stored_a ? 1 : 0,
                         .k = (double)k.word,

@@ -192,6 +192,22 @@ static void layer_backward(struct fw_moment_cx *m)
 const struct fw_moment_rule fw_moments_layer = {
     .ones = SCALE, .forward = layer_forward, .backward = layer_backward};
 
+/* Over positions and many channels of one example. */
+static void group_backward(struct fw_moment_cx *m)
+{
+    struct fw_moments *x = fw_moments_in(m, 0);
+    const struct fw_moments *y = fw_moments_out(m, 0);
+    double by = x->second - x->mean * x->mean + epsilon_of(m);
+    fw_moments_give(x, y->grad / by, y->grad_shared / by);
+}
+
+const struct fw_moment_rule fw_moments_group = {
+    .ones = SCALE,
+    .forward = layer_forward,
+    .backward = group_backward,
+    .assumption =
+        "a group's statistics are those of all its channels and positions, which are many"};
+
 static bool rms_forward(struct fw_moment_cx *m)
 {
     const struct fw_moments *x = fw_moments_in(m, 0);
@@ -209,3 +225,44 @@ static void rms_backward(struct fw_moment_cx *m)
 
 const struct fw_moment_rule fw_moments_rms = {
     .ones = SCALE, .forward = rms_forward, .backward = rms_backward};
+
+/* ---- a sum, normalised: (input, skip, scale, ...) -> (normalised, mean, deviation, sum) ---- */
+
+enum { SKIP_SUM = 3, SKIP_SCALE = 1u << 2 };
+
+static bool skip_takes_mean(const struct fw_moment_cx *m)
+{
+    return m->cx.node->op->moments == &fw_moments_skip_layer;
+}
+
+static bool skip_forward(struct fw_moment_cx *m)
+{
+    const struct fw_moments *a = fw_moments_in(m, 0), *b = fw_moments_in(m, 1);
+    double both = 2 * a->mean * b->mean, mean = a->mean + b->mean;
+    double second = a->second + b->second + both, shared = a->shared + b->shared + both;
+    double far = a->far + b->far + both, taken = skip_takes_mean(m) ? mean * mean : 0;
+    double by = second - taken + epsilon_of(m);
+    if (!a->known || !b->known || !(by > 0))
+        return false;
+    fw_moments_set(m, SKIP_SUM, mean, second, shared, far);
+    fw_moments_set(m, 0, taken > 0 ? 0 : mean / sqrt(by), (second - taken) / by,
+                   (shared - taken) / by, (far - taken) / by);
+    return true;
+}
+
+static void skip_backward(struct fw_moment_cx *m)
+{
+    const struct fw_moments *y = fw_moments_out(m, 0), *sum = fw_moments_out(m, SKIP_SUM);
+    struct fw_moments *part[2] = {fw_moments_in(m, 0), fw_moments_in(m, 1)};
+    double mean = part[0]->mean + part[1]->mean, taken = skip_takes_mean(m) ? mean * mean : 0;
+    double both = 2 * part[0]->mean * part[1]->mean;
+    double by = part[0]->second + part[1]->second + both - taken + epsilon_of(m);
+    for (unsigned i = 0; i < 2; i++)
+        fw_moments_give(part[i], y->grad / by + (sum != NULL ? sum->grad : 0),
+                        y->grad_shared / by + (sum != NULL ? sum->grad_shared : 0));
+}
+
+const struct fw_moment_rule fw_moments_skip_layer = {
+    .ones = SKIP_SCALE, .forward = skip_forward, .backward = skip_backward};
+const struct fw_moment_rule fw_moments_skip_rms = {
+    .ones = SKIP_SCALE, .forward = skip_forward, .backward = skip_backward};

@@ -472,10 +472,11 @@ static enum fw_status grad_mvn(struct fw_grad *gr)
 #define SKIP_TEXT                                                                               \
     .formula =                                                                                  \
         "add = 4*n - m (n more for shift and for bias), mul = 3*n, div = 3*m, sqrt = m; " ROWS, \
-    LAYER_DOC, FW_ATTRS(skip_attrs), .weight_slots = 28, .family = &skip_norm
+    LAYER_DOC, FW_ATTRS(skip_attrs), .weight_slots = 28, .family = &skip_norm,                  \
+    .moments = &fw_moments_skip_layer
 #define SKIP_RMS_TEXT                                                                         \
     .formula = "add = 2*n (n more for bias), mul = 3*n, div = 2*m, sqrt = m; " ROWS, RMS_DOC, \
-    FW_ATTRS(skip_attrs), .weight_slots = 12, .family = &skip_rms
+    FW_ATTRS(skip_attrs), .weight_slots = 12, .family = &skip_rms, .moments = &fw_moments_skip_rms
 #define XY_GRAD                                                                                  \
     .domain = "flopwise", .doc = FW_INTERNAL_DOC, FW_PORTS(3, 3, 1, 1), .flags = FW_OP_INTERNAL, \
     .in_place = 7, .infer = fw_infer_same, .grad = fw_grad_none
@@ -565,6 +566,7 @@ static const struct fw_op rows[N_ROWS] = {
              .doc = "dX: per element 2*size add, 6 mul, 1 div, 1 special", FW_ATTRS(lrn_attrs),
              FW_PORTS(1, 1, 1, 1), .infer = infer_lrn, .field = fw_field_channels,
              .cost = cost_lrn, .grad = grad_lrn,
+             .moments = &fw_moments_lrn,
              FW_RUN(lrn)},
     [LRN_GRAD] = {.name = "LRNGrad", XY_GRAD,
                   .formula = "per element: 2*size add, 6 mul, 1 div, 1 special",

@@ -237,15 +237,25 @@ static enum fw_status attach_losses(struct fw_graph *g, enum fw_loss loss, struc
     return FW_OK;
 }
 
+static uint32_t reader_of(const struct walk *w, uint32_t param)
+{
+    for (uint32_t id = 0; id < w->n_nodes; id++)
+        for (unsigned i = 0; i < w->g->nodes[id].n_in; i++)
+            if (w->g->nodes[id].in[i] == param)
+                return id;
+    return 0;
+}
+
 /* One update node per parameter that has a gradient: (parameter, gradient, states...). */
 static enum fw_status append_update(struct walk *w, uint32_t param,
                                     const struct fw_optimizer *optimizer)
 {
     struct fw_graph *g = w->g;
-    uint32_t gradient = w->grad[param];
-    uint32_t layer = g->nodes[g->tensors[gradient].producer].layer;
+    uint32_t gradient = w->grad[param], producer = g->tensors[gradient].producer;
+    uint32_t layer = producer != FW_NONE ? g->nodes[producer].layer : reader_of(w, param);
     uint32_t shared = gradient;
-    if (g->tensors[gradient].kind == FW_KIND_GRADIENT) // of another parameter too: a copy
+    // of another parameter too, or given from outside: a copy
+    if (g->tensors[gradient].kind == FW_KIND_GRADIENT || producer == FW_NONE)
         FW_TRY(append(g, fw_op_identity, FW_PHASE_BACKWARD_WEIGHT, layer, &shared, 1, 1, &gradient,
                       w->err));
     g->tensors[gradient].kind = FW_KIND_GRADIENT;

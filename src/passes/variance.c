@@ -12,6 +12,7 @@ struct walk {
     struct fw_arena *arena;
     struct fw_arena scratch;
     uint8_t *gap;
+    bool *reached; // (tensors) something known had part in it
     struct fw_variance_layer *layers;
     uint32_t n_layers;
     bool no_memory;
@@ -128,6 +129,25 @@ static bool bring_input(struct walk *w, unsigned i, double start, struct fw_buff
     return *number == *number && (t->kind == FW_KIND_PARAM || (value != NULL && n == 1));
 }
 
+/* Where a function is not defined far out (the root of a mean of squares, which is taken as normal,
+ * below 0) it goes on as at the last point where it is. False: nowhere near far out. */
+static bool mend(const struct walk *w, double *f, bool used)
+{
+    enum { MIDDLE = FW_NORMAL_POINTS / 2 };
+    double lost = 0;
+    for (int i = MIDDLE; i < FW_NORMAL_POINTS; i++)
+        if (!isfinite(f[i])) {
+            lost += w->normal.w[i];
+            f[i] = i > MIDDLE ? f[i - 1] : 0;
+        }
+    for (int i = MIDDLE; i-- > 0;)
+        if (!isfinite(f[i])) {
+            lost += w->normal.w[i];
+            f[i] = f[i + 1];
+        }
+    return !used || lost < 1e-3;
+}
+
 /* The node's output as a function of the one tensor that all its inputs are made from. */
 static bool function_of(struct walk *w, uint32_t base)
 {
@@ -149,6 +169,9 @@ static bool function_of(struct walk *w, uint32_t base)
     }
     if (!run_kernel(w, in, node->n_in, curve, FW_CURVE_VALUES))
         return false;
+    for (int k = 0; k <= FW_CURVE_UNIT; k++)
+        if (!mend(w, curve + (size_t)k * FW_NORMAL_POINTS, k < FW_CURVE_UNIT))
+            return false;
     set_curve(w, node->out[0], base, curve, join_names(w, function, node->op->name));
     return true;
 }
@@ -177,12 +200,13 @@ struct inputs {
     unsigned n;       // activations
     unsigned unknown; // of these
     unsigned stored;  // that are not one number
+    unsigned masks;   // neither activations nor parameters, and nothing made from activations
     uint32_t base;    // of all of them, or FW_NONE
 };
 
 static struct inputs look_at_inputs(struct walk *w)
 {
-    struct inputs s = {0, 0, 0, FW_NONE};
+    struct inputs s = {.base = FW_NONE};
     for (unsigned i = 0; i < w->m.cx.node->n_in; i++) {
         const struct fw_moments *x = fw_moments_in(&w->m, i);
         const struct fw_tensor *t = fw_in(&w->m.cx, i);
@@ -190,6 +214,7 @@ static struct inputs look_at_inputs(struct walk *w)
                         w->gap[t->producer] == 0; // made from shapes and constants
         if (!is_followed(w, i) || constant) {
             s.stored += t != NULL && t->kind == FW_KIND_PARAM;
+            s.masks += t != NULL && t->kind != FW_KIND_PARAM && !w->reached[w->m.cx.node->in[i]];
             continue;
         }
         s.unknown += !x->known;
@@ -199,6 +224,18 @@ static struct inputs look_at_inputs(struct walk *w)
     return s;
 }
 
+/* Whether everything but one activation is masks, and not all of these are numbers that the
+ * kernel can be run with. */
+static bool is_masked(struct walk *w, const struct inputs *s)
+{
+    unsigned numbers = 0;
+    for (unsigned i = 0; i < w->m.cx.node->n_in; i++) {
+        uint32_t n = 0;
+        numbers += fw_in_value(&w->m.cx, i, &n) != NULL && n == 1;
+    }
+    return s->masks + 1 == w->m.cx.node->n_in && numbers < s->masks;
+}
+
 static bool predict(struct walk *w, const struct inputs *s)
 {
     const struct fw_op *op = w->m.cx.node->op;
@@ -206,8 +243,11 @@ static bool predict(struct walk *w, const struct inputs *s)
     if (rule == NULL)
         return (op->flags & (FW_OP_VIEW | FW_OP_MOVE)) && fw_moments_in(&w->m, 0) != NULL &&
                fw_moments_in(&w->m, 0)->known && fw_moments_same.forward(&w->m);
-    bool neutral = rule == &fw_moments_sum || rule == &fw_moments_product;
-    if (rule->pointwise && s->n == 1 && s->stored > 0 && neutral) { // a bias of 0, a scale of 1
+    bool neutral = rule == &fw_moments_sum || rule == &fw_moments_product ||
+                   (rule == &fw_moments_difference && is_followed(w, 0));
+    // a bias of 0, a scale of 1, a mask
+    if (rule->pointwise && s->n == 1 &&
+        ((s->stored > 0 && neutral) || (rule->masks && is_masked(w, s)))) {
         unsigned k = 0;
         while (!is_followed(w, k))
             k++;
@@ -238,12 +278,24 @@ static void add_layer(struct walk *w, uint32_t node)
                                    .function = x->function};
 }
 
+static void spread(struct walk *w, const struct fw_node *node)
+{
+    bool reached = false;
+    for (unsigned i = 0; i < node->n_in && !(node->flags & FW_NODE_SHAPE); i++)
+        if (node->in[i] != FW_NONE && !(i < 32 && node->op->shape_only >> i & 1u))
+            reached |= w->reached[node->in[i]] || w->m.all[node->in[i]].known;
+    for (unsigned i = 0; i < node->n_out; i++)
+        if (node->out[i] != FW_NONE)
+            w->reached[node->out[i]] = reached;
+}
+
 static void forward(struct walk *w, uint32_t node)
 {
     struct fw_graph *g = w->m.cx.g;
     struct fw_node copy = g->nodes[node];
     w->m.cx.node = &copy;
     struct inputs s = look_at_inputs(w);
+    spread(w, &copy);
     const struct fw_tensor *first = fw_in(&w->m.cx, 0);
     bool makes = false, table = copy.op->moments == &fw_moments_table && first != NULL &&
                                 first->kind == FW_KIND_PARAM;
@@ -355,8 +407,9 @@ enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
                                 .coarse = coarse};
     w.m.all = fw_arena_zalloc(arena, ((size_t)g->n_tensors + 1) * sizeof *w.m.all);
     w.gap = fw_arena_zalloc(arena, (size_t)n_nodes + 1);
+    w.reached = fw_arena_zalloc(arena, (size_t)g->n_tensors + 1);
     w.layers = fw_arena_array(arena, (size_t)n_nodes + 1, sizeof *w.layers);
-    if (w.m.all == NULL || w.gap == NULL || w.layers == NULL)
+    if (w.m.all == NULL || w.gap == NULL || w.reached == NULL || w.layers == NULL)
         return fw_fail_memory(err);
     enum fw_status status = walk(&w, n_nodes, err);
     fw_arena_clear(&w.scratch);
