@@ -83,6 +83,13 @@ double fw_lesson_tokens(const struct fw_lesson *l, bool *ret_tokens)
     const struct fw_graph *g = &l->a->model.graph;
     const struct fw_tensor *t = g->n_inputs > 0 ? &g->tensors[g->inputs[0]] : NULL;
     *ret_tokens = false;
+    for (uint32_t i = 0; i < g->n_inputs; i++) { // images may come before the words
+        const struct fw_tensor *x = &g->tensors[g->inputs[i]];
+        if (x->rank == 2 && (x->dtype == FW_I64 || x->dtype == FW_I32)) {
+            t = x;
+            break;
+        }
+    }
     if (t == NULL || t->rank == FW_RANK_UNKNOWN || t->rank == 0)
         return 1;
     *ret_tokens = fw_dtypes[t->dtype].class != 'f' && t->rank > 1;

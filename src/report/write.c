@@ -146,3 +146,11 @@ void fw_xml_text(struct fw_str *out, const char *text)
         p++;
     }
 }
+
+bool fw_column_is_number(const struct fw_table *t, uint32_t column)
+{
+    if (t->columns[column].unit != FW_UNIT_NONE || t->n_rows == 0)
+        return t->columns[column].unit != FW_UNIT_NONE;
+    struct fw_value v = t->cell(t, 0, column);
+    return fw_value_is_number(&v);
+}

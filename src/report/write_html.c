@@ -84,15 +84,6 @@ static void put_under(const struct fw_report *r, const struct fw_table *t, uint3
     }
 }
 
-/* By its unit, or by what stands in the first row. */
-static bool is_number_column(const struct fw_table *t, uint32_t c)
-{
-    if (t->columns[c].unit != FW_UNIT_NONE || t->n_rows == 0)
-        return t->columns[c].unit != FW_UNIT_NONE;
-    struct fw_value v = t->cell(t, 0, c);
-    return fw_value_is_number(&v);
-}
-
 static void write_rows(const struct fw_report *r, const struct fw_table *t, struct fw_str *scratch,
                        struct fw_out *o)
 {
@@ -101,7 +92,7 @@ static void write_rows(const struct fw_report *r, const struct fw_table *t, stru
     for (uint32_t c = 0; c < t->n_columns; c++) {
         if (!is_shown(&t->columns[c]))
             continue;
-        fw_str_add(out, is_number_column(t, c) ? "<th class=\"number\"" : "<th");
+        fw_str_add(out, fw_column_is_number(t, c) ? "<th class=\"number\"" : "<th");
         fw_str_add(out, " scope=\"col\" title=\"");
         fw_xml_text(out, t->columns[c].help != NULL ? t->columns[c].help : "");
         fw_str_add(out, "\"><button type=\"button\">");

@@ -71,13 +71,17 @@ static void write_rows(const struct fw_report *r, const struct fw_table *t,
                        const struct fw_style *style, struct fw_str *scratch, struct fw_out *o)
 {
     struct fw_str *out = &o->text;
-    for (uint32_t c = 0; c < t->n_columns; c++)
-        if (is_shown(&t->columns[c]))
-            fw_str_addf(out, "| %s ", t->columns[c].title);
+    for (uint32_t c = 0; c < t->n_columns; c++) {
+        if (!is_shown(&t->columns[c]))
+            continue;
+        fw_str_add(out, "| ");
+        fw_md_text(out, t->columns[c].title, strlen(t->columns[c].title));
+        fw_str_addc(out, ' ');
+    }
     fw_str_add(out, "|\n");
     for (uint32_t c = 0; c < t->n_columns; c++)
         if (is_shown(&t->columns[c]))
-            fw_str_add(out, t->columns[c].unit == FW_UNIT_NONE ? "|---" : "|---:");
+            fw_str_add(out, fw_column_is_number(t, c) ? "|---:" : "|---");
     fw_str_add(out, "|\n");
     for (uint32_t row = 0; row < t->n_rows; row++) {
         if (!style->all && t->is_free != NULL && t->is_free(t, row))
@@ -96,7 +100,7 @@ enum fw_status fw_table_md(const struct fw_report *r, const struct fw_table *t,
     if ((t->flags & FW_TABLE_JSON_ONLY) || t->n_rows == 0)
         return FW_OK;
     fw_str_init(&scratch, r->alloc);
-    if (t->title != NULL)
+    if (t->title != NULL && t->title[0] != '\0')
         fw_str_addf(&o->text, "\n## %s\n", t->title);
     fw_str_addc(&o->text, '\n');
     if (t->flags & FW_TABLE_RECORD)

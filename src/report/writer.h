@@ -33,6 +33,8 @@ const struct fw_table *fw_report_main(const struct fw_report *r); // or NULL
 
 /* ---- shared by writers ---- */
 
+/* By its unit, or by what stands in the first row. */
+bool fw_column_is_number(const struct fw_table *t, uint32_t column);
 /* text between quotes, as JSON wants it; what is not UTF-8 becomes U+FFFD. */
 void fw_json_string(struct fw_str *out, const char *text);
 /* &, <, > and quotes as entities; bytes that XML forbids or that are not UTF-8 become U+FFFD. */
