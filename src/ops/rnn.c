@@ -212,7 +212,7 @@ static enum fw_status want_sizes(struct fw_cx *c, unsigned i, const char *what, 
 static enum fw_status check_others(struct fw_cx *c, const struct sizes *z)
 {
     const struct fw_rnn_family *f = family_of(c);
-    fw_dim biases[2] = {z->dirs, fw_dim_mul(c->sym, z->hidden, fw_dim_int(2 * f->gates))};
+    fw_dim biases[2] = {z->dirs, fw_dim_mul(c->sym, z->hidden, fw_dim_int((int64_t)2 * f->gates))};
     fw_dim peepholes[2] = {z->dirs, fw_dim_mul(c->sym, z->hidden, fw_dim_int(3))};
     fw_dim h[3] = {z->dirs, z->batch, z->hidden};
     fw_dim h_first[3] = {z->batch, z->dirs, z->hidden};
