@@ -28,7 +28,7 @@ check layer1.gru zoo:gru,hidden=6,in=3 --seq 4
 for layer in '*wte*' '*wpe*' '*ln_1*' '*c_attn*' '*mlp.c_proj*'; do
     check "$layer" zoo:gpt2,layers=1,width=16,heads=2,vocab=50 --seq 5
 done
-check /layer1/layer1.0/conv2/Conv models/resnet18.onnx
+check /layer4/layer4.0/downsample/downsample.0/Conv models/resnet18.onnx
 COLUMNS=80 "$FLOPWISE" explain layer zoo:mlp,depth=2,width=16 --batch 4 --layer 'layer1*' |
     sed '/^On real/,/^Where/d'
 COLUMNS=80 "$FLOPWISE" explain 6nt
@@ -40,4 +40,5 @@ COLUMNS=80 "$FLOPWISE" explain 6nt
 # sizes that are left open are chosen, and said
 COLUMNS=80 "$FLOPWISE" explain layer zoo:lstm,hidden=6,in=3 --layer layer1.lstm |
     sed -n '4,/^Nodes/p'
-COLUMNS=80 "$FLOPWISE" explain 6nt zoo:gpt2 | sed -n '/^From/,/^= FLOP/p'
+COLUMNS=80 "$FLOPWISE" explain 6nt zoo:gpt2,layers=2,width=64,heads=2,vocab=100 |
+    sed -n '/^From/,/^= FLOP/p'
