@@ -72,6 +72,8 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
 {
     uint64_t threads;
     const char *optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
+    FW_REQUIRE(o->optimizer == NULL || o->inference == 0, err, FW_USAGE,
+               "--optimizer goes with --train: a forward pass updates nothing");
     e->how.fast = running->exact == 0;
     e->how.winograd = running->winograd != 0;
     FW_TRY(whole_number("--steps", running->steps, 0, 1, UINT32_MAX, &e->how.steps, err));

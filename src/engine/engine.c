@@ -54,7 +54,8 @@ static enum fw_status allocate(struct fw_engine *e, struct fw_error *err)
     for (unsigned i = 0; i < FW_N_BLOCKS; i++) {
         e->memory[i] = fw_mem_resize(e->alloc, NULL, 0, e->size[i] + LINE);
         if (e->memory[i] == NULL)
-            return fw_fail_memory(err);
+            return fw_fail(err, FW_MEMORY, -1, "out of memory: %llu bytes are wanted",
+                           (unsigned long long)all);
         e->base[i] = e->memory[i] + (LINE - (uintptr_t)e->memory[i] % LINE) % LINE;
     }
     return FW_OK;

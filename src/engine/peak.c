@@ -17,7 +17,7 @@
 const char *const fw_peak_names[FW_N_PEAKS] = {"fma_scalar", "fma_avx2", "fma_avx512", "gemm",
                                                "copy"};
 
-enum { MAX_CORES = 1024, TRIES = 5, COPY_BYTES = 32 << 20, GEMM_SIZE = 768 };
+enum { MAX_CORES = 1024, TRIES = 5, AGAIN = 3, COPY_BYTES = 32 << 20, GEMM_SIZE = 768 };
 static const double long_enough = 0.02; // seconds of one try
 
 /* ---- one thread's work ---- */
@@ -157,6 +157,21 @@ static enum fw_status measure_gemm(struct fw_peak *ret, struct fw_error *err)
     return FW_OK;
 }
 
+/* Whether the rates can all be true: a product is made of multiply-adds, and all cores do no less
+ * than one. Other work on the machine makes them false. */
+static bool is_plausible(const struct fw_peak *p)
+{
+    const double noise = 1.05;
+    bool good = true;
+    for (unsigned n = FW_ONE_CORE; n <= FW_ALL_CORES; n++) {
+        uint64_t fma = fw_peak_of(p, n == FW_ONE_CORE ? 1 : p->cores);
+        good &= fma == 0 || (double)p->rate[FW_PEAK_GEMM][n] <= noise * (double)fma;
+    }
+    for (unsigned k = FW_PEAK_SCALAR; k <= FW_PEAK_GEMM; k++)
+        good &= noise * (double)p->rate[k][FW_ALL_CORES] >= (double)p->rate[k][FW_ONE_CORE];
+    return good;
+}
+
 static enum fw_status measure_all(const struct fw_machine *m, struct job *jobs, struct fw_peak *ret,
                                   struct fw_error *err)
 {
@@ -179,16 +194,21 @@ enum fw_status fw_peak_get(const struct fw_machine *m, bool fresh, struct fw_pea
 {
     memset(ret, 0, sizeof *ret);
     ret->cores = fw_usable_cores();
-    if (!fresh && fw_peak_load(m, ret))
+    if (!fresh && fw_peak_load(m, ret) && is_plausible(ret))
         return FW_OK;
     size_t bytes = ret->cores * sizeof(struct job);
     struct job *jobs = fw_mem_resize(&fw_alloc_default, NULL, 0, bytes);
     if (jobs == NULL)
         return fw_fail_memory(err);
     memset(jobs, 0, bytes);
-    enum fw_status status = measure_all(m, jobs, ret, err);
+    enum fw_status status = FW_OK;
+    bool good = false;
+    for (unsigned k = 0; k < AGAIN && status == FW_OK && !good; k++) {
+        status = measure_all(m, jobs, ret, err);
+        good = is_plausible(ret);
+    }
     fw_mem_resize(&fw_alloc_default, jobs, bytes, 0);
-    if (status == FW_OK)
+    if (status == FW_OK && good) // what cannot be is not kept
         fw_peak_store(m, ret);
     return status;
 }

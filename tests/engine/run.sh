@@ -92,6 +92,8 @@ done <"$here/configs.tsv"
 check "open sizes" fails 2 "'K' is left open" "$FLOPWISE" run zoo:mlp,depth=2,width=K --batch 4
 check "a letter" fails 2 "letter 'n'" "$FLOPWISE" run zoo:mlp,depth=2 --batch n
 check "a rate without training" fails 2 "goes with --train" "$FLOPWISE" run zoo:onenet --lr 0.1
+check "a rule without training" fails 2 "goes with --train" "$FLOPWISE" \
+    run zoo:onenet --optimizer lion
 check "no threads" fails 2 "from 1 to" "$FLOPWISE" run zoo:onenet --threads 0
 check "a wrong mode" fails 2 "fast or exact" "$FLOPWISE" run zoo:onenet --mode slow
 print_sums
