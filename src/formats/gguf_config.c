@@ -60,6 +60,22 @@ static const char *const types[][2] = {
     {"jamba", "jamba"},
     {"falcon-h1", "falcon_h1"},
     {"nemotron_h", "nemotron_h"},
+    {"nemotron_h_moe", "nemotron_h"},
+    {"granitehybrid", "granitemoehybrid"},
+    {"bert", "bert"},
+    {"t5", "t5"},
+    {"t5encoder", "t5"},
+    {"lfm2", "lfm2"},
+    {"lfm2moe", "lfm2_moe"},
+    {"exaone", "exaone"},
+    {"internlm2", "llama"},
+    {"xverse", "llama"},
+    {"minicpm", "granite"},
+    {"mistral3", "ministral3"},
+    {"gemma-embedding", "gemma3_text"},
+    {"qwen2vl", "qwen2"},
+    {"qwen3vl", "qwen3"},
+    {"qwen3vlmoe", "qwen3_moe"},
 };
 enum { N_TYPES = sizeof types / sizeof *types, MAX_BLOCKS = 4096 };
 
@@ -70,10 +86,13 @@ struct key {
 static const struct key keys[] = {
     {"embedding_length", "hidden_size"},
     {"block_count", "num_hidden_layers"},
-    {"feed_forward_length", "intermediate_size n_inner ffn_dim ffn_hidden_size"},
+    {"feed_forward_length", "intermediate_size n_inner ffn_dim ffn_hidden_size d_ff"},
+    {"decoder_block_count", "num_decoder_layers"},
+    {"attention.relative_buckets_count", "relative_attention_num_buckets"},
+    {"shortconv.l_cache", "conv_L_cache"},
     {"attention.head_count", "num_attention_heads"},
     {"attention.head_count_kv", "num_key_value_heads num_kv_heads"},
-    {"attention.key_length", "head_dim"},
+    {"attention.key_length", "head_dim d_kv"},
     {"attention.sliding_window", "sliding_window"},
     {"context_length", "max_position_embeddings"},
     {"rope.dimension_count", "rotary_dim qk_rope_head_dim"},
@@ -81,8 +100,10 @@ static const struct key keys[] = {
     {"expert_used_count", "num_experts_per_tok"},
     {"expert_feed_forward_length", "moe_intermediate_size"},
     {"expert_shared_count", "n_shared_experts"},
-    {"expert_shared_feed_forward_length", "shared_expert_intermediate_size"},
-    {"leading_dense_block_count", "first_k_dense_replace"},
+    {"expert_shared_feed_forward_length",
+     "shared_expert_intermediate_size moe_shared_expert_intermediate_size "
+     "shared_intermediate_size"},
+    {"leading_dense_block_count", "first_k_dense_replace num_dense_layers"},
     {"attention.q_lora_rank", "q_lora_rank"},
     {"attention.kv_lora_rank", "kv_lora_rank"},
     {"attention.value_length", "v_head_dim"},
@@ -115,6 +136,7 @@ static const struct key signs[] = {
     {"blk.0.attn_q_norm.weight", "qk_layernorm use_qk_norm"},
     {"blk.0.attn_norm_2.weight", "new_decoder_architecture"},
     {"blk.0.ssm_norm.weight", "mamba_rms_norm"},
+    {"blk.0.shortconv.in_proj.bias", "conv_bias"},
 };
 
 struct config {
@@ -166,6 +188,18 @@ static void put_text(struct config *c, const char *name, const char *text)
         v->text = text;
         v->len = strlen(text);
     }
+}
+
+static void put_model(struct config *c, const char *name)
+{
+    struct fw_json *list = member(c, "architectures", strlen("architectures"), FW_JSON_ARRAY);
+    struct fw_json *v = fw_arena_zalloc(&c->m->arena, sizeof *v);
+    c->failed |= v == NULL;
+    if (list == NULL || v == NULL)
+        return;
+    *v = (struct fw_json){.kind = FW_JSON_STRING, .text = name, .len = strlen(name)};
+    list->member = v;
+    list->n = 1;
 }
 
 static const struct fw_gguf_value *find(const struct config *c, const char *key)
@@ -246,6 +280,28 @@ static void put_period(struct config *c, const char *part, const char *period, c
     put(c, offset, FW_JSON_INT, first < 0 ? layers : first, 0);
 }
 
+/* Layers of two kinds, told by the tensor that the first kind has: a list of their names. */
+static void put_kinds(struct config *c, const char *part, const char *with, const char *without)
+{
+    char name[64];
+    int64_t layers = number(c, "block_count", 0);
+    struct fw_json *list = member(c, "layer_types", strlen("layer_types"), FW_JSON_ARRAY);
+    struct fw_json **end = list != NULL ? &list->member : NULL;
+    for (int64_t i = 0; i < layers && i <= MAX_BLOCKS && list != NULL; i++) {
+        struct fw_json *kind = fw_arena_zalloc(&c->m->arena, sizeof *kind);
+        c->failed |= kind == NULL;
+        if (kind == NULL)
+            return;
+        (void)snprintf(name, sizeof name, "blk.%" PRId64 ".%s.weight", i, part);
+        kind->kind = FW_JSON_STRING;
+        kind->text = tensor(c, name) != NULL ? with : without;
+        kind->len = strlen(kind->text);
+        *end = kind;
+        end = &kind->next;
+        list->n++;
+    }
+}
+
 /* Layers with a state, with attention or with neither, as their tensors tell. */
 static void put_layers(struct config *c)
 {
@@ -261,8 +317,11 @@ static void put_layers(struct config *c)
         char name[2][64];
         (void)snprintf(name[0], sizeof name[0], "blk.%" PRId64 ".ssm_out.weight", i);
         (void)snprintf(name[1], sizeof name[1], "blk.%" PRId64 ".attn_q.weight", i);
+        char choice[64];
+        (void)snprintf(choice, sizeof choice, "blk.%" PRId64 ".ffn_gate_inp.weight", i);
         kinds[i] = (char)(tensor(c, name[0]) != NULL   ? 'M'
                           : tensor(c, name[1]) != NULL ? '*'
+                          : tensor(c, choice) != NULL  ? 'E'
                                                        : '-');
     }
     if (kinds != NULL)
@@ -272,6 +331,24 @@ static void put_layers(struct config *c)
     put(c, "expand mamba_expand", FW_JSON_INT, inner / hidden, 0);
     if (heads > 0)
         put(c, "mamba_head_dim mamba_d_head", FW_JSON_INT, inner / heads, 0);
+}
+
+/* Of encoders: BERT's files hold the bare model without its pooler; T5's first half may stand
+ * alone. */
+static void put_encoder(struct config *c)
+{
+    const struct fw_stored *kinds = tensor(c, "token_types.weight");
+    bool gated = tensor(c, "enc.blk.0.ffn_gate.weight") != NULL;
+    if (strcmp(c->arch, "bert") == 0) {
+        c->m->bare = true;
+        put(c, "add_pooling_layer", FW_JSON_BOOL, 0, 0);
+        put(c, "type_vocab_size", FW_JSON_INT, kinds != NULL ? kinds->dims[0] : 0, 0);
+    }
+    if (strncmp(c->arch, "t5", 2) != 0)
+        return;
+    put_text(c, "feed_forward_proj", gated ? "gated-gelu" : "relu");
+    if (strcmp(c->arch, "t5encoder") == 0)
+        put_model(c, "T5EncoderModel");
 }
 
 static void put_derived(struct config *c)
@@ -299,6 +376,13 @@ static void put_derived(struct config *c)
         put(c, "intermediate_size", FW_JSON_INT, each, 0);
     }
     put_layers(c);
+    if (strcmp(c->arch, "granitehybrid") == 0)
+        put_kinds(c, "attn_q", "attention", "mamba");
+    if (strncmp(c->arch, "lfm2", 4) == 0) {
+        put_kinds(c, "attn_q", "full_attention", "conv");
+        put(c, "block_auto_adjust_ff_dim", FW_JSON_BOOL, 0, 0);
+    }
+    put_encoder(c);
     if (strcmp(c->arch, "qwen3moe") == 0) // llama.cpp asks no key there
         put(c, "norm_topk_prob", FW_JSON_BOOL, 1, 1);
     for (unsigned i = 0; i < sizeof signs / sizeof *signs; i++)
@@ -339,8 +423,9 @@ static const char *fill(struct config *c)
     put_text(c, "model_type", type);
     for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct fw_gguf_value *v = find(c, keys[i].gguf);
-        bool kinds = tensor_of(c, "ssm_out") && (strcmp(keys[i].gguf, by_layer[0]) == 0 ||
-                                                 strcmp(keys[i].gguf, by_layer[1]) == 0);
+        bool mixed = tensor_of(c, "ssm_out") || tensor_of(c, "shortconv.in_proj");
+        bool kinds = mixed && (strcmp(keys[i].gguf, by_layer[0]) == 0 ||
+                               strcmp(keys[i].gguf, by_layer[1]) == 0);
         if (v != NULL && !put_value(c, keys[i].hf, v, kinds))
             return fw_arena_printf(&c->m->arena, "'%.60s' differs from layer to layer",
                                    keys[i].gguf);

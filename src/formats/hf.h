@@ -38,15 +38,17 @@ struct hf_family {
 /* Tables of families, one file each; the last row is empty. */
 extern const struct hf_family hf_llamas[], hf_moes[], hf_mambas[], hf_gpts[], hf_encoders[],
     hf_seq2seqs[], hf_states[], hf_visions[], hf_composites[], hf_qwen_vls[], hf_diffusions[],
-    hf_dits[], hf_convnets[], hf_swins[], hf_speeches[];
+    hf_dits[], hf_convnets[], hf_swins[], hf_speeches[], hf_lfms[], hf_bidirectionals[];
 const struct hf_family *hf_find_family(const char *type); // NULL: no such type
 
 /* A stack that reads words and gives words: embedding, layers, head. */
 void hf_build_decoder(const struct hf_job *job);
 /* The same inside another network: x (batch, seq, hidden) takes the place of the words. */
 void hf_decoder_arch(const struct hf_job *job, struct hf_arch *a);
-/* How many layers predict further words; the model keeps the number. */
-int64_t hf_note_further(const struct hf_job *job, const struct hf_arch *a);
+/* Layers that predict further words behind x, where they are asked for; the model keeps their
+ * number. words: what the layers read besides, (batch, places, hidden), or -1: looked up for each.
+ */
+void hf_further_words(const struct hf_job *job, struct hf_arch *a, int x, int words);
 /* Which layers have a window or a chunk: as "layer_types" says, else every one but each n-th (0:
  * none, 1: all). */
 void hf_windows(const struct hf_config *c, struct hf_arch *a, int64_t every);

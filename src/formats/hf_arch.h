@@ -19,7 +19,9 @@ struct hf_names {
     const char *post1, *post2;             // norms of what they give
     const char *q, *k, *v, *o, *qkv;       // qkv: one for three
     const char *q_norm, *k_norm, *sinks;
-    const char *scale1, *scale2; // learned factors of what attention and feed-forward give
+    const char *o_norm, *down_norm; // in front of the last layer of attention and feed-forward
+    const char *o_gate;             // a layer whose sigmoid multiplies what attention gives
+    const char *scale1, *scale2;    // learned factors of what attention and feed-forward give
     const char *cross_norm, *cross_q, *cross_k, *cross_v, *cross_o;
     const char *gate, *up, *down, *gate_up; // gate_up: one for two
     const char *router, *router_bias;
@@ -82,6 +84,7 @@ struct hf_experts {
     int64_t latent; // width of the space they work in, 0: of the layers
     bool sigmoid;   // scores of the router
     bool corrected; // a buffer is added to the scores for the choice
+    bool flat;      // it is a parameter of one dimension
     bool normed;    // the weights of those chosen are made to add up to one
     bool bias;      // of the experts
 };

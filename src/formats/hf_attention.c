@@ -95,6 +95,11 @@ int hf_attention(struct hf_arch *a, uint32_t i, int x)
     int y = hf_attend(a, qkv[0], qkv[1], qkv[2], &s);
     if (gate >= 0)
         y = fw_mul(b, y, fw_activation(b, gate, "sigmoid"));
+    if (n->o_gate != NULL) {
+        int open = hf_linear(a, x, n->o_gate, l->heads * l->head, false);
+        y = fw_mul(b, y, fw_activation(b, open, "sigmoid"));
+    }
+    y = hf_norm(a, y, n->o_norm);
     return n->o == NULL ? y : hf_linear(a, y, n->o, a->hidden, a->o_bias);
 }
 

@@ -58,12 +58,14 @@ void hf_decoder_arch(const struct hf_job *job, struct hf_arch *a)
 
 /* ---- further words ---- */
 
-static int further_layer(const struct hf_job *job, struct hf_arch *a, int64_t k, int x)
+/* words: what the places one on are made of, with a picture's among them, or -1: words alone. */
+static int further_layer(const struct hf_job *job, struct hf_arch *a, int64_t k, int x, int words)
 {
     struct fw_builder *b = job->b;
     const struct hf_further *f = a->further;
     int64_t dims[2] = {a->batch, a->seq};
-    int words = hf_embed(a, fw_input(b, fw_build_name(b, "further_ids", ""), "int64", 2, dims));
+    if (words < 0)
+        words = hf_embed(a, fw_input(b, fw_build_name(b, "further_ids", ""), "int64", 2, dims));
     if (hf_ends(f->stem, "."))
         fw_enter_number(b, f->stem, a->n_layers + k);
     else
@@ -79,17 +81,17 @@ static int further_layer(const struct hf_job *job, struct hf_arch *a, int64_t k,
     return x;
 }
 
-int64_t hf_note_further(const struct hf_job *job, const struct hf_arch *a)
+static int64_t note_further(const struct hf_job *job, const struct hf_arch *a)
 {
     int64_t n = a->further != NULL ? hf_int(job->c, a->further->key, 0) : 0;
     job->b->m->n_further = (uint32_t)n;
     return n;
 }
 
-static void further_words(const struct hf_job *job, struct hf_arch *a, int x)
+void hf_further_words(const struct hf_job *job, struct hf_arch *a, int x, int words)
 {
     struct fw_graph *g = job->b->g;
-    int64_t n = hf_note_further(job, a);
+    int64_t n = note_further(job, a);
     uint32_t from = g->n_nodes;
     if (!job->b->m->further)
         return;
@@ -99,7 +101,7 @@ static void further_words(const struct hf_job *job, struct hf_arch *a, int x)
                             "that are built",
                             job->model);
     for (int64_t k = 0; k < n && fw_build_ok(job->b); k++)
-        x = further_layer(job, a, k, x);
+        x = further_layer(job, a, k, x, words);
     for (uint32_t id = from; id < g->n_nodes; id++)
         g->nodes[id].flags |= FW_NODE_FURTHER;
 }
@@ -118,6 +120,6 @@ void hf_build_decoder(const struct hf_job *job)
     if (a.embed_width != 0)
         x = hf_linear(&a, x, "model.decoder.project_out", a.embed_width, false);
     hf_heads(job, &a, x);
-    further_words(job, &a, x);
+    hf_further_words(job, &a, x, -1);
     fw_map_free(&once);
 }

@@ -156,7 +156,7 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const str
     int64_t labels = hf_labels(job->c);
     switch (job->head) {
     case HF_HEAD_NONE:
-        if (h->pool != NULL)
+        if (h->pool != NULL && hf_flag(job->c, "add_pooling_layer", true))
             fw_output(b, pooler(a, x, h->pool, "tanh"));
         break;
     case HF_HEAD_LM:

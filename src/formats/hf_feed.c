@@ -1,11 +1,32 @@
 /* Feed-forward layers: plain, gated, and mixtures of experts; see hf_arch.h. */
 #include "formats/hf_arch.h"
 
+#include <string.h>
+
 int hf_gate(struct hf_arch *a, int both, int64_t width)
 {
     int64_t halves[2] = {width, width};
     int parts = fw_split(a->b, both, fw_rank_of(a->b, both) - 1, 2, halves);
     return fw_mul(a->b, hf_act(a, parts, a->act), parts + 1);
+}
+
+/* xIELU (arXiv 2411.13010): a square above 0, below it exp(x) - 1 - x, each with a learned factor,
+ * and half of x. */
+static int xielu(struct hf_arch *a, int x)
+{
+    struct fw_builder *b = a->b;
+    static const int64_t one = 1;
+    int up = hf_param(a, "mlp.act_fn.alpha_p", NULL, 1, &one);
+    int low = hf_param(a, "mlp.act_fn.alpha_n", NULL, 1, &one);
+    up = fw_build_plain(b, "Softplus", NULL, &up, 1);
+    low = fw_add(b, fw_build_plain(b, "Softplus", NULL, &low, 1), fw_number(b, 0.5));
+    int bound[2] = {x, fw_number(b, -1e-6)};
+    int e = fw_build_plain(b, "Min", NULL, bound, 2);
+    int gone[2] = {fw_add(b, fw_build_plain(b, "Exp", NULL, &e, 1), fw_number(b, -1)), x};
+    int above[2] = {x, fw_number(b, 0)};
+    int choose[3] = {fw_build_plain(b, "Greater", NULL, above, 2), fw_mul(b, fw_mul(b, x, x), up),
+                     fw_mul(b, fw_build_plain(b, "Sub", NULL, gone, 2), low)};
+    return fw_add(b, fw_build_plain(b, "Where", NULL, choose, 3), hf_times(a, x, 0.5));
 }
 
 static int dense(struct hf_arch *a, int x, int64_t width)
@@ -16,10 +37,11 @@ static int dense(struct hf_arch *a, int x, int64_t width)
         y = hf_gate(a, hf_linear(a, x, n->gate_up, 2 * width, a->feed_bias), width);
     } else {
         y = hf_linear(a, x, a->gated ? n->gate : n->up, width, a->feed_bias);
-        y = hf_act(a, y, a->act);
+        y = strcmp(a->act, "xielu") == 0 ? xielu(a, y) : hf_act(a, y, a->act);
         if (a->gated)
             y = fw_mul(a->b, y, hf_linear(a, x, n->up, width, a->feed_bias));
     }
+    y = hf_norm(a, y, n->down_norm);
     y = hf_drop(a, y, a->drop_act);
     return hf_linear(a, y, n->down, a->hidden, a->feed_bias);
 }
@@ -35,7 +57,8 @@ static int correction(struct hf_arch *a)
     if (a->names->correction == NULL)
         return fw_build_stored(b, fw_build_name(b, "router_correction", ""), FW_KIND_BUFFER, 1,
                                dims + 1);
-    int shift = hf_param(a, a->names->correction, NULL, 2, dims);
+    bool flat = a->experts.flat;
+    int shift = hf_param(a, a->names->correction, NULL, flat ? 1 : 2, dims + flat);
     hf_freeze(a, shift);
     return shift;
 }

@@ -78,6 +78,29 @@ static const struct hf_names starcoder2 = {LLAMA_BASE, LLAMA_ATTENTION, GPT2_FEE
 static const struct hf_names hunyuan = {LLAMA_BASE, LLAMA_ATTENTION,
                                         .q_norm = "self_attn.query_layernorm",
                                         .k_norm = "self_attn.key_layernorm", LLAMA_FEED};
+static const struct hf_names apertus = {.embed = "model.embed_tokens",
+                                        .final = "model.norm",
+                                        .layers = "model.layers.",
+                                        .norm1 = "attention_layernorm",
+                                        .norm2 = "feedforward_layernorm",
+                                        LLAMA_ATTENTION,
+                                        LLAMA_QK,
+                                        .up = "mlp.up_proj",
+                                        .down = "mlp.down_proj"};
+static const struct hf_names bitnet = {LLAMA, .o_norm = "self_attn.attn_sub_norm",
+                                       .down_norm = "mlp.ffn_sub_norm"};
+static const struct hf_names exaone = {.embed = "transformer.wte",
+                                       .final = "transformer.ln_f",
+                                       .layers = "transformer.h.",
+                                       .norm1 = "ln_1",
+                                       .norm2 = "ln_2",
+                                       .q = "attn.attention.q_proj",
+                                       .k = "attn.attention.k_proj",
+                                       .v = "attn.attention.v_proj",
+                                       .o = "attn.attention.out_proj",
+                                       .gate = "mlp.c_fc_0",
+                                       .up = "mlp.c_fc_1",
+                                       .down = "mlp.c_proj"};
 /* Of layers from max_window_layers on, where use_sliding_window asks for it. */
 static void late_windows(const struct hf_config *c, struct hf_arch *a)
 {
@@ -276,6 +299,50 @@ static void fill_arcee(const struct hf_config *c, struct hf_arch *a)
     a->gated = false;
 }
 
+static void fill_apertus(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->gated = a->feed_bias = false;
+    a->qk_norm = HF_QK_HEAD;
+}
+
+static void fill_helium(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->o_bias = false;
+}
+
+static void fill_bitnet(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->feed_bias = false;
+}
+
+static void fill_jais2(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->gated = false;
+    a->norm = HF_LAYER_NORM;
+}
+
+/* Every fourth layer, from the first, looks at all that went before. */
+static void fill_cwm(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->qkv_bias = a->o_bias = a->feed_bias = false;
+    hf_windows(c, a, 0);
+    for (uint32_t i = 0; hf_length(c, "layer_types") == 0 && i < a->n_layers; i++)
+        a->layer[i].window = i % 4 == 0 ? 0 : hf_int(c, "sliding_window", 0);
+}
+
+/* As released: its class never was part of transformers. */
+static void fill_exaone(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->qkv_bias = a->o_bias = a->feed_bias = false;
+    a->tied = hf_flag(c, "tie_word_embeddings", false);
+}
+
 static void fill_phi(const struct hf_config *c, struct hf_arch *a)
 {
     a->norm = HF_LAYER_NORM;
@@ -335,6 +402,12 @@ const struct hf_family hf_llamas[] = {
     ROW("seed_oss", "SeedOssForCausalLM", llama, fill_seed),
     ROW("ernie4_5", "Ernie4_5ForCausalLM", llama, fill_ernie),
     ROW("exaone4", "Exaone4ForCausalLM", olmo2, fill_exaone4),
+    ROW("apertus", "ApertusForCausalLM", apertus, fill_apertus),
+    ROW("helium", "HeliumForCausalLM", llama, fill_helium),
+    ROW("bitnet", "BitNetForCausalLM", bitnet, fill_bitnet),
+    ROW("jais2", "Jais2ForCausalLM", llama, fill_jais2),
+    ROW("cwm", "CwmForCausalLM", llama, fill_cwm),
+    ROW("exaone", "ExaoneForCausalLM", exaone, fill_exaone),
     ROW("hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", hunyuan, fill_hunyuan),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

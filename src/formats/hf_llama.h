@@ -12,9 +12,10 @@
     .o = "self_attn.o_proj"
 #define LLAMA_QK .q_norm = "self_attn.q_norm", .k_norm = "self_attn.k_norm"
 #define LLAMA_FEED .gate = "mlp.gate_proj", .up = "mlp.up_proj", .down = "mlp.down_proj"
-#define LLAMA_EXPERTS                                               \
-    .router = "mlp.gate", .expert_gate = "mlp.experts.*.gate_proj", \
+#define LLAMA_EXPERTS_BEHIND(choice)                              \
+    .router = (choice), .expert_gate = "mlp.experts.*.gate_proj", \
     .expert_up = "mlp.experts.*.up_proj", .expert_down = "mlp.experts.*.down_proj"
+#define LLAMA_EXPERTS LLAMA_EXPERTS_BEHIND("mlp.gate")
 #define SHARED(stem) \
     .shared_gate = stem ".gate_proj", .shared_up = stem ".up_proj", .shared_down = stem ".down_proj"
 #define LLAMA_LAYER                                                                             \

@@ -54,6 +54,34 @@ static const struct hf_names llama4 = {.q_norm = "self_attn.qk_norm",
                                        .expert_down = "feed_forward.experts.down_proj",
                                        SHARED("feed_forward.shared_expert")};
 static const struct hf_names llama = {LLAMA};
+static const struct hf_names hunyuan = {LLAMA_BASE,
+                                        LLAMA_ATTENTION,
+                                        .q_norm = "self_attn.query_layernorm",
+                                        .k_norm = "self_attn.key_layernorm",
+                                        LLAMA_EXPERTS_BEHIND("mlp.gate.wg"),
+                                        SHARED("mlp.shared_mlp")};
+static const struct hf_names flex_olmo = {.embed = "model.embed_tokens",
+                                          .final = "model.norm",
+                                          .layers = "model.layers.",
+                                          .post1 = "post_attention_layernorm",
+                                          .post2 = "post_feedforward_layernorm",
+                                          LLAMA_ATTENTION,
+                                          LLAMA_QK,
+                                          LLAMA_EXPERTS};
+static const struct hf_names afmoe = {.embed = "model.embed_tokens",
+                                      .final = "model.norm",
+                                      .layers = "model.layers.",
+                                      .norm1 = "input_layernorm",
+                                      .post1 = "post_attention_layernorm",
+                                      .norm2 = "pre_mlp_layernorm",
+                                      .post2 = "post_mlp_layernorm",
+                                      LLAMA_ATTENTION,
+                                      LLAMA_QK,
+                                      LLAMA_FEED,
+                                      LLAMA_EXPERTS_BEHIND("mlp.router.gate"),
+                                      SHARED("mlp.shared_experts"),
+                                      .o_gate = "self_attn.gate_proj",
+                                      .correction = "mlp.expert_bias"};
 
 static const struct hf_further deepseek_further = {.key = "num_nextn_predict_layers",
                                                    .stem = "model.layers.",
@@ -208,7 +236,9 @@ void hf_latent_sizes(const struct hf_config *c, struct hf_arch *a, bool narrow)
                                    .kv_rank = hf_size(c, "kv_lora_rank"),
                                    .nope = hf_size(c, "qk_nope_head_dim"),
                                    .rope = hf_size(c, "qk_rope_head_dim"),
-                                   .value = hf_size(c, "v_head_dim")};
+                                   .value = hf_has(c, "v_head_dim") || a->latent.value == 0
+                                                ? hf_size(c, "v_head_dim")
+                                                : a->latent.value};
     for (uint32_t i = 0; i < a->n_layers; i++)
         a->layer[i].mixer = HF_LATENT;
 }
@@ -255,6 +285,111 @@ static void fill_llama4(const struct hf_config *c, struct hf_arch *a)
     }
 }
 
+/* Which layers have experts, where the file lists them. */
+static void listed_experts(const struct hf_config *c, struct hf_arch *a)
+{
+    if (hf_length(c, "mlp_layer_types") != a->n_layers)
+        return;
+    for (uint32_t i = 0; i < a->n_layers; i++)
+        a->layer[i].feed =
+            strcmp(hf_text_item(c, "mlp_layer_types", i), "sparse") == 0 ? HF_EXPERTS : HF_DENSE;
+}
+
+static void fill_glm4_lite(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_deepseek_v3(c, a);
+    for (uint32_t i = 0; i < a->n_layers; i++)
+        a->layer[i].feed = i >= hf_int(c, "first_k_dense_replace", 1) ? HF_EXPERTS : HF_DENSE;
+    listed_experts(c, a);
+}
+
+static void fill_mistral4(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_deepseek_v2(c, a);
+    listed_experts(c, a);
+}
+
+/* Latent attention without experts. */
+static void fill_youtu(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    hf_latent_sizes(c, a, true);
+}
+
+static void fill_minicpm3(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    int64_t value = hf_int(c, "v_head_dim", a->hidden / a->heads);
+    a->latent.value = value;
+    hf_latent_sizes(c, a, true);
+    a->scaled_embed = a->scaled_residual = a->scaled_logits = true;
+}
+
+static void fill_solar(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->o_bias = a->feed_bias = false;
+    hf_turn_part(c, a, 1);
+    hf_deepseek_experts(c, a, hf_int(c, "n_routed_experts", 0));
+    hf_expert_layers(a, 0, 1, 0);
+    a->experts.sigmoid = a->experts.corrected = true;
+}
+
+static void fill_hunyuan_moe(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->feed_bias = false;
+    a->qk_norm = HF_QK_HEAD;
+    int64_t width = hf_item(c, "moe_intermediate_size", 0, a->width);
+    a->experts = (struct hf_experts){.n = hf_item(c, "num_experts", 0, 1),
+                                     .top = hf_item(c, "moe_topk", 0, 1),
+                                     .width = width,
+                                     .shared = width * hf_item(c, "num_shared_expert", 0, 1),
+                                     .normed = true};
+    hf_expert_layers(a, 0, 1, 0);
+}
+
+static void fill_exaone_moe(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->qkv_bias = a->o_bias = a->feed_bias = false;
+    a->qk_norm = HF_QK_HEAD;
+    hf_windows(c, a, hf_int(c, "sliding_window_pattern", 0));
+    int64_t width = hf_size(c, "moe_intermediate_size");
+    a->experts = (struct hf_experts){.n = hf_size(c, "num_experts"),
+                                     .top = hf_size(c, "num_experts_per_tok"),
+                                     .width = width,
+                                     .shared = width * hf_int(c, "num_shared_experts", 0),
+                                     .sigmoid = true,
+                                     .corrected = true,
+                                     .normed = hf_flag(c, "norm_topk_prob", true)};
+    for (uint32_t i = 0; i < a->n_layers; i++)
+        a->layer[i].feed = i >= hf_int(c, "first_k_dense_replace", 0) ? HF_EXPERTS : HF_DENSE;
+    listed_experts(c, a);
+}
+
+static void fill_afmoe(const struct hf_config *c, struct hf_arch *a)
+{
+    hf_fill_llama(c, a);
+    a->feed_bias = false;
+    a->qk_norm = HF_QK_HEAD;
+    a->scaled_embed = hf_flag(c, "mup_enabled", false);
+    hf_windows(c, a, hf_int(c, "global_attn_every_n_layers", 4));
+    int64_t width = hf_size(c, "moe_intermediate_size");
+    a->experts = (struct hf_experts){.n = hf_size(c, "num_experts"),
+                                     .top = hf_size(c, "num_experts_per_tok"),
+                                     .width = width,
+                                     .shared = width * hf_int(c, "num_shared_experts", 0),
+                                     .sigmoid = true,
+                                     .corrected = true,
+                                     .flat = true,
+                                     .normed = true};
+    for (uint32_t i = 0; i < a->n_layers; i++) {
+        a->layer[i].feed = i >= hf_int(c, "num_dense_layers", 0) ? HF_EXPERTS : HF_DENSE;
+        a->layer[i].rotary = a->layer[i].window > 0;
+    }
+}
+
 #define ROW(type, model, names, fill)                                  \
     {                                                                  \
         type, NULL, model, &(names), fill, hf_build_decoder, "lm_head" \
@@ -274,6 +409,15 @@ const struct hf_family hf_moes[] = {
     ROW("deepseek_v3", "DeepseekV3ForCausalLM", deepseek, fill_deepseek_v3),
     ROW("glm4_moe", "Glm4MoeForCausalLM", deepseek, fill_glm4_moe),
     ROW("dots1", "Dots1ForCausalLM", deepseek, fill_dots1),
+    ROW("glm4_moe_lite", "Glm4MoeLiteForCausalLM", deepseek, fill_glm4_lite),
+    ROW("mistral4", "Mistral4ForCausalLM", deepseek, fill_mistral4),
+    ROW("youtu", "YoutuForCausalLM", llama, fill_youtu),
+    ROW("minicpm3", "MiniCPM3ForCausalLM", llama, fill_minicpm3),
+    ROW("solar_open", "SolarOpenForCausalLM", deepseek, fill_solar),
+    ROW("hunyuan_v1_moe", "HunYuanMoEV1ForCausalLM", hunyuan, fill_hunyuan_moe),
+    ROW("flex_olmo", "FlexOlmoForCausalLM", flex_olmo, fill_olmoe),
+    ROW("exaone_moe", "ExaoneMoeForCausalLM", deepseek, fill_exaone_moe),
+    ROW("afmoe", "AfmoeForCausalLM", afmoe, fill_afmoe),
     ROW("llama4_text", "Llama4ForCausalLM", llama4, fill_llama4),
     ROW("minimax_m2", "MiniMaxM2ForCausalLM", mixtral, fill_minimax_m2),
     {"kimi_k2", "deepseek_v3", "DeepseekV3ForCausalLM", &deepseek, fill_deepseek_v3,

@@ -123,6 +123,14 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const cha
     fw_output(b, x);
 }
 
+/* What it looks at is another network's. */
+static void decoder_alone(const struct hf_job *job, struct hf_arch *d, const char *head)
+{
+    int64_t dims[3] = {d->batch, d->seq, d->hidden};
+    d->memory = fw_input(job->b, "encoder_hidden_states", "float32", 3, dims);
+    finish(job, d, hf_layers(d, word_input(d, "input_ids")), head);
+}
+
 /* ---- BART ---- */
 
 enum { BART, MBART, PEGASUS, MARIAN, M2M };
@@ -142,6 +150,10 @@ static void build_bart_like(const struct hf_job *job, const struct sides *n, int
         e.sines = d.sines = fw_constant(job->b, "sinusoids", 2, dims);
     }
     e.frozen_positions = d.frozen_positions = kind == PEGASUS || kind == MARIAN;
+    if (hf_ends(job->model, "ForCausalLM")) {
+        decoder_alone(job, &d, "lm_head");
+        return;
+    }
     d.memory = hf_layers(&e, word_input(&e, "input_ids"));
     d.table = e.table;
     int x = hf_layers(&d, word_input(&d, "decoder_input_ids"));
@@ -200,6 +212,10 @@ static void build_whisper(const struct hf_job *job)
     side(job, &d, &whisper.decoder, true);
     e.k_bias_absent = d.k_bias_absent = true;
     d.positions = hf_size(job->c, "max_target_positions");
+    if (hf_ends(job->model, "ForCausalLM")) {
+        decoder_alone(job, &d, "proj_out");
+        return;
+    }
     int x = speech(job, &e);
     if (hf_ends(job->model, "ForAudioClassification")) {
         static const int64_t time = 1;

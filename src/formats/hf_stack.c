@@ -256,10 +256,10 @@ int hf_turn(struct hf_arch *a, int x, int64_t heads, int64_t rotary)
     struct fw_builder *b = a->b;
     if (rotary <= 0)
         return x;
-    int64_t dims[3] = {a->batch, fw_size_of(b, x, 1), rotary / 2};
+    int64_t dims[2] = {fw_size_of(b, x, 1), rotary / 2}; // a row for each place
     if (a->cos < 0) {
-        a->cos = fw_constant(b, "rotary_cos", 3, dims);
-        a->sin = fw_constant(b, "rotary_sin", 3, dims);
+        a->cos = fw_constant(b, "rotary_cos", 2, dims);
+        a->sin = fw_constant(b, "rotary_sin", 2, dims);
     }
     struct fw_build_node n = fw_build_node(b, "", "RotaryEmbedding");
     fw_build_int(&n, "num_heads", heads);

@@ -56,11 +56,17 @@ static const struct hf_names rwkv = {.embed = "rwkv.embeddings",
 /* A convolution over what was read last, each channel for itself: (batch, seq, channels). */
 int hf_short_conv(struct hf_arch *a, int x, const char *name, int64_t kernel, bool bias)
 {
+    return hf_short_conv_as(a, x, name, kernel, bias, "silu");
+}
+
+int hf_short_conv_as(struct hf_arch *a, int x, const char *name, int64_t kernel, bool bias,
+                     const char *act)
+{
     struct fw_builder *b = a->b;
     static const int64_t perm[3] = {0, 2, 1};
     int64_t dims[3] = {fw_size_of(b, x, -1), 1, kernel};
     struct fw_build_node n = fw_build_node(b, "", "CausalConvWithState");
-    fw_build_text(&n, "activation", "silu");
+    fw_build_text(&n, "activation", act);
     int in[3] = {fw_transpose(b, x, perm), hf_param(a, name, "weight", 3, dims),
                  bias ? hf_param(a, name, "bias", 1, dims) : -1};
     return fw_transpose(b, fw_build_add(&n, fw_build_name(b, name, "conv"), in, 3, 2), perm);
@@ -231,6 +237,7 @@ static bool kimi_attends(const struct hf_config *c, const struct hf_config *list
 
 static void fill_kimi_linear(const struct hf_config *c, struct hf_arch *a)
 {
+    a->tied = false; // whatever the file says
     struct hf_state *s = &a->state;
     struct hf_config own;
     bool inner = hf_config_part(c, "linear_attn_config", "", &own);

@@ -8,6 +8,8 @@
 
 /* A convolution over what was read last, each channel for itself: (batch, seq, channels). */
 int hf_short_conv(struct hf_arch *a, int x, const char *name, int64_t kernel, bool bias);
+int hf_short_conv_as(struct hf_arch *a, int x, const char *name, int64_t kernel, bool bias,
+                     const char *act);
 int hf_decay_rate(struct hf_arch *a, const char *name, int rank,
                   const int64_t *dims); // -exp(A_log)
 struct hf_linear_attention {

@@ -9,6 +9,7 @@ void hf_tell(const struct hf_job *job, const struct hf_config *c, const char *sc
 {
     struct hf_job text = {.c = c, .b = job->b, .model = job->model, .head = job->head};
     struct hf_arch a;
+    struct fw_map once;
     text.family = hf_find_family(c->type);
     if (text.family == NULL || text.family->fill == NULL) {
         hf_complain(job->c, "text_config", "no language model '%.60s' is known", c->type);
@@ -16,22 +17,30 @@ void hf_tell(const struct hf_job *job, const struct hf_config *c, const char *sc
     }
     fw_enter(job->b, scope);
     hf_decoder_arch(&text, &a);
+    fw_map_init(&once, job->b->m->alloc);
+    if (job->b->m->further)
+        a.once = &once; // one head for all
     bool own = hf_given(job->c, "tie_word_embeddings") || !hf_given(c, "tie_word_embeddings");
     a.tied = hf_flag(own ? job->c : c, "tie_word_embeddings", true);
+    int64_t width = picture < 0 ? a.hidden : fw_size_of(job->b, picture, -1);
+    if (width != a.hidden)
+        hf_complain(job->c, "vision_config",
+                    "places as wide as the words (%lld) are wanted, found %lld",
+                    (long long)a.hidden, (long long)width);
     a.more = more;
     a.n_more = n < a.n_layers ? n : a.n_layers;
     int64_t dims[2] = {a.batch, a.seq};
     int x = hf_embed(&a, fw_input(job->b, "input_ids", "int64", 2, dims));
     int parts[2] = {picture, x};
-    x = hf_layers(&a, fw_concat(job->b, parts, 2, 1));
+    int places = fw_concat(job->b, parts, 2, 1);
+    x = hf_layers(&a, places);
     if (job->head == HF_HEAD_LM || job->head == HF_HEAD_NONE)
         hf_heads(&text, &a, x);
     else
         hf_complain(job->c, "architectures", "no head of %.60s is known", job->model);
-    hf_note_further(&text, &a);
-    if (job->b->m->further)
-        (void)fw_build_fail(job->b, FW_UNSUPPORTED,
-                            "--head mtp: its layers are not built behind a picture");
+    a.n_more = 0;
+    hf_further_words(&text, &a, x, places);
+    fw_map_free(&once);
     fw_leave(job->b);
 }
 

@@ -23,9 +23,9 @@ enum { EXTERNAL = 1 };
 
 /* TensorProto.DataType */
 static const uint8_t dtypes[] = {
-    FW_UNKNOWN, FW_F32,    FW_U8,     FW_I8,  FW_U16, FW_I16,    FW_I32,    FW_I64,  FW_STRING,
-    FW_BOOL,    FW_F16,    FW_F64,    FW_U32, FW_U64, FW_C64,    FW_C128,   FW_BF16, FW_F8E4M3,
-    FW_F8E4M3,  FW_F8E5M2, FW_F8E5M2, FW_U4,  FW_I4,  FW_F4E2M1, FW_F8E8M0, FW_U2,   FW_I2,
+    FW_UNKNOWN, FW_F32,    FW_U8,      FW_I8,  FW_U16, FW_I16,    FW_I32,    FW_I64,  FW_STRING,
+    FW_BOOL,    FW_F16,    FW_F64,     FW_U32, FW_U64, FW_C64,    FW_C128,   FW_BF16, FW_F8E4M3,
+    FW_F8E4M3Z, FW_F8E5M2, FW_F8E5M2Z, FW_U4,  FW_I4,  FW_F4E2M1, FW_F8E8M0, FW_U2,   FW_I2,
 };
 
 enum fw_status fw_onnx_dtype(struct fw_onnx *rd, const struct fw_pb *pb, uint64_t code,

@@ -122,20 +122,24 @@ static fw_count triangle(struct fw_symbols *s, fw_count n)
 }
 
 /* Pairs of the first n positions among themselves. */
-static fw_count pairs_of(struct fw_cx *c, fw_count n)
+fw_count fw_pairs_of(struct fw_symbols *s, fw_count n, int64_t window, int64_t chunk_width)
 {
-    struct fw_symbols *s = c->sym;
-    fw_count window = fw_count_int(c->node->attr[FW_ATTEND_WINDOW].i);
-    fw_count chunk = fw_count_int(c->node->attr[FW_ATTEND_CHUNK].i);
-    if (window.word > 0) {
-        fw_count m = fw_count_min(s, n, window);
+    fw_count chunk = fw_count_int(chunk_width);
+    if (window > 0) {
+        fw_count m = fw_count_min(s, n, fw_count_int(window));
         return fw_count_add(s, triangle(s, m), fw_count_mul(s, fw_count_sub(s, n, m), m));
     }
-    if (chunk.word <= 0)
+    if (chunk_width <= 0)
         return triangle(s, n);
     fw_count whole = fw_count_floor_div(s, n, chunk);
     fw_count rest = fw_count_sub(s, n, fw_count_mul(s, whole, chunk));
     return fw_count_add(s, fw_count_mul(s, whole, triangle(s, chunk)), triangle(s, rest));
+}
+
+static fw_count pairs_of(struct fw_cx *c, fw_count n)
+{
+    const struct fw_attr *attr = c->node->attr;
+    return fw_pairs_of(c->sym, n, attr[FW_ATTEND_WINDOW].i, attr[FW_ATTEND_CHUNK].i);
 }
 
 static fw_count needed_scores(struct fw_cx *c, const struct attend *a)
@@ -183,11 +187,11 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
         cost_scores(c, cost, &a, full_scores(c, &a));
 }
 
-static void needed(struct fw_cx *c, struct fw_cost *cost)
+static void needed(struct fw_cx *c, bool all, struct fw_cost *cost)
 {
     struct attend a;
     if (read_attend(c, &a) == FW_OK)
-        cost_scores(c, cost, &a, needed_scores(c, &a));
+        cost_scores(c, cost, &a, all ? full_scores(c, &a) : needed_scores(c, &a));
 }
 
 static void cache(struct fw_cx *c, struct fw_cache *ret)
@@ -271,11 +275,11 @@ static void cost_grad(struct fw_cx *c, struct fw_cost *cost)
         cost_grad_of(c, cost, &a, full_scores(c, &a));
 }
 
-static void needed_grad(struct fw_cx *c, struct fw_cost *cost)
+static void needed_grad(struct fw_cx *c, bool all, struct fw_cost *cost)
 {
     struct attend a;
     if (read_grad(c, &a) == FW_OK)
-        cost_grad_of(c, cost, &a, needed_scores(c, &a));
+        cost_grad_of(c, cost, &a, all ? full_scores(c, &a) : needed_scores(c, &a));
 }
 
 enum { ATTEND, TRAINING, GRADIENT, N_ROWS };

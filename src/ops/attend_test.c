@@ -152,7 +152,7 @@ static void needs(int64_t window, int64_t chunk, int64_t past, int64_t length, c
     struct fw_node node = {.op = op, .attr = attr, .in = in, .n_in = 5};
     struct fw_cx c = {.g = &g, .sym = sym, .node = &node, .err = &err};
     struct fw_cost cost = {0};
-    op->needed(&c, &cost);
+    op->needed(&c, false, &cost);
     struct fw_str text;
     fw_str_init(&text, &fw_alloc_default);
     fw_count_print(sym, cost.n[FW_FMA], 0, &text);

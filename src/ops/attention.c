@@ -7,9 +7,8 @@
  *                boolean mask 1 minmax
  *     softmax    minmax, add, special, add, div, one each, less one minmax and one add per row
  * A causal attention is counted in full, as plain kernels execute it, and its mask for nothing: it
- * overwrites places known from sizes, as Trilu does. fw_attention_causal() gives the count over the
- * pairs that are really needed. Grouped keys and values are shared, not copied,
- * and local windows are counted in full. Padding that a mask hides is counted.
+ * overwrites places known from sizes, as Trilu does; slot `needed` has the pairs that mask and
+ * window leave. Grouped keys and values are shared, not copied. Hidden padding is counted.
  *
  * com.microsoft Attention projects first: fma = batch * len * W * (Dq + Dk + Dv). A rotary
  * embedding inside the operator is 2 mul and 1 add per element it turns.
@@ -18,6 +17,7 @@
  * which is what a plain attention keeps for its gradient; see attention_grad.c. */
 #include "ops/attention.h"
 
+#include "ops/attend.h"
 #include "ops/moments.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
@@ -108,6 +108,8 @@ static enum fw_status read_onnx(struct fw_cx *c, struct fw_attention *ret)
     ret->scaled = !(attr[A_SCALE].given && attr[A_SCALE].f == 1);
     ret->softcap = attr[A_SOFTCAP].f;
     ret->causal = attr[A_CAUSAL].i != 0;
+    int64_t left = attr[A_LEFT].i; // keys before the query
+    ret->window = left >= 0 && left < INT32_MAX ? left + 1 : 0;
     if (fw_has_in(c, 3)) {
         bool choose = fw_in(c, 3)->dtype == FW_BOOL;
         ret->selects = choose ? 1 : 0;
@@ -259,7 +261,7 @@ static enum fw_status read_multi(struct fw_cx *c, struct fw_attention *ret)
 
 /* ---- com.microsoft GroupQueryAttention ---- */
 
-enum { G_NUM_HEADS, G_SCALE, G_KV_HEADS, G_SOFTCAP, G_ROTARY, G_TOTAL = 6, G_N = 9 };
+enum { G_NUM_HEADS, G_SCALE, G_KV_HEADS, G_SOFTCAP, G_ROTARY, G_TOTAL = 6, G_WINDOW = 6, G_N = 9 };
 static const struct fw_attr_spec group_attrs[G_N] = {
     {"num_heads", FW_ATTR_INT, true, {.i = 0}},
     {"scale", FW_ATTR_FLOAT, false, {.f = 0}},
@@ -306,6 +308,7 @@ static enum fw_status read_group(struct fw_cx *c, struct fw_attention *ret)
     ret->scaled = is_scaled(&attr[G_SCALE]);
     ret->softcap = attr[G_SOFTCAP].f;
     ret->causal = true;
+    ret->window = attr[G_WINDOW].i > 0 ? attr[G_WINDOW].i : 0;
     ret->mask_adds = count_masks(c);
     return FW_OK;
 }
@@ -491,37 +494,46 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
     cost_bytes(c, cost, &a);
 }
 
-/* Pairs of a query and a key that is not later, per head: the last query meets all keys, each one
- * before it one less. With fewer keys than queries the first queries meet none. */
-static fw_count causal_pairs(struct fw_cx *c, const struct fw_attention *a, fw_count *ret_queries)
+/* ---- what masks leave, what decoding keeps ---- */
+
+/* The last query meets all keys, each one before it one less; with too few the first meet none. */
+static fw_count pairs_left(struct fw_cx *c, const struct fw_attention *a)
 {
     fw_dim earlier = fw_dim_sub(c->sym, a->total, a->q_len);
-    fw_count n = fw_count_of(a->q_len);
-    if (fw_dim_is_const(earlier) && earlier.word < 0) {
-        n = fw_count_of(a->total);
+    if (fw_dim_is_const(earlier) && earlier.word < 0)
         earlier = fw_dim_int(0);
-    }
-    *ret_queries = n;
-    fw_count square = fw_count_mul(c->sym, n, fw_count_add(c->sym, n, fw_count_int(1)));
-    fw_count half = fw_count_div(c->sym, square, fw_count_int(2));
-    return fw_count_add(c->sym, half, fw_count_mul(c->sym, n, fw_count_of(earlier)));
+    return fw_count_sub(c->sym, fw_pairs_of(c->sym, fw_count_of(a->total), a->window, 0),
+                        fw_pairs_of(c->sym, fw_count_of(earlier), a->window, 0));
 }
 
-bool fw_attention_causal(struct fw_cx *c, struct fw_cost *ret)
+static void needed(struct fw_cx *c, bool all, struct fw_cost *cost)
 {
-    *ret = (struct fw_cost){0};
     struct fw_attention a;
-    if (c->node->op->cost != cost || ports_of(c)->read(c, &a) != FW_OK || !a.causal)
-        return false;
-    fw_dim dims[2] = {a.batch, a.heads};
-    fw_count heads = fw_product(c, dims, 0, 2);
-    fw_count queries;
-    fw_count pairs = causal_pairs(c, &a, &queries);
-    cost_scores(c, ret, &a, fw_count_mul(c->sym, heads, pairs),
-                fw_count_mul(c->sym, heads, queries));
-    cost_around(c, ret, &a);
-    cost_bytes(c, ret, &a);
-    return true;
+    if (ports_of(c)->read(c, &a) != FW_OK)
+        return;
+    fw_count rows = fw_attention_rows(c, &a);
+    fw_count scores = fw_count_mul(c->sym, rows, fw_count_of(a.total));
+    fw_dim heads[2] = {a.batch, a.heads};
+    if (!all && a.causal)
+        scores = fw_count_mul(c->sym, fw_product(c, heads, 0, 2), pairs_left(c, &a));
+    cost_scores(c, cost, &a, scores, rows);
+}
+
+/* Keys and values, of attention that is causal, or takes earlier ones or gives them to later ones.
+ */
+static void cache(struct fw_cx *c, struct fw_cache *ret)
+{
+    const struct fw_attention_ports *p = ports_of(c);
+    struct fw_attention a;
+    if (p->read(c, &a) != FW_OK)
+        return;
+    bool before = p->past_key != FW_NO_PORT ? port(c, p->past_key) != NULL : fw_has_in(c, 4);
+    if (!a.causal && !before && !(c->node->op->max_out > 1 && fw_has_out(c, 1)))
+        return;
+    fw_dim width = fw_dim_add(c->sym, a.head, a.v_head);
+    ret->per_token = fw_count_of(fw_dim_mul(c->sym, a.kv_heads, width));
+    ret->length = fw_count_of(a.total);
+    ret->window = a.causal ? a.window : 0;
 }
 
 /* ---- rows ---- */
@@ -547,7 +559,8 @@ static const struct fw_attention_ports group_ports = {1,    2, NONE, 10, NONE, 3
     .name = title, .domain = dom, .formula = words, .doc = DOC, FW_ATTRS(spec),           \
     FW_PORTS(least, most, 1, outs), .flags = FW_OP_CONTRACTION | FW_OP_OWN_BYTES | (fl),  \
     .weight_slots = slots, .family = &(list), .infer = slot, .field = fw_field_attention, \
-    .cost = cost, .moments = &fw_moments_attention, .grad = give, FW_RUN_SHARED(attention)
+    .cost = cost, .grad = give, FW_RUN_SHARED(attention), .needed = needed,               \
+    .moments = &fw_moments_attention, .cache = cache
 #define PACKED_WORDS "fma = B*L*W*(Dq+Dk+Dv) for the projection, then " WORDS
 #define GROUP_WORDS WORDS "; rotary 2 mul, 1 add per element turned"
 #define TRAIN(title, list, spec, words, least, most, outs, slots, slot, kept)                     \

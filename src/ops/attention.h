@@ -15,6 +15,7 @@ struct fw_attention {
     double softcap;     // 0: none
     bool scaled;        // scores are multiplied by a scale that is not 1
     bool causal;        // a query meets no later key
+    int64_t window;     // and at most so many, itself among them; 0: all
     unsigned mask_adds; // masks and biases added to the scores
     unsigned selects;   // masks that choose between score and -infinity
 };

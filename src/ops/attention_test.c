@@ -164,10 +164,25 @@ void test_attention__causal_half(void **state)
                       .precision = fw_precision_find("fp32"),
                       .err = &err};
     assert_int_equal(op->infer(&c), FW_OK);
-    struct fw_cost cost;
-    assert_false(fw_attention_causal(&c, &cost));
+    struct fw_cost cost = {0};
+    op->needed(&c, false, &cost); // no mask: all of the 10 keys
+    assert_int_equal((int64_t)cost.n[FW_DIV].word, 2 * 3 * 4 * 10);
     attr[0] = (struct fw_attr){.i = 1, .given = true}; // is_causal
-    assert_true(fw_attention_causal(&c, &cost));
+    attr[7] = (struct fw_attr){.i = 2, .given = true}; // left_window_size
+    cost = (struct fw_cost){0};
+    op->needed(&c, false, &cost);
+    assert_int_equal((int64_t)cost.n[FW_DIV].word, 2 * 3 * 4 * 3);
+    struct fw_cache cache = {.per_token = fw_count_int(0), .fixed = fw_count_int(0)};
+    op->cache(&c, &cache);
+    assert_int_equal((int64_t)cache.per_token.word, 3 * (8 + 8));
+    assert_int_equal((int64_t)cache.length.word, 10);
+    assert_int_equal(cache.window, 3);
+    attr[7] = (struct fw_attr){.i = -1};
+    cost = (struct fw_cost){0};
+    op->needed(&c, true, &cost);
+    assert_int_equal((int64_t)cost.n[FW_DIV].word, 2 * 3 * 4 * 10);
+    cost = (struct fw_cost){0};
+    op->needed(&c, false, &cost);
     const int64_t pairs = 2 * 3 * (7 + 8 + 9 + 10);
     assert_int_equal((int64_t)cost.n[FW_FMA].word, pairs * 16);
     assert_int_equal((int64_t)cost.n[FW_DIV].word, pairs);

@@ -465,6 +465,7 @@ static enum fw_status grad_minmax(struct fw_grad *gr)
     .domain = "", PLAIN("minmax"), .doc = BOOLEAN, FW_PORTS(2, 2, 1, 1),                         \
     FAMILY(fold_compare, FW_MINMAX, 1, true, (yes_), (no_)), .infer = infer, SAME, .cost = cost, \
     .grad = fw_grad_none
+#define ORDER(yes_, no_) COMPARE(yes_, no_), .flags = FW_OP_TRIANGLE
 #define BIT(fold, is_bool)                                                                    \
     .domain = "", FREE, .doc = is_bool ? BOOLEAN : BITS, FW_PORTS(2, 2, 1, 1), .in_place = 3, \
     FAMILY(fold, 0, 0, is_bool, 0, 0), .infer = infer, SAME, .cost = fw_cost_free,            \
@@ -539,10 +540,10 @@ static const struct fw_op rows[] = {
     {.name = "BitwiseOr", BIT(fold_or, false), FW_RUN(bit_or)},
     {.name = "BitwiseXor", BIT(fold_xor, false), FW_RUN(bit_xor)},
     {.name = "Equal", COMPARE(S(0), S(1) | S(-1)), FW_RUN(equal)},
-    {.name = "Greater", COMPARE(S(1), S(0) | S(-1) | S(-2)), FW_RUN(greater)},
-    {.name = "GreaterOrEqual", COMPARE(S(1) | S(0) | S(2), S(-1)), FW_RUN(greater_or_equal)},
-    {.name = "Less", COMPARE(S(-1), S(0) | S(1) | S(2)), FW_RUN(less)},
-    {.name = "LessOrEqual", COMPARE(S(-1) | S(0) | S(-2), S(1)), FW_RUN(less_or_equal)},
+    {.name = "Greater", ORDER(S(1), S(0) | S(-1) | S(-2)), FW_RUN(greater)},
+    {.name = "GreaterOrEqual", ORDER(S(1) | S(0) | S(2), S(-1)), FW_RUN(greater_or_equal)},
+    {.name = "Less", ORDER(S(-1), S(0) | S(1) | S(2)), FW_RUN(less)},
+    {.name = "LessOrEqual", ORDER(S(-1) | S(0) | S(-2), S(1)), FW_RUN(less_or_equal)},
     {.name = "Where", .domain = "", PLAIN("minmax"),
      .doc = "dX = condition ? dY : 0, dY = condition ? 0 : dY, summed; 1 minmax each",
      FW_PORTS(3, 3, 1, 1), .in_place = 6, FAMILY(NULL, FW_MINMAX, 1, false, 0, 0),

@@ -513,8 +513,8 @@ static void field_mvn(struct fw_cx *c, unsigned in, unsigned out, struct fw_reac
 
 static const struct fw_op rows[N_ROWS] = {
     [SOFTMAX] = {.name = "Softmax", .domain = "", SOFT_TEXT, FW_ATTRS(softmax_attrs),
-                 LINE(SOFT, &rows[SOFTMAX_GRAD]), .moments = &fw_moments_softmax,
-                 FW_RUN_SHARED(softmax)},
+                 LINE(SOFT, &rows[SOFTMAX_GRAD]), .flags = FW_OP_SHARES,
+                 .moments = &fw_moments_softmax, FW_RUN_SHARED(softmax)},
     [LOG_SOFTMAX] = {.name = "LogSoftmax", .domain = "", LOG_TEXT, FW_ATTRS(softmax_attrs),
                      LINE(LOG, &rows[LOG_SOFTMAX_GRAD]), FW_RUN_SHARED(log_softmax)},
     [HARDMAX] = {.name = "Hardmax", .domain = "", HARD_TEXT, FW_ATTRS(softmax_attrs),

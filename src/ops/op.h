@@ -99,8 +99,12 @@ enum fw_op_flag {
     FW_OP_BODY_SHAPES = 512, // its infer wants the shapes its bodies declare for their inputs, with
                              // new letters for sizes that are no numbers
     FW_OP_UNROLL =
-        1024,        // a loop (iteration, condition, states): few known trips can be written out
-    FW_OP_SUM = 2048 // adds its inputs: the parts of a table that is a sum are parameters too
+        1024,           // a loop (iteration, condition, states): few known trips can be written out
+    FW_OP_SUM = 2048,   // adds its inputs: the parts of a table that is a sum are parameters too
+    FW_OP_PAIRS = 8192, // of attention's gradient: its products go over the pairs that the
+                        // forward node's mask may leave out
+    FW_OP_SHARES = 16384,   // output 0 is what each element has of its line's sum (Softmax)
+    FW_OP_TRIANGLE = 32768, // may tell earlier places from later ones (Trilu, Less ...)
 };
 
 struct fw_op {
@@ -112,7 +116,7 @@ struct fw_op {
     uint8_t n_attrs;
     uint16_t min_in, max_in; // UINT16_MAX = any number
     uint16_t min_out, max_out;
-    uint16_t flags;        // enum fw_op_flag
+    uint32_t flags;        // enum fw_op_flag
     uint32_t weight_slots; // bit i: a stored float tensor at input i is a parameter
     uint32_t buffer_slots; // bit i: a stored float tensor at input i is a running statistic
     uint32_t in_place;     // bit i: output 0 may overwrite input i when nobody needs it later
@@ -143,9 +147,9 @@ struct fw_op {
     /* What a fast kernel has to know of a node (ops/fast.h); false, or no slot: the reference
      * kernel is all there is. */
     bool (*fast)(struct fw_cx *c, struct fw_fast *ret);
-    /* Of attention: the cost over the pairs alone that its causal mask, window or chunks leave;
-     * NULL: all that it counts is needed. */
-    void (*needed)(struct fw_cx *c, struct fw_cost *cost);
+    /* Of attention: the cost of its scores, over all pairs of a query and a key, or over those that
+     * its causal mask, window or chunks leave. NULL: no attention. */
+    void (*needed)(struct fw_cx *c, bool all, struct fw_cost *cost);
     /* Means and squares at initialisation, see ops/moments.h. NULL: as input 0 where the row is a
      * view or a move, else not known. */
     const struct fw_moment_rule *moments;

@@ -32,9 +32,4 @@ extern const struct fw_op *const fw_op_scatter_zero; // (dy, like): dy in zeros 
 extern const struct fw_op *const fw_op_softmax;      // (x), attribute 0 "axis"
 extern const struct fw_op *const fw_op_softmax_grad; // (dy, y), attribute 0 "axis"
 
-/* attention.c: the cost of a causal attention over the pairs it needs (the last query meets every
- * key, each one before it one less) instead of over all; false where the node is none. Bytes as in
- * its cost. */
-bool fw_attention_causal(struct fw_cx *c, struct fw_cost *ret);
-
 #endif

@@ -5,14 +5,23 @@
 static double narrowed(enum fw_dtype to, double x, bool saturate)
 {
     double y = fw_round_to(to, x);
-    bool small = to == FW_F8E4M3 || to == FW_F8E5M2;
-    double most = to == FW_F8E4M3 ? 448 : 57344;
-    if (!small || isnan(x))
-        return y;
-    if (saturate)
-        return fabs(y) > most ? copysign(most, x) : y;
-    bool beyond = fabs(x) >= (to == FW_F8E4M3 ? 464 : 61440);
-    return beyond ? (to == FW_F8E4M3 ? NAN : copysign(INFINITY, x)) : y;
+    static const struct {
+        enum fw_dtype dtype;
+        double most, beyond; // what rounds to no number any more
+        bool infinite;
+    } small[] = {{FW_F8E4M3, 448, 464, false},
+                 {FW_F8E5M2, 57344, 61440, true},
+                 {FW_F8E4M3Z, 240, 248, false},
+                 {FW_F8E5M2Z, 57344, 61440, false}};
+    for (unsigned k = 0; k < sizeof small / sizeof *small && !isnan(x); k++) {
+        if (small[k].dtype != to)
+            continue;
+        if (saturate)
+            return fabs(y) > small[k].most ? copysign(small[k].most, x) : y;
+        if (fabs(x) >= small[k].beyond)
+            return small[k].infinite ? copysign(INFINITY, x) : NAN;
+    }
+    return y;
 }
 
 static enum fw_status cast(struct fw_run *r)

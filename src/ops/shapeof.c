@@ -230,6 +230,7 @@ static const struct fw_op rows[N_ROWS] = {
                .doc = "dX = Trilu of dY",
                FW_ATTRS(trilu_attrs),
                FW_PORTS(1, 2, 1, 1),
+               .flags = FW_OP_TRIANGLE,
                .in_place = 1,
                .infer = infer_trilu,
                .field = fw_field_first,

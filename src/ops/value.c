@@ -226,7 +226,8 @@ static double double_of(uint64_t bits)
  * means. */
 struct small_float {
     uint8_t exponent, mantissa;
-    enum { IEEE, NO_INFINITY, FINITE } top; // infinities and NaN; one NaN code; neither
+    /* Infinities and NaN; one NaN code; neither; NaN in place of -0, and a bias one larger. */
+    enum { IEEE, NO_INFINITY, FINITE, NO_MINUS } top;
 };
 
 static bool small_format(enum fw_dtype dtype, struct small_float *ret)
@@ -235,8 +236,10 @@ static bool small_format(enum fw_dtype dtype, struct small_float *ret)
         enum fw_dtype dtype;
         struct small_float format;
     } formats[] = {
-        {FW_F16, {5, 10, IEEE}},   {FW_BF16, {8, 7, IEEE}},     {FW_F8E4M3, {4, 3, NO_INFINITY}},
-        {FW_F8E5M2, {5, 2, IEEE}}, {FW_F4E2M1, {2, 1, FINITE}},
+        {FW_F16, {5, 10, IEEE}},          {FW_BF16, {8, 7, IEEE}},
+        {FW_F8E4M3, {4, 3, NO_INFINITY}}, {FW_F8E5M2, {5, 2, IEEE}},
+        {FW_F4E2M1, {2, 1, FINITE}},      {FW_F8E4M3Z, {4, 3, NO_MINUS}},
+        {FW_F8E5M2Z, {5, 2, NO_MINUS}},
     };
     for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++)
         if (formats[i].dtype == dtype) {
@@ -251,8 +254,10 @@ static double decode_small(const struct small_float *f, uint32_t bits)
     uint32_t m = bits & ((1u << f->mantissa) - 1u);
     uint32_t top = (1u << f->exponent) - 1u;
     uint32_t e = (bits >> f->mantissa) & top;
-    int bias = (1 << (f->exponent - 1)) - 1;
+    int bias = (1 << (f->exponent - 1)) - (f->top == NO_MINUS ? 0 : 1);
     double x;
+    if (f->top == NO_MINUS && bits == 1u << (f->exponent + f->mantissa))
+        return NAN;
     if (e == top && f->top == IEEE)
         x = m == 0 ? INFINITY : NAN;
     else if (e == top && f->top == NO_INFINITY && m == (1u << f->mantissa) - 1u)
@@ -318,7 +323,7 @@ double fw_round_to(enum fw_dtype dtype, double x)
         return (double)(float)x;
     if (!small_format(dtype, &f) || x == 0 || isnan(x) || (isinf(x) && f.top == IEEE))
         return x;
-    int bias = (1 << (f.exponent - 1)) - 1;
+    int bias = (1 << (f.exponent - 1)) - (f.top == NO_MINUS ? 0 : 1);
     int top = (1 << f.exponent) - 1 - (f.top == IEEE);
     double full = (double)(2u << f.mantissa) - 1 - (f.top == NO_INFINITY);
     double largest = ldexp(full, top - bias - f.mantissa);
@@ -328,7 +333,7 @@ double fw_round_to(enum fw_dtype dtype, double x)
     double y = isinf(x) ? x : ldexp(rint(ldexp(x, -quantum)), quantum);
     if (fabs(y) > largest)
         y = f.top == IEEE ? copysign(INFINITY, x) : copysign(largest, x);
-    return y;
+    return y == 0 && f.top == NO_MINUS ? 0 : y;
 }
 
 /* ---- functions of kernels in long double ---- */

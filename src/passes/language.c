@@ -1,11 +1,13 @@
 /* Language models; see language.h. Rows say what a token meets (slot met), what their masks leave
- * (needed) and what decoding keeps (cache); this adds it up. */
+ * (needed) and what decoding keeps (cache); this adds it up, and what scores.c finds of attention
+ * that is spelled out. */
 #include "passes/language.h"
 
 #include "ops/infer.h"
 #include "ops/op.h"
 #include "passes/cost.h"
 #include "passes/infer.h"
+#include "passes/scores.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,6 +20,8 @@ struct walk {
     struct fw_language *l;
     uint8_t *use;  // (n_tensors)
     fw_count *met; // (n_tensors) elements of experts that one token meets
+    struct fw_spelled_list spelled;
+    fw_count sequences; // of the pass
 };
 
 static fw_count add(struct walk *w, fw_count a, fw_count b)
@@ -81,6 +85,7 @@ static void find_tokens(struct walk *w)
         const struct fw_tensor *t = &w->g->tensors[w->g->inputs[i]];
         if (t->rank == 2 && fw_dtypes[t->dtype].class == 'i') {
             w->l->tokens = fw_dims_product(w->g->sym, t->dims, 2);
+            w->sequences = fw_count_of(t->dims[0]);
             return;
         }
     }
@@ -92,6 +97,8 @@ static void look_at_cache(struct walk *w, struct fw_cx *c)
     struct fw_cache cache = {.per_token = fw_count_int(0), .fixed = fw_count_int(0)};
     cache.length = fw_count_int(0);
     c->node->op->cache(c, &cache);
+    if (fw_count_is(cache.per_token, 0) && fw_count_is(cache.fixed, 0))
+        return;
     fw_count length =
         cache.window > 0 ? fw_count_min(s, cache.length, fw_count_int(cache.window)) : cache.length;
     w->l->cache_per_token = add(w, w->l->cache_per_token, cache.per_token);
@@ -100,17 +107,82 @@ static void look_at_cache(struct walk *w, struct fw_cx *c)
     w->l->cache_bits = fw_tensor_bits(w->precision, &w->g->tensors[c->node->out[0]]);
 }
 
-static void look_at_attention(struct walk *w, struct fw_cx *c, fw_count full)
+/* FLOP over all pairs of a query and a key, and over those that the mask leaves. */
+static void add_attention(struct walk *w, const struct fw_node *n, fw_count all, fw_count left)
 {
     struct fw_language *l = w->l;
-    struct fw_cost needed = {0};
-    c->node->op->needed(c, &needed);
-    fw_count left = fw_cost_matmul_flop(w->g->sym, &needed);
-    bool forward = c->node->phase == FW_PHASE_FORWARD;
+    bool forward = n->phase == FW_PHASE_FORWARD;
     fw_count *sum = forward ? &l->attention : &l->attention_back;
     fw_count *sum_needed = forward ? &l->attention_needed : &l->attention_back_needed;
-    *sum = add(w, *sum, full);
+    *sum = add(w, *sum, all);
     *sum_needed = add(w, *sum_needed, left);
+}
+
+/* The share of flop that falls on so many of all scores. */
+static fw_count share(struct walk *w, fw_count flop, fw_count left, fw_count scores)
+{
+    fw_count each = fw_count_div(w->g->sym, flop, scores);
+    return fw_count_is_bad(each) ? flop : fw_count_mul(w->g->sym, each, left);
+}
+
+/* Keys and values of one sequence, of all its places. */
+static void add_spelled_cache(struct walk *w, const struct fw_spelled *a, uint32_t id)
+{
+    struct fw_symbols *s = w->g->sym;
+    fw_count length = fw_count_of(a->total);
+    fw_count places = fw_count_mul(s, w->sequences, length);
+    const struct fw_tensor *t = &w->g->tensors[id];
+    fw_count each = fw_count_div(s, fw_tensor_elements(w->g, t), places);
+    if (fw_count_is_bad(each))
+        return;
+    w->l->cache_per_token = add(w, w->l->cache_per_token, each);
+    w->l->cache = add(w, w->l->cache, fw_count_mul(s, each, length));
+    w->l->cache_bits = fw_tensor_bits(w->precision, t);
+}
+
+/* One of the two products of attention that is spelled out, or of their gradients. */
+static bool look_at_spelled(struct walk *w, uint32_t id, fw_count flop)
+{
+    const struct fw_node *n = &w->g->nodes[id];
+    bool forward = n->phase == FW_PHASE_FORWARD;
+    uint32_t at = forward ? id : n->layer;
+    uint32_t k = at < w->spelled.n_nodes ? w->spelled.at[at] : 0;
+    if (k == 0 || !(n->op->flags & FW_OP_CONTRACTION))
+        return false;
+    const struct fw_spelled *a = &w->spelled.of[k - 1];
+    add_attention(w, n, flop, share(w, flop, a->left, a->scores));
+    if (!forward || id != a->mix)
+        return true;
+    w->l->scores = add(w, w->l->scores, a->scores);
+    if (a->keeps) {
+        add_spelled_cache(w, a, a->keys);
+        add_spelled_cache(w, a, a->values);
+    }
+    return true;
+}
+
+static void look_at_attention(struct walk *w, uint32_t id, fw_count flop)
+{
+    struct fw_node *n = &w->g->nodes[id];
+    bool pairs = n->op->needed == NULL && n->op->flags & FW_OP_PAIRS && n->layer < w->g->n_nodes;
+    struct fw_node *of = pairs ? &w->g->nodes[n->layer] : n;
+    if (of->op->needed == NULL) {
+        (void)look_at_spelled(w, id, flop);
+        return;
+    }
+    struct fw_cx c = fw_cx_make(w->g, of, w->precision, NULL);
+    struct fw_cost all = {0};
+    struct fw_cost left = {0};
+    of->op->needed(&c, true, &all);
+    of->op->needed(&c, false, &left);
+    if (pairs) {
+        add_attention(w, n, flop, share(w, flop, left.n[FW_DIV], all.n[FW_DIV]));
+        return;
+    }
+    add_attention(w, n, fw_cost_matmul_flop(w->g->sym, &all),
+                  fw_cost_matmul_flop(w->g->sym, &left));
+    if (n->phase == FW_PHASE_FORWARD)
+        w->l->scores = add(w, w->l->scores, all.n[FW_DIV]);
 }
 
 static void look(struct walk *w, uint32_t id)
@@ -127,12 +199,9 @@ static void look(struct walk *w, uint32_t id)
     *sum = add(w, *sum, flop);
     if (forward && n->flags & FW_NODE_FURTHER)
         w->l->further_forward = add(w, w->l->further_forward, flop);
-    if (n->op->needed != NULL)
-        look_at_attention(w, &c, flop);
+    look_at_attention(w, id, flop);
     if (!forward)
         return;
-    if (n->op->needed != NULL)
-        w->l->scores = add(w, w->l->scores, cost.n[FW_DIV]);
     look_at_weights(w, &c);
     if (n->op->cache != NULL)
         look_at_cache(w, &c);
@@ -167,9 +236,11 @@ enum fw_status fw_language_of(struct fw_graph *g, const struct fw_precision *pre
     w.use = fw_mem_resize(g->alloc, NULL, 0, n);
     w.met = fw_mem_resize(g->alloc, NULL, 0, n * sizeof *w.met);
     enum fw_status status = FW_OK;
-    if (w.use == NULL || w.met == NULL) {
+    if (w.use == NULL || w.met == NULL)
         status = fw_fail_memory(err);
-    } else {
+    else
+        status = fw_find_spelled(g, &w.spelled, err);
+    if (status == FW_OK) {
         memset(w.use, 0, n);
         memset(w.met, 0, n * sizeof *w.met);
         find_tokens(&w);
@@ -177,10 +248,13 @@ enum fw_status fw_language_of(struct fw_graph *g, const struct fw_precision *pre
             look(&w, id);
         add_params(&w);
     }
+    fw_spelled_clear(g, &w.spelled);
     fw_mem_resize(g->alloc, w.use, w.use == NULL ? 0 : n, 0);
     fw_mem_resize(g->alloc, w.met, w.met == NULL ? 0 : n * sizeof *w.met, 0);
-    bool keeps = !fw_count_is(ret->cache_per_token, 0) || !fw_count_is(ret->state, 0);
-    ret->found = keeps && !fw_count_is(ret->tables, 0) && !fw_count_is(ret->tokens, 0);
+    ret->keeps = !fw_count_is(ret->cache_per_token, 0) || !fw_count_is(ret->state, 0);
+    bool attends = !fw_count_is(ret->attention, 0);
+    ret->found =
+        (ret->keeps || attends) && !fw_count_is(ret->tables, 0) && !fw_count_is(ret->tokens, 0);
     if (ret->experts > 0 && fw_count_is_const(ret->tokens)) {
         double missed = 1 - (double)ret->chosen / (double)ret->experts;
         ret->distinct = (double)ret->experts * (1 - pow(missed, (double)ret->tokens.word));

@@ -8,6 +8,7 @@
 
 struct fw_language {
     bool found;      // words are looked up, and attention or a state stands behind
+    bool keeps;      // it decodes: something is kept from one token to the next
     fw_count tokens; // of one pass: batch * seq
     fw_count params;
     fw_count active;      // elements of parameters that one token meets, tables whole
