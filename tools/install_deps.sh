@@ -11,7 +11,8 @@ packages_of() {
     check) echo libcmocka-dev libonnx-testdata python3-onnx python3-numpy python3-torch \
         python3-torchvision qemu-user ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
-    bench) echo hyperfine protobuf-c-compiler libprotobuf-c-dev python3-onnx python3-venv ;;
+    bench) echo hyperfine protobuf-c-compiler libprotobuf-c-dev python3-onnx python3-venv \
+        libopenblas0-pthread ;;
     coverage) echo gcovr ;;
     valgrind) echo valgrind ;;
     ci) echo g++ clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 cppcheck \
