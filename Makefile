@@ -1,6 +1,6 @@
 # A thin front to Meson and Ninja, which are the one build description (meson.build).
-# Usage: make | demo | check | bench | fuzz | hostile | msan | valgrind | coverage | format |
-#             install | clean
+# Usage: make | demo | check | bench | fuzz | hostile | tsan | msan | valgrind |
+#             coverage | format | install | clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -48,6 +48,11 @@ hostile:
 	@ninja -C build-hostile -j $(JOBS) flopwise-hostile
 	@BUILD=build-hostile tests/hostile/run.sh --files $(HOSTILE_FILES)
 
+# threads that race for a value, in the engine
+tsan:
+	@tools/install_deps.sh build check fuzz
+	@CC=clang-14 tools/tsan.sh build-tsan $(JOBS)
+
 # values that were never written: readers, formulas, every analysis (docs/security.md)
 msan:
 	@tools/install_deps.sh build check fuzz
@@ -71,4 +76,4 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all demo check bench fuzz hostile msan valgrind coverage format install clean
+.PHONY: all demo check bench fuzz hostile tsan msan valgrind coverage format install clean

@@ -87,7 +87,7 @@ static enum fw_status read_all(struct fw_file *ret, FILE *in, size_t limit_bytes
 /* Maps fd when it is a regular file with content; *ret_done says whether ret is complete. */
 static enum fw_status map_regular(struct fw_file *ret, int fd, bool *ret_done, struct fw_error *err)
 {
-    struct stat st;
+    struct stat st = {0};
     if (fstat(fd, &st) != 0)
         return fail_system(err, "cannot read", errno);
     if (S_ISDIR(st.st_mode))
@@ -128,7 +128,7 @@ static enum fw_status open_path(struct fw_file *ret, const char *path, bool reso
                                 size_t limit_bytes, struct fw_error *err)
 {
     int fd = resolved ? open_resolved(path) : open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
+    struct stat st = {0};
     if (fd < 0)
         return fail_system(err, "cannot open", errno);
     bool done = false;

@@ -49,7 +49,7 @@ static enum fw_status fail_outside(const char *name, struct fw_error *err)
 #if HAVE_POSIX
 bool fw_is_folder(const char *path)
 {
-    struct stat st;
+    struct stat st = {0};
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
@@ -61,7 +61,7 @@ static int by_name(const void *a, const void *b)
 static bool is_file(const char *path, const char *name)
 {
     char whole[PATH_MAX];
-    struct stat st;
+    struct stat st = {0};
     int n = snprintf(whole, sizeof whole, "%s/%s", path, name);
     return n > 0 && (size_t)n < sizeof whole && stat(whole, &st) == 0 && S_ISREG(st.st_mode);
 }

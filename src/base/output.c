@@ -126,7 +126,7 @@ static bool open_beside(struct fw_output *out, bool exists, mode_t mode)
 
 static bool open_target(struct fw_output *out, const char *path)
 {
-    struct stat st;
+    struct stat st = {0};
     char real[PATH_MAX];
     bool exists = stat(path, &st) == 0;
     if (exists && !S_ISREG(st.st_mode)) {

@@ -1,128 +1,14 @@
-/* The one place that knows oneDNN (2.x, the C API). */
+/* Primitives of oneDNN (2.x, the C API) for the nodes of a graph. Only this file and dnn_library.c
+ * know the library. */
 #include "engine/dnn.h"
 
 #ifdef FW_HAVE_DNNL // else dnn_none.c
 
 #include "base/arena.h"
+#include "engine/dnn_impl.h"
 
-#include <dlfcn.h>
-#include <dnnl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct {
-#define FW_DNN_CALL(call) __typeof__(&call) call;
-#include "engine/dnn_calls.def"
-#undef FW_DNN_CALL
-    void (*omp_set_num_threads)(int);
-    int (*omp_pause_resource_all)(int);
-    int (*omp_get_thread_num)(void);
-    void (*gomp_parallel)(void (*)(void *), void *, unsigned, unsigned);
-    bool there;
-    char version[32];
-} dnn;
-
-static bool find(void *library, const char *name, void *ret)
-{
-    void *at = dlsym(library, name);
-    memcpy(ret, &at, sizeof at); // a function's address out of a void *
-    return at != NULL;
-}
-
-static void load(void)
-{
-    void *library = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL)
-        return;
-    bool all = true;
-#define FW_DNN_CALL(call) all = find(library, #call, &dnn.call) && all;
-#include "engine/dnn_calls.def"
-#undef FW_DNN_CALL
-    // Debian's oneDNN works with the threads of OpenMP
-    all = find(library, "omp_set_num_threads", &dnn.omp_set_num_threads) && all;
-    all = find(library, "omp_pause_resource_all", &dnn.omp_pause_resource_all) && all;
-    all = find(library, "omp_get_thread_num", &dnn.omp_get_thread_num) && all;
-    all = find(library, "GOMP_parallel", &dnn.gomp_parallel) && all;
-    if (!all)
-        return;
-    const dnnl_version_t *v = dnn.dnnl_version();
-    (void)snprintf(dnn.version, sizeof dnn.version, "oneDNN %d.%d.%d", v->major, v->minor,
-                   v->patch);
-    dnn.there = v->major == 2;
-}
-
-static bool there(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, load);
-    return dnn.there;
-}
-
-const char *fw_dnn_version(void)
-{
-    return there() ? dnn.version : "none";
-}
-
-bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads)
-{
-    if (!there())
-        return false;
-    dnn.omp_set_num_threads((int)n_threads);
-    return dnn.dnnl_sgemm('N', 'N', n, n, n, 1.f, a, n, a, n, 0.f, c, n) == dnnl_success;
-}
-
-enum side { NOT = '\0', AS_IT_IS = 'N', TURNED = 'T' }; // how it is taken
-static enum side side(const struct fw_gemm_matrix *x, size_t m, size_t n, dnnl_dim_t *ret_step)
-{
-    bool plain = x->column == 1 || n == 1;
-    ptrdiff_t step = plain ? x->row : x->column, least = (ptrdiff_t)(plain ? n : m);
-    if ((plain ? m : n) == 1) // a single one: the step is never taken
-        step = least;
-    *ret_step = step;
-    if (step < least || (!plain && x->row != 1 && m != 1))
-        return NOT;
-    return plain ? AS_IT_IS : TURNED;
-}
-
-bool fw_dnn_gemm(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
-                 const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b)
-{
-    dnnl_dim_t of_a, of_b, of_c;
-    enum side by_a = side(a, m, k, &of_a), by_b = side(b, k, n, &of_b);
-    if (by_a == NOT || by_b == NOT || side(c, m, n, &of_c) != AS_IT_IS || !there())
-        return false;
-    return dnn.dnnl_sgemm((char)by_a, (char)by_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1.f,
-                          a->p, of_a, b->p, of_b, 1.f, c->p, of_c) == dnnl_success;
-}
-
-struct team {
-    void (*work)(void *ctx, unsigned part, unsigned parts);
-    void *ctx;
-    unsigned n;
-};
-
-static void member(void *arg)
-{
-    const struct team *t = arg;
-    t->work(t->ctx, (unsigned)dnn.omp_get_thread_num(), t->n);
-}
-
-bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *ctx, unsigned n)
-{
-    struct team team = {work, ctx, n};
-    if (!there())
-        return false;
-    dnn.gomp_parallel(member, &team, n, 0);
-    return true;
-}
-
-void fw_dnn_rest(void)
-{
-    enum { HARD = 2 }; // omp_pause_hard
-    if (there())
-        (void)dnn.omp_pause_resource_all(HARD);
-}
 
 /* ---- layouts ---- */
 
@@ -132,12 +18,12 @@ struct fw_layout {
 
 bool fw_layout_same(const struct fw_layout *a, const struct fw_layout *b)
 {
-    return a == b || (a != NULL && b != NULL && dnn.dnnl_memory_desc_equal(&a->md, &b->md));
+    return a == b || (a != NULL && b != NULL && fw_dnn.dnnl_memory_desc_equal(&a->md, &b->md));
 }
 
 size_t fw_layout_bytes(const struct fw_layout *layout)
 {
-    return dnn.dnnl_memory_desc_get_size(&layout->md);
+    return fw_dnn.dnnl_memory_desc_get_size(&layout->md);
 }
 
 unsigned fw_layout_block(const struct fw_layout *layout)
@@ -157,14 +43,14 @@ static dnnl_memory_desc_t rows_of(int rank, const dnnl_dim_t *dims)
         stride[k] = step;
         step *= dims[k];
     }
-    (void)dnn.dnnl_memory_desc_init_by_strides(&md, rank, dims, dnnl_f32, stride);
+    (void)fw_dnn.dnnl_memory_desc_init_by_strides(&md, rank, dims, dnnl_f32, stride);
     return md;
 }
 
 static dnnl_memory_desc_t any_of(int rank, const dnnl_dim_t *dims)
 {
     dnnl_memory_desc_t md;
-    (void)dnn.dnnl_memory_desc_init_by_tag(&md, rank, dims, dnnl_f32, dnnl_format_tag_any);
+    (void)fw_dnn.dnnl_memory_desc_init_by_tag(&md, rank, dims, dnnl_f32, dnnl_format_tag_any);
     return md;
 }
 
@@ -193,7 +79,7 @@ struct fw_dnn {
 enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *options,
                            const struct fw_alloc *alloc, struct fw_error *err)
 {
-    FW_REQUIRE(there(), err, FW_UNSUPPORTED,
+    FW_REQUIRE(fw_dnn_there(), err, FW_UNSUPPORTED,
                "oneDNN, which the fast kernels come from, is not installed (Debian: libdnnl2); "
                "--mode exact runs without it");
     struct fw_dnn *d = fw_mem_resize(alloc, NULL, 0, sizeof *d);
@@ -203,13 +89,13 @@ enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *opt
     d->o = *options;
     d->alloc = alloc;
     fw_arena_init(&d->arena, alloc);
-    dnn.omp_set_num_threads((int)options->n_threads);
-    bool good =
-        dnn.dnnl_engine_create(&d->engine, dnnl_cpu, 0) == dnnl_success &&
-        dnn.dnnl_stream_create(&d->stream, d->engine, dnnl_stream_default_flags) == dnnl_success &&
-        dnn.dnnl_primitive_attr_create(&d->attr) == dnnl_success &&
-        dnn.dnnl_primitive_attr_set_scratchpad_mode(d->attr, dnnl_scratchpad_mode_user) ==
-            dnnl_success;
+    fw_dnn.omp_set_num_threads((int)options->n_threads);
+    bool good = fw_dnn.dnnl_engine_create(&d->engine, dnnl_cpu, 0) == dnnl_success &&
+                fw_dnn.dnnl_stream_create(&d->stream, d->engine, dnnl_stream_default_flags) ==
+                    dnnl_success &&
+                fw_dnn.dnnl_primitive_attr_create(&d->attr) == dnnl_success &&
+                fw_dnn.dnnl_primitive_attr_set_scratchpad_mode(
+                    d->attr, dnnl_scratchpad_mode_user) == dnnl_success;
     if (!good) {
         fw_dnn_close(d);
         return fw_fail_memory(err);
@@ -221,10 +107,10 @@ enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *opt
 static void free_kernel(struct fw_dnn_kernel *k)
 {
     for (unsigned i = 0; i < k->n_args; i++)
-        (void)dnn.dnnl_memory_destroy(k->args[i].memory);
+        (void)fw_dnn.dnnl_memory_destroy(k->args[i].memory);
     if (k->primitive != NULL)
-        (void)dnn.dnnl_primitive_destroy(k->primitive);
-    (void)dnn.dnnl_primitive_desc_destroy(k->pd);
+        (void)fw_dnn.dnnl_primitive_destroy(k->primitive);
+    (void)fw_dnn.dnnl_primitive_desc_destroy(k->pd);
 }
 
 void fw_dnn_close(struct fw_dnn *d)
@@ -234,11 +120,11 @@ void fw_dnn_close(struct fw_dnn *d)
     for (struct fw_dnn_kernel *k = d->kernels; k != NULL; k = k->next)
         free_kernel(k);
     if (d->attr != NULL)
-        (void)dnn.dnnl_primitive_attr_destroy(d->attr);
+        (void)fw_dnn.dnnl_primitive_attr_destroy(d->attr);
     if (d->stream != NULL)
-        (void)dnn.dnnl_stream_destroy(d->stream);
+        (void)fw_dnn.dnnl_stream_destroy(d->stream);
     if (d->engine != NULL)
-        (void)dnn.dnnl_engine_destroy(d->engine);
+        (void)fw_dnn.dnnl_engine_destroy(d->engine);
     fw_arena_clear(&d->arena);
     fw_mem_resize(d->alloc, d, sizeof *d, 0);
     fw_dnn_rest();
@@ -294,7 +180,7 @@ static dnnl_primitive_desc_t describe(const struct making *m, const void *desc,
                                       dnnl_primitive_desc_t forward)
 {
     dnnl_primitive_desc_t pd = NULL;
-    if (dnn.dnnl_primitive_desc_create(&pd, desc, m->d->attr, m->d->engine, forward) !=
+    if (fw_dnn.dnnl_primitive_desc_create(&pd, desc, m->d->attr, m->d->engine, forward) !=
         dnnl_success)
         return NULL;
     return pd;
@@ -349,19 +235,19 @@ static dnnl_primitive_desc_t make_conv(const struct making *m)
     if (m->f->kind == FW_FAST_CONV_DX) {
         dnnl_memory_desc_t dx = wanted(m, FW_ROLE_DIFF_SRC, w.rank, w.x);
         dnnl_memory_desc_t dy = wanted(m, FW_ROLE_DIFF_DST, w.rank, w.y);
-        status = dnn.dnnl_dilated_convolution_backward_data_desc_init(
+        status = fw_dnn.dnnl_dilated_convolution_backward_data_desc_init(
             &desc, how, &dx, &weights, &dy, w.stride, w.dilation, w.begin, w.end);
     } else if (m->f->kind == FW_FAST_CONV_DW) {
         dnnl_memory_desc_t x = wanted(m, FW_ROLE_SRC, w.rank, w.x);
         dnnl_memory_desc_t dw = wanted(m, FW_ROLE_DIFF_WEIGHTS, w.weight_rank, w.w);
         dnnl_memory_desc_t dy = wanted(m, FW_ROLE_DIFF_DST, w.rank, w.y);
-        status = dnn.dnnl_dilated_convolution_backward_weights_desc_init(
+        status = fw_dnn.dnnl_dilated_convolution_backward_weights_desc_init(
             &desc, how, &x, &dw, port_of(m, FW_ROLE_DIFF_BIAS) != NULL ? &bias : NULL, &dy,
             w.stride, w.dilation, w.begin, w.end);
     } else {
         dnnl_memory_desc_t x = wanted(m, FW_ROLE_SRC, w.rank, w.x);
         dnnl_memory_desc_t y = wanted(m, FW_ROLE_DST, w.rank, w.y);
-        status = dnn.dnnl_dilated_convolution_forward_desc_init(
+        status = fw_dnn.dnnl_dilated_convolution_forward_desc_init(
             &desc, forward_kind(m), how, &x, &weights,
             port_of(m, FW_ROLE_BIAS) != NULL ? &bias : NULL, &y, w.stride, w.dilation, w.begin,
             w.end);
@@ -379,7 +265,7 @@ static dnnl_primitive_desc_t make_conv(const struct making *m)
     dnnl_primitive_desc_t hint = make_conv(&like);
     dnnl_primitive_desc_t pd = describe(m, &desc, hint);
     if (hint != NULL)
-        (void)dnn.dnnl_primitive_desc_destroy(hint);
+        (void)fw_dnn.dnnl_primitive_desc_destroy(hint);
     return pd;
 }
 
@@ -399,7 +285,7 @@ static dnnl_memory_desc_t matrix(const struct fw_fast *f, const struct fw_fast_m
     dims[n + 1] = columns;
     stride[n] = x->row;
     stride[n + 1] = x->column;
-    (void)dnn.dnnl_memory_desc_init_by_strides(&md, (int)n + 2, dims, dnnl_f32, stride);
+    (void)fw_dnn.dnnl_memory_desc_init_by_strides(&md, (int)n + 2, dims, dnnl_f32, stride);
     return md;
 }
 
@@ -415,7 +301,7 @@ static dnnl_primitive_desc_t make_product(const struct making *m)
     dnnl_memory_desc_t c = matrix(f, &f->c, f->m, f->n);
     dnnl_memory_desc_t bias = rows_of((int)f->n_batch + 2, ones);
     bool with_bias = port_of(m, FW_ROLE_BIAS) != NULL;
-    if (dnn.dnnl_matmul_desc_init(&desc, &a, &b, with_bias ? &bias : NULL, &c) != dnnl_success)
+    if (fw_dnn.dnnl_matmul_desc_init(&desc, &a, &b, with_bias ? &bias : NULL, &c) != dnnl_success)
         return NULL;
     return describe(m, &desc, NULL);
 }
@@ -435,18 +321,18 @@ static dnnl_primitive_desc_t make_norm(const struct making *m)
     dnnl_memory_desc_t x = wanted(m, FW_ROLE_SRC, (int)f->axes + 2, dims);
     dnnl_prop_kind_t kind =
         f->kind == FW_FAST_NORM_GIVEN ? dnnl_forward_inference : dnnl_forward_training;
-    if (dnn.dnnl_batch_normalization_forward_desc_init(&desc, kind, &x, (float)f->epsilon, flags) !=
-        dnnl_success)
+    if (fw_dnn.dnnl_batch_normalization_forward_desc_init(&desc, kind, &x, (float)f->epsilon,
+                                                          flags) != dnnl_success)
         return NULL;
     dnnl_primitive_desc_t forward = describe(m, &desc, NULL);
     if (f->kind != FW_FAST_NORM_DX || forward == NULL)
         return forward;
     dnnl_memory_desc_t dy = wanted(m, FW_ROLE_DIFF_DST, (int)f->axes + 2, dims);
     dnnl_primitive_desc_t pd = NULL;
-    if (dnn.dnnl_batch_normalization_backward_desc_init(&desc, dnnl_backward, &dy, &x,
-                                                        (float)f->epsilon, flags) == dnnl_success)
+    if (fw_dnn.dnnl_batch_normalization_backward_desc_init(
+            &desc, dnnl_backward, &dy, &x, (float)f->epsilon, flags) == dnnl_success)
         pd = describe(m, &desc, forward);
-    (void)dnn.dnnl_primitive_desc_destroy(forward);
+    (void)fw_dnn.dnnl_primitive_desc_destroy(forward);
     return pd;
 }
 
@@ -471,10 +357,11 @@ static dnnl_primitive_desc_t make_pool(const struct making *m)
     if (back && m->forward == NULL)
         return NULL;
     dnnl_status_t status =
-        back ? dnn.dnnl_pooling_v2_backward_desc_init(&desc, how, &x, &y, w.stride, kernel,
-                                                      w.dilation, w.begin, w.end)
-             : dnn.dnnl_pooling_v2_forward_desc_init(&desc, forward_kind(m), how, &x, &y, w.stride,
-                                                     kernel, w.dilation, w.begin, w.end);
+        back ? fw_dnn.dnnl_pooling_v2_backward_desc_init(&desc, how, &x, &y, w.stride, kernel,
+                                                         w.dilation, w.begin, w.end)
+             : fw_dnn.dnnl_pooling_v2_forward_desc_init(&desc, forward_kind(m), how, &x, &y,
+                                                        w.stride, kernel, w.dilation, w.begin,
+                                                        w.end);
     return status == dnnl_success ? describe(m, &desc, back ? m->forward : NULL) : NULL;
 }
 
@@ -493,7 +380,7 @@ static maker *const makers[FW_N_FASTS] = {
 const char *fw_dnn_kernel_name(const struct fw_dnn_kernel *k)
 {
     const char *name = NULL;
-    if (dnn.dnnl_primitive_desc_query(k->pd, dnnl_query_impl_info_str, 0, &name) != dnnl_success)
+    if (fw_dnn.dnnl_primitive_desc_query(k->pd, dnnl_query_impl_info_str, 0, &name) != dnnl_success)
         return "?";
     return name;
 }
@@ -502,7 +389,7 @@ static bool add_argument(struct fw_dnn *d, struct fw_dnn_kernel *k, int arg,
                          const dnnl_memory_desc_t *md)
 {
     dnnl_memory_t memory;
-    if (dnn.dnnl_memory_create(&memory, md, d->engine, NULL) != dnnl_success)
+    if (fw_dnn.dnnl_memory_create(&memory, md, d->engine, NULL) != dnnl_success)
         return false;
     k->args[k->n_args++] = (dnnl_exec_arg_t){arg, memory};
     return true;
@@ -515,20 +402,20 @@ static struct fw_dnn_kernel *build(struct fw_dnn *d, dnnl_primitive_desc_t pd, c
 {
     struct fw_dnn_kernel *k = fw_arena_zalloc(&d->arena, sizeof *k);
     if (k == NULL) {
-        (void)dnn.dnnl_primitive_desc_destroy(pd);
+        (void)fw_dnn.dnnl_primitive_desc_destroy(pd);
         return NULL;
     }
     k->pd = pd;
     k->next = d->kernels;
     d->kernels = k;
     const dnnl_memory_desc_t *scratch =
-        dnn.dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD);
-    bool good = dnn.dnnl_primitive_create(&k->primitive, pd) == dnnl_success && scratch != NULL;
+        fw_dnn.dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD);
+    bool good = fw_dnn.dnnl_primitive_create(&k->primitive, pd) == dnnl_success && scratch != NULL;
     for (unsigned i = 0; i < n && good; i++)
         good = add_argument(d, k, args[i], mds[i]);
     good = good && add_argument(d, k, DNNL_ARG_SCRATCHPAD, scratch);
     if (good)
-        *ret_scratch = dnn.dnnl_memory_desc_get_size(scratch);
+        *ret_scratch = fw_dnn.dnnl_memory_desc_get_size(scratch);
     return good ? k : NULL;
 }
 
@@ -538,7 +425,7 @@ static bool keep_layout(struct fw_dnn *d, const dnnl_memory_desc_t *md,
 {
     dnnl_memory_desc_t rows = rows_of(md->ndims, md->dims);
     *ret = NULL;
-    if (dnn.dnnl_memory_desc_equal(md, &rows))
+    if (fw_dnn.dnnl_memory_desc_equal(md, &rows))
         return true;
     struct fw_layout *layout = fw_arena_alloc(&d->arena, sizeof *layout);
     if (layout == NULL)
@@ -562,10 +449,10 @@ struct fw_dnn_kernel *fw_dnn_make(struct fw_dnn *d, const struct fw_fast *what,
         return NULL;
     for (unsigned i = 0; i < n_ports; i++) {
         args[i] = arguments[ports[i].role];
-        mds[i] = dnn.dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, args[i]);
+        mds[i] = fw_dnn.dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, args[i]);
         bool product = what->kind == FW_FAST_PRODUCT; // its strides are the description's
         if (mds[i] == NULL || (!product && !keep_layout(d, mds[i], &ports[i].layout))) {
-            (void)dnn.dnnl_primitive_desc_destroy(pd);
+            (void)fw_dnn.dnnl_primitive_desc_destroy(pd);
             return NULL;
         }
     }
@@ -581,8 +468,8 @@ struct fw_dnn_kernel *fw_dnn_reorder(struct fw_dnn *d, const struct fw_layout *f
                                         to != NULL ? &to->md : &rows};
     static const int args[2] = {DNNL_ARG_FROM, DNNL_ARG_TO};
     dnnl_primitive_desc_t pd;
-    if (dnn.dnnl_reorder_primitive_desc_create(&pd, mds[0], d->engine, mds[1], d->engine,
-                                               d->attr) != dnnl_success)
+    if (fw_dnn.dnnl_reorder_primitive_desc_create(&pd, mds[0], d->engine, mds[1], d->engine,
+                                                  d->attr) != dnnl_success)
         return NULL;
     return build(d, pd, args, mds, 2, ret_scratch);
 }
@@ -591,10 +478,10 @@ bool fw_dnn_run(struct fw_dnn *d, struct fw_dnn_kernel *k, void *const *data, vo
 {
     for (unsigned i = 0; i < k->n_args; i++) {
         void *at = i + 1 < k->n_args ? data[i] : scratch;
-        if (dnn.dnnl_memory_set_data_handle(k->args[i].memory, at) != dnnl_success)
+        if (fw_dnn.dnnl_memory_set_data_handle(k->args[i].memory, at) != dnnl_success)
             return false;
     }
-    return dnn.dnnl_primitive_execute(k->primitive, d->stream, (int)k->n_args, k->args) ==
+    return fw_dnn.dnnl_primitive_execute(k->primitive, d->stream, (int)k->n_args, k->args) ==
            dnnl_success;
 }
 #endif
