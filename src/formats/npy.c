@@ -266,6 +266,12 @@ static enum fw_status read_elements(const struct fw_pb *pb, const struct fw_pb_f
     return more < 0 ? FW_FORMAT : FW_OK;
 }
 
+static enum fw_status no_array(struct fw_error *err)
+{
+    return fw_fail(err, FW_FORMAT, -1,
+                   "no array is recognised: .npy, .npz, .safetensors or a TensorProto is wanted");
+}
+
 static enum fw_status read_pb(struct list *l, const unsigned char *data, size_t size,
                               struct fw_error *err)
 {
@@ -294,8 +300,8 @@ static enum fw_status read_pb(struct list *l, const unsigned char *data, size_t 
                 width = pb_elements[i].width;
             }
     }
-    FW_REQUIRE(more == 0 && a->dtype != FW_UNKNOWN && a->name != NULL, err, FW_FORMAT,
-               "no array is recognised: .npy, .npz, .safetensors or a TensorProto is wanted");
+    if (more != 0 || a->dtype == FW_UNKNOWN || a->name == NULL)
+        return no_array(err);
     FW_REQUIRE(is_read(a->dtype), err, FW_UNSUPPORTED,
                "array '%s': elements of type %s are not read", a->name, fw_dtypes[a->dtype].name);
     if (elements.number != 0)
@@ -308,9 +314,9 @@ enum fw_status fw_arrays_read(const unsigned char *data, size_t size, struct fw_
 {
     struct list l = {.arena = arena};
     enum fw_status status;
-    if (size == 0) // an empty file stands nowhere
-        data = (const unsigned char *)"";
-    if (size >= 6 && memcmp(data, "\x93NUMPY", 6) == 0) {
+    if (size == 0) { // nothing stands at data then
+        status = no_array(err);
+    } else if (size >= 6 && memcmp(data, "\x93NUMPY", 6) == 0) {
         struct fw_array *a = append(&l);
         status = a == NULL ? fw_fail_memory(err) : read_npy(data, size, "", a, err);
     } else if (size >= 4 && memcmp(data, "PK\3\4", 4) == 0) {
