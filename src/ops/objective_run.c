@@ -20,6 +20,8 @@ KERNEL(cross_entropy) // (logits, labels) -> mean, probabilities?
     REAL loss = 0;
     if (all == NULL)
         return fw_fail_memory(r->cx.err);
+    FW_REQUIRE(n_rows == 0 || classes > 0, r->cx.err, FW_UNSUPPORTED,
+               "logits of at least one class are wanted, found none");
     for (size_t row = 0; row < n_rows; row++) {
         const REAL *v = reals(r, 0) + row * classes;
         REAL *p = all + row * classes;

@@ -127,6 +127,10 @@ static enum fw_status infer_product(struct fw_cx *c)
     const struct fw_q_product *q = c->node->op->family;
     unsigned rank;
     fw_dim y[FW_MAX_RANK + 2];
+    if (q->flags) { // matrices, which may be turned
+        FW_TRY(fw_want_rank(c, q->a, 2, 2));
+        FW_TRY(fw_want_rank(c, q->b, 2, 2));
+    }
     FW_TRY(fw_matmul_shape(c, q->a, q->b, q->flags, &rank, y));
     const struct fw_tensor *like = input(c, q->type);
     enum fw_dtype other = q->scale >= 0 ? FW_F32 : FW_I32;
