@@ -31,31 +31,14 @@ static const struct hf_names nomic = {.embed = "nomic_bert.embeddings.word_embed
                                       LLAMA_FEED,
                                       .norm2 = "post_mlp_layernorm"};
 static const struct hf_names eurobert = {LLAMA};
-static const struct hf_names esm = {.embed = "esm.embeddings.word_embeddings",
-                                    .positions = "esm.embeddings.position_embeddings",
-                                    .layers = "esm.encoder.layer.",
-                                    .final = "esm.encoder.emb_layer_norm_after",
-                                    .norm1 = "attention.LayerNorm",
-                                    .q = "attention.self.query",
-                                    .k = "attention.self.key",
-                                    .v = "attention.self.value",
-                                    .o = "attention.output.dense",
-                                    .norm2 = "LayerNorm",
-                                    .up = "intermediate.dense",
-                                    .down = "output.dense"};
-static const struct hf_names esm_normed = {.embed = "esm.embeddings.word_embeddings",
-                                           .positions = "esm.embeddings.position_embeddings",
-                                           .embed_norm = "esm.embeddings.layer_norm",
-                                           .layers = "esm.encoder.layer.",
-                                           .final = "esm.encoder.emb_layer_norm_after",
-                                           .norm1 = "attention.LayerNorm",
-                                           .q = "attention.self.query",
-                                           .k = "attention.self.key",
-                                           .v = "attention.self.value",
-                                           .o = "attention.output.dense",
-                                           .norm2 = "LayerNorm",
-                                           .up = "intermediate.dense",
-                                           .down = "output.dense"};
+#define ESM_LAYERS                                                                                \
+    .embed = "esm.embeddings.word_embeddings", .positions = "esm.embeddings.position_embeddings", \
+    .layers = "esm.encoder.layer.", .final = "esm.encoder.emb_layer_norm_after",                  \
+    .norm1 = "attention.LayerNorm", .q = "attention.self.query", .k = "attention.self.key",       \
+    .v = "attention.self.value", .o = "attention.output.dense", .norm2 = "LayerNorm",             \
+    .up = "intermediate.dense", .down = "output.dense"
+static const struct hf_names esm = {ESM_LAYERS};
+static const struct hf_names esm_normed = {ESM_LAYERS, .embed_norm = "esm.embeddings.layer_norm"};
 
 static int read_words(struct hf_arch *a)
 {

@@ -302,6 +302,23 @@ static inline void divide_all(REAL *y, REAL by, size_t n)
     for (size_t i = 0; i < n; i++)
         y[i] = DIV(y[i], by);
 }
+static inline void softmax_line(const REAL *x, REAL *y, size_t n)
+{
+    exponentials(x, largest_of(x, n), y, n);
+    divide_all(y, sum_of(y, n), n);
+}
+/* x - max - log(sum of exp(x - max)); y may be x, e is room for as many numbers. */
+static inline void log_softmax_line(const REAL *x, REAL *y, REAL *e, size_t n)
+{
+    REAL most = largest_of(x, n);
+    for (size_t i = 0; i < n; i++)
+        y[i] = SUB(x[i], most);
+    for (size_t i = 0; i < n; i++)
+        e[i] = EXP(y[i]);
+    REAL log_sum = LOG(sum_of(e, n));
+    for (size_t i = 0; i < n; i++)
+        y[i] = SUB(y[i], log_sum);
+}
 
 /* y += a*x over n numbers: the form in which products retire exactly 2 operations a term. */
 static inline void axpy(REAL *restrict y, REAL a, const REAL *restrict x, size_t n)

@@ -56,14 +56,7 @@ static void log_softmax(const struct scores *s, const REAL *x, REAL *logs, REAL 
         size_t at = at_class(s, p, 0);
         for (size_t c = 0; c < n; c++)
             row[c] = x[at + c * s->inner];
-        REAL most = largest_of(row, n);
-        for (size_t c = 0; c < n; c++)
-            row[c] = SUB(row[c], most);
-        for (size_t c = 0; c < n; c++)
-            e[c] = EXP(row[c]);
-        REAL log_sum = LOG(sum_of(e, n));
-        for (size_t c = 0; c < n; c++)
-            row[c] = SUB(row[c], log_sum);
+        log_softmax_line(row, row, e, n);
         for (size_t c = 0; c < n; c++)
             logs[at + c * s->inner] = row[c];
     }

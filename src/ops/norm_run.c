@@ -19,24 +19,6 @@ static enum fw_status lines_of(const struct fw_run *r, const struct fw_buffer *x
     return FW_OK;
 }
 
-/* exp(x - max)/sum, or x - max - log(sum); e: room for as many numbers */
-static void soft_row(const REAL *x, REAL *y, REAL *e, size_t n, bool logarithm)
-{
-    REAL most = largest_of(x, n);
-    if (!logarithm) {
-        exponentials(x, most, y, n);
-        divide_all(y, sum_of(y, n), n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        y[i] = SUB(x[i], most);
-    for (size_t i = 0; i < n; i++)
-        e[i] = EXP(y[i]);
-    REAL log_sum = LOG(sum_of(e, n));
-    for (size_t i = 0; i < n; i++)
-        y[i] = SUB(y[i], log_sum);
-}
-
 static void hard_row(const REAL *x, REAL *y, size_t n)
 {
     size_t best = 0;
@@ -64,8 +46,10 @@ static void over_row(enum line_kind kind, const REAL *a, const REAL *b, REAL *y,
 {
     if (kind == HARD)
         hard_row(a, y, n);
-    else if (kind == SOFT || kind == LOGARITHM)
-        soft_row(a, y, e, n, kind == LOGARITHM);
+    else if (kind == SOFT)
+        softmax_line(a, y, n);
+    else if (kind == LOGARITHM)
+        log_softmax_line(a, y, e, n);
     else
         soft_grad_row(a, b, y, n, kind == LOGARITHM_GRAD);
 }

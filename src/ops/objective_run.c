@@ -25,18 +25,9 @@ KERNEL(cross_entropy) // (logits, labels) -> mean, probabilities?
     for (size_t row = 0; row < n_rows; row++) {
         const REAL *v = reals(r, 0) + row * classes;
         REAL *p = all + row * classes;
-        REAL most = v[0];
-        REAL sum = 0;
         size_t label;
         FW_TRY(label_of(r, row, classes, &label));
-        for (size_t c = 1; c < classes; c++)
-            most = MAX(most, v[c]);
-        for (size_t c = 0; c < classes; c++) {
-            p[c] = EXP(SUB(v[c], most));
-            sum = JOIN(c == 0, sum, p[c]);
-        }
-        for (size_t c = 0; c < classes; c++)
-            p[c] = DIV(p[c], sum);
+        softmax_line(v, p, classes);
         REAL one = LOG(p[label]);
         loss = JOIN(row == 0, loss, one);
     }

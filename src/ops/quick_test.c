@@ -1,0 +1,44 @@
+/* exp and tanh of quick.h against the C library's in double. */
+#include "ops/quick.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/* Distance in units in the last place of want as a float. */
+static double units_between(float found, double want)
+{
+    int exponent;
+    (void)frexp(want, &exponent);
+    double unit = ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+    return fabs((double)found - want) / unit;
+}
+
+/* Every 997th float, of both signs, denormal numbers, infinities and NaN among them. */
+static void check_all(float (*quick)(float), double (*exact)(double))
+{
+    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 997) {
+        float x = fw_float_of((uint32_t)bits);
+        float found = quick(x);
+        double want = exact((double)x);
+        if (isnan(x))
+            assert_true(isnan(found));
+        else if (isinf((float)want))
+            assert_true(isinf(found) && found > 0);
+        else
+            assert_true(units_between(found, want) <= 2);
+    }
+}
+
+void test_quick__exp_and_tanh(void **state)
+{
+    (void)state;
+    check_all(fw_quick_exp, exp);
+    check_all(fw_quick_tanh, tanh);
+    assert_true(isinf(fw_quick_exp(INFINITY)) && fw_quick_exp(-INFINITY) == 0);
+    assert_true(fw_quick_tanh(INFINITY) == 1 && fw_quick_tanh(-INFINITY) == -1);
+    assert_true(isnan(fw_quick_exp(NAN)) && isnan(fw_quick_tanh(NAN)));
+}
