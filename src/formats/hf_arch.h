@@ -23,6 +23,7 @@ struct hf_names {
     const char *o_gate;             // a layer whose sigmoid multiplies what attention gives
     const char *scale1, *scale2;    // learned factors of what attention and feed-forward give
     const char *cross_norm, *cross_q, *cross_k, *cross_v, *cross_o;
+    const char *cross_kv;                   // one for two
     const char *gate, *up, *down, *gate_up; // gate_up: one for two
     const char *router, *router_bias;
     const char *correction; // of the router's scores, where it is a parameter
@@ -154,9 +155,15 @@ void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_
 void hf_arch_layers(struct hf_arch *a, const char *key);
 /* Copies head counts and widths of a into every layer; after they were changed. */
 void hf_arch_spread(struct hf_arch *a);
+/* Complains where heads do not fill the layers' width, which the family's class wants. */
+void hf_whole_heads(const struct hf_arch *a);
+/* Every layer also looks at what another network gives, as wide as the layers: an input. */
+void hf_arch_look_at_input(struct hf_arch *a);
 /* The layers, x (batch, seq, hidden) to the same. */
 int hf_layers(struct hf_arch *a, int x);
 int hf_layer(struct hf_arch *a, uint32_t i, int x); // one of them
+/* Their input and what each gives, added with learned weights ("layer_weights"). */
+int hf_layers_weighed(struct hf_arch *a, int x);
 /* Token ids (batch, seq) to what the layers take, with positions and the norm behind them. */
 int hf_embed(struct hf_arch *a, int ids);
 /* The tied table or a linear layer of its own, and what is done to the logits. */

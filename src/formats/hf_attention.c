@@ -108,8 +108,16 @@ int hf_cross_attention(struct hf_arch *a, int x)
     const struct hf_names *n = a->names;
     int64_t width = a->heads * a->head;
     int q = hf_linear(a, x, n->cross_q, width, a->qkv_bias);
-    int k = hf_linear(a, a->memory, n->cross_k, width, a->qkv_bias && !a->k_bias_absent);
-    int v = hf_linear(a, a->memory, n->cross_v, width, a->qkv_bias);
+    int k;
+    int v;
+    if (n->cross_kv != NULL) {
+        k = fw_split(a->b, hf_linear(a, a->memory, n->cross_kv, 2 * width, a->qkv_bias), 2, 2,
+                     NULL);
+        v = k + 1;
+    } else {
+        k = hf_linear(a, a->memory, n->cross_k, width, a->qkv_bias && !a->k_bias_absent);
+        v = hf_linear(a, a->memory, n->cross_v, width, a->qkv_bias);
+    }
     struct hf_scores s = {
         .heads = a->heads, .kv_heads = a->heads, .cache = -1, .bias = -1, .sinks = -1};
     return hf_linear(a, hf_attend(a, q, k, v, &s), n->cross_o, a->hidden, a->o_bias);

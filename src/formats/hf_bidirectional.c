@@ -145,6 +145,7 @@ static void build_eurobert(const struct hf_job *job)
     hf_arch_init(&a, job->c, &eurobert);
     hf_fill_llama(job->c, &a);
     a.causal = false;
+    a.head_bias = a.feed_bias; // the class reads the flag of the feed-forward
     int x = hf_layers(&a, read_words(&a));
     int y = x;
     if (job->head == HF_HEAD_SEQUENCE)

@@ -148,7 +148,7 @@ static void build_convnext(const struct hf_job *job)
     int x = fw_conv(b, picture(&n), "embeddings.patch_embeddings",
                     hf_item(job->c, "hidden_sizes", 0, 96), &w);
     x = channel_norm(&n, x, "embeddings.layernorm");
-    uint32_t stages = hf_length(job->c, "depths");
+    int64_t stages = hf_size(job->c, "num_stages");
     for (uint32_t s = 0; s < stages && fw_build_ok(b); s++) {
         int64_t c = hf_item(job->c, "hidden_sizes", s, 1);
         struct fw_window_spec half = fw_window_of(2, 2, 2, 0);

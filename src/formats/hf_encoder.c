@@ -11,11 +11,15 @@
     .q = "attention.self.query", .k = "attention.self.key", .v = "attention.self.value", \
     .o = "attention.output.dense", .norm1 = "attention.output.LayerNorm",                \
     .up = "intermediate.dense", .down = "output.dense", .norm2 = "output.LayerNorm"
+#define BERT_CROSS                                                                    \
+    .cross_q = "crossattention.self.query", .cross_k = "crossattention.self.key",     \
+    .cross_v = "crossattention.self.value", .cross_o = "crossattention.output.dense", \
+    .cross_norm = "crossattention.output.LayerNorm"
 #define BERT(stem)                                                                                 \
     .embed = stem ".embeddings.word_embeddings",                                                   \
     .positions = stem ".embeddings.position_embeddings",                                           \
     .types = stem ".embeddings.token_type_embeddings", .embed_norm = stem ".embeddings.LayerNorm", \
-    .layers = stem ".encoder.layer.", BERT_LAYER
+    .layers = stem ".encoder.layer.", BERT_LAYER, BERT_CROSS
 
 static const struct hf_names bert = {BERT("bert")};
 static const struct hf_names roberta = {BERT("roberta")};
@@ -68,14 +72,24 @@ static void fill_bert(const struct hf_config *c, struct hf_arch *a)
     a->qkv_bias = a->o_bias = a->feed_bias = a->head_bias = true;
     a->positions = hf_size(c, "max_position_embeddings");
     a->types = hf_int(c, "type_vocab_size", 0);
-    if (hf_flag(c, "add_cross_attention", false))
-        hf_complain(c, "add_cross_attention", "false is wanted, cross-attention is not built here");
+    hf_whole_heads(a);
+}
+
+/* The same where a decoder of it may look at what an encoder gives. */
+static void fill_bert_decoder(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_bert(c, a);
+    if (!hf_flag(c, "add_cross_attention", false))
+        return;
+    if (!a->causal)
+        hf_complain(c, "add_cross_attention", "'is_decoder' is wanted beside it");
+    hf_arch_look_at_input(a);
 }
 
 /* An embedding narrower than the layers, brought to their width behind its norm. */
 static void fill_narrow(const struct hf_config *c, struct hf_arch *a, const char *to)
 {
-    fill_bert(c, a);
+    fill_bert_decoder(c, a);
     a->embed_width = hf_int(c, "embedding_size", a->hidden);
     if (a->embed_width == a->hidden)
         a->embed_width = 0;
@@ -139,6 +153,8 @@ static int words(struct hf_arch *a, int x, const struct word_head *h)
     x = hf_norm(a, x, h->norm);
     if (a->tied)
         return hf_logits(a, x, h->shift != NULL ? h->shift : h->decoder);
+    if (h->shift != NULL) // a second bias of the class, which is tied to the decoder's or idle
+        (void)hf_param(a, h->shift, "bias", 1, &a->vocab);
     return hf_logits(a, x, h->decoder);
 }
 
@@ -495,10 +511,10 @@ static void build_deberta(const struct hf_job *job)
         type, like, model, &(names), fill, build, NULL \
     }
 const struct hf_family hf_encoders[] = {
-    ROW("bert", NULL, "BertModel", bert, fill_bert, build_bert),
-    ROW("roberta", NULL, "RobertaModel", roberta, fill_bert, build_roberta),
-    ROW("xlm-roberta", NULL, "XLMRobertaModel", roberta, fill_bert, build_roberta),
-    ROW("camembert", NULL, "CamembertModel", roberta, fill_bert, build_roberta),
+    ROW("bert", NULL, "BertModel", bert, fill_bert_decoder, build_bert),
+    ROW("roberta", NULL, "RobertaModel", roberta, fill_bert_decoder, build_roberta),
+    ROW("xlm-roberta", NULL, "XLMRobertaModel", roberta, fill_bert_decoder, build_roberta),
+    ROW("camembert", NULL, "CamembertModel", roberta, fill_bert_decoder, build_roberta),
     ROW("electra", NULL, "ElectraModel", electra, fill_electra, build_electra),
     ROW("albert", NULL, "AlbertModel", albert, fill_albert, build_albert),
     ROW("distilbert", NULL, "DistilBertModel", distilbert, fill_distilbert, build_distilbert),

@@ -15,6 +15,10 @@ static const struct hf_names gpt2 = {.embed = "transformer.wte",
                                      .norm2 = "ln_2",
                                      .qkv = "attn.c_attn",
                                      .o = "attn.c_proj",
+                                     .cross_norm = "ln_cross_attn",
+                                     .cross_q = "crossattention.q_attn",
+                                     .cross_kv = "crossattention.c_attn",
+                                     .cross_o = "crossattention.c_proj",
                                      GPT2_FEED};
 static const struct hf_names gpt_neo = {.embed = "transformer.wte",
                                         .positions = "transformer.wpe",
@@ -119,14 +123,18 @@ static void fill_gpt2(const struct hf_config *c, struct hf_arch *a)
     a->positions = hf_size(c, "max_position_embeddings");
     a->width = hf_int(c, "n_inner", 4 * a->hidden);
     if (hf_flag(c, "add_cross_attention", false))
-        hf_complain(c, "add_cross_attention", "false is wanted, cross-attention is not built here");
+        hf_arch_look_at_input(a);
+    hf_whole_heads(a);
     hf_arch_spread(a);
 }
 
 static void fill_gpt_bigcode(const struct hf_config *c, struct hf_arch *a)
 {
     fill_gpt2(c, a);
-    if (hf_flag(c, "multi_query", true))
+    bool one_key = hf_flag(c, "multi_query", true);
+    if (one_key && a->cross)
+        hf_complain(c, "add_cross_attention", "false is wanted beside 'multi_query'");
+    if (one_key)
         a->kv_heads = 1;
     hf_arch_spread(a);
 }
@@ -197,6 +205,7 @@ static void fill_bloom(const struct hf_config *c, struct hf_arch *a)
     a->norm = HF_LAYER_NORM;
     a->qkv_bias = a->o_bias = a->feed_bias = true;
     a->alibi = true;
+    hf_whole_heads(a);
     a->act = "gelu_new";
     a->width = 4 * a->hidden;
     hf_arch_spread(a);
@@ -228,6 +237,7 @@ static void fill_mpt(const struct hf_config *c, struct hf_arch *a)
     a->norm = HF_LAYER_NORM_PLAIN;
     a->act = "gelu";
     a->alibi = hf_flag(&attn, "alibi", true);
+    hf_whole_heads(a);
     a->width = 4 * a->hidden; // the model's class does not look at expansion_ratio
     hf_arch_spread(a);
 }

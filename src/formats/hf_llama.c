@@ -310,11 +310,13 @@ static void fill_helium(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_llama(c, a);
     a->o_bias = false;
+    hf_whole_heads(a);
 }
 
 static void fill_bitnet(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_llama(c, a);
+    hf_whole_heads(a);
     a->feed_bias = false;
 }
 
@@ -329,7 +331,7 @@ static void fill_jais2(const struct hf_config *c, struct hf_arch *a)
 static void fill_cwm(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_llama(c, a);
-    a->qkv_bias = a->o_bias = a->feed_bias = false;
+    a->qkv_bias = a->o_bias = false;
     hf_windows(c, a, 0);
     for (uint32_t i = 0; hf_length(c, "layer_types") == 0 && i < a->n_layers; i++)
         a->layer[i].window = i % 4 == 0 ? 0 : hf_int(c, "sliding_window", 0);

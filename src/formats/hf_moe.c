@@ -183,6 +183,7 @@ static void fill_qwen3_moe(const struct hf_config *c, struct hf_arch *a)
 static void fill_olmoe(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_olmo2(c, a);
+    hf_whole_heads(a);
     a->experts = (struct hf_experts){.n = hf_size(c, "num_experts"),
                                      .top = hf_size(c, "num_experts_per_tok"),
                                      .width = a->width,
@@ -203,6 +204,8 @@ void hf_deepseek_experts(const struct hf_config *c, struct hf_arch *a, int64_t n
 {
     int64_t width = hf_size(c, "moe_intermediate_size");
     int64_t first = hf_int(c, "first_k_dense_replace", 0);
+    if (n == 0 && hf_given(c, "n_routed_experts"))
+        hf_complain(c, "n_routed_experts", "a positive number or null is wanted");
     a->experts = (struct hf_experts){.n = n,
                                      .top = hf_size(c, "num_experts_per_tok"),
                                      .width = width,

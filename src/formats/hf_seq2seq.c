@@ -115,7 +115,7 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const cha
         x = hf_linear(a, x, "classification_head.out_proj", labels, true);
         break;
     case HF_HEAD_SPANS:
-        x = hf_linear(a, x, "qa_outputs", hf_labels(job->c), true);
+        x = hf_linear(a, x, "qa_outputs", a->buckets > 0 ? labels : 2, true); // T5 asks for labels
         break;
     default:
         hf_no_head(job);
@@ -126,8 +126,7 @@ static void finish(const struct hf_job *job, struct hf_arch *a, int x, const cha
 /* What it looks at is another network's. */
 static void decoder_alone(const struct hf_job *job, struct hf_arch *d, const char *head)
 {
-    int64_t dims[3] = {d->batch, d->seq, d->hidden};
-    d->memory = fw_input(job->b, "encoder_hidden_states", "float32", 3, dims);
+    hf_arch_look_at_input(d);
     finish(job, d, hf_layers(d, word_input(d, "input_ids")), head);
 }
 
@@ -135,27 +134,59 @@ static void decoder_alone(const struct hf_job *job, struct hf_arch *d, const cha
 
 enum { BART, MBART, PEGASUS, MARIAN, M2M };
 
+/* Tables of either side, where it is not one for both. */
+static struct sides own_tables(const struct sides *n)
+{
+    struct sides ret = *n;
+    ret.encoder.embed = "model.encoder.embed_tokens";
+    ret.decoder.embed = "model.decoder.embed_tokens";
+    return ret;
+}
+
+static void positions_of(const struct hf_job *job, struct hf_arch *e, struct hf_arch *d, int kind)
+{
+    int64_t more = kind == BART || kind == MBART ? 2 : 0;
+    e->positions = d->positions = kind == M2M ? 0 : e->positions + more;
+    e->frozen_positions = d->frozen_positions = kind == PEGASUS || kind == MARIAN;
+    if (kind == M2M) { // sines, which are no parameters
+        int64_t dims[2] = {e->seq, e->hidden};
+        e->sines = d->sines = fw_constant(job->b, "sinusoids", 2, dims);
+    }
+}
+
 static void build_bart_like(const struct hf_job *job, const struct sides *n, int kind)
 {
     struct hf_arch e;
     struct hf_arch d;
+    const struct sides own = own_tables(n);
+    bool shared = kind != MARIAN || hf_flag(job->c, "share_encoder_decoder_embeddings", true);
     bool after = kind == BART || kind == MARIAN;
     side(job, &e, &n->encoder, false);
     side(job, &d, &n->decoder, true);
     e.layout = d.layout = after ? HF_AFTER : HF_BEFORE;
-    int64_t more = kind == BART || kind == MBART ? 2 : 0;
-    e.positions = d.positions = kind == M2M ? 0 : e.positions + more;
-    if (kind == M2M) { // sines, which are no parameters
-        int64_t dims[2] = {e.seq, e.hidden};
-        e.sines = d.sines = fw_constant(job->b, "sinusoids", 2, dims);
+    positions_of(job, &e, &d, kind);
+    bool alone = hf_ends(job->model, "ForCausalLM");
+    bool apart = alone || !shared || !e.tied;
+    if (apart) {
+        e.names = &own.encoder;
+        d.names = &own.decoder;
     }
-    e.frozen_positions = d.frozen_positions = kind == PEGASUS || kind == MARIAN;
-    if (hf_ends(job->model, "ForCausalLM")) {
+    int64_t vocab = kind == MARIAN ? hf_int(job->c, "decoder_vocab_size", d.vocab) : d.vocab;
+    if (vocab != d.vocab && !d.tied)
+        hf_complain(job->c, "decoder_vocab_size",
+                    "'vocab_size' is wanted where tables are not tied");
+    if (alone || !shared)
+        d.vocab = vocab;
+    if (alone) {
         decoder_alone(job, &d, "lm_head");
         return;
     }
+    if (shared && !e.tied) { // the class keeps it, and no side looks at it
+        int64_t dims[2] = {e.vocab, e.hidden};
+        (void)hf_param(&e, n->encoder.embed, "weight", 2, dims);
+    }
     d.memory = hf_layers(&e, word_input(&e, "input_ids"));
-    d.table = e.table;
+    d.table = apart ? -1 : e.table;
     int x = hf_layers(&d, word_input(&d, "decoder_input_ids"));
     finish(job, &d, x, "lm_head");
 }
@@ -201,7 +232,13 @@ static int speech(const struct hf_job *job, struct hf_arch *e)
     int64_t table[2] = {places, e->hidden};
     int p = hf_param(e, e->names->positions, "weight", 2, table);
     hf_freeze(e, p);
-    return hf_layers(e, fw_add(b, fw_transpose(b, x, perm), p));
+    x = fw_add(b, fw_transpose(b, x, perm), p);
+    if (hf_ends(job->model, "ForAudioClassification") &&
+        hf_flag(job->c, "use_weighted_layer_sum", false)) {
+        (void)hf_norm(e, x, e->names->final); // of the last layer alone
+        return hf_layers_weighed(e, x);
+    }
+    return hf_layers(e, x);
 }
 
 static void build_whisper(const struct hf_job *job)
@@ -262,8 +299,9 @@ static void build_t5(const struct hf_job *job)
     t5_side(job, &e, &n->encoder, false);
     t5_side(job, &d, &n->decoder, true);
     int x = hf_layers(&e, word_input(&e, "input_ids"));
-    if (hf_ends(job->model, "EncoderModel")) {
-        fw_output(job->b, x);
+    bool tokens = job->head == HF_HEAD_TOKENS;
+    if (tokens || hf_ends(job->model, "EncoderModel")) {
+        fw_output(job->b, tokens ? hf_linear(&e, x, "classifier", hf_labels(job->c), true) : x);
         return;
     }
     d.memory = x;

@@ -56,29 +56,39 @@ static int features(struct hf_arch *a, const char *stem)
     return x;
 }
 
-/* A wide convolution whose weight is a direction and a length for each tap. */
-static int positions(struct hf_arch *a, int x, const char *stem)
+/* A weight that is a direction and a length for each tap. */
+static int normed_weight(struct hf_arch *a, const char *name, const int64_t *dims)
 {
     struct fw_builder *b = a->b;
-    static const int64_t perm[3] = {0, 2, 1};
     static const int64_t over[2] = {0, 1};
-    int64_t kernel = hf_size(a->c, "num_conv_pos_embeddings");
-    int64_t groups = hf_size(a->c, "num_conv_pos_embedding_groups");
-    int64_t dims[3] = {a->hidden, a->hidden / groups, kernel};
-    int64_t length[3] = {1, 1, kernel};
-    fw_enter(b, stem);
-    const char *name = "encoder.pos_conv_embed.conv";
+    int64_t length[3] = {1, 1, dims[2]};
     int v = hf_param(a, name, "weight_v", 3, dims);
     int parts[2] = {v, fw_sizes(b, 2, over)};
     int norm = fw_build_plain(b, "ReduceL2", NULL, parts, 2);
     int whole[2] = {hf_param(a, name, "weight_g", 3, length), norm};
-    int weight = fw_mul(b, v, fw_build_plain(b, "Div", NULL, whole, 2));
+    return fw_mul(b, v, fw_build_plain(b, "Div", NULL, whole, 2));
+}
+
+/* A wide convolution over places. */
+static int positions(struct hf_arch *a, int x, const char *stem)
+{
+    struct fw_builder *b = a->b;
+    static const int64_t perm[3] = {0, 2, 1};
+    const char *name = "encoder.pos_conv_embed.conv";
+    bool plain = hf_flag(a->c, "conv_pos_batch_norm", false);
+    int64_t kernel = hf_size(a->c, "num_conv_pos_embeddings");
+    int64_t groups = hf_size(a->c, "num_conv_pos_embedding_groups");
+    int64_t dims[3] = {a->hidden, a->hidden / groups, kernel};
+    fw_enter(b, stem);
+    int y = fw_transpose(b, x, perm);
+    if (plain)
+        y = fw_batch_norm(b, y, "encoder.pos_conv_embed.batch_norm");
+    int weight = plain ? hf_param(a, name, "weight", 3, dims) : normed_weight(a, name, dims);
     struct fw_window_spec w = fw_window_of(1, kernel, 1, kernel / 2);
     w.groups = groups;
     if (kernel % 2 == 0)
         w.pad_end[0]--; // the class computes one place more and drops it
-    int y = fw_conv_with(b, fw_transpose(b, x, perm), name, weight,
-                         hf_param(a, name, "bias", 1, &a->hidden), &w);
+    y = fw_conv_with(b, y, name, weight, hf_param(a, name, "bias", 1, &a->hidden), &w);
     y = hf_act(a, fw_transpose(b, y, perm), hf_text(a->c, "feat_extract_activation", "gelu"));
     x = fw_add(b, x, y);
     fw_leave(b);
@@ -101,8 +111,10 @@ static void build(const struct hf_job *job, const char *stem)
     int x = positions(&a, features(&a, stem), stem);
     if (!before)
         x = hf_norm(&a, x, norm);
-    x = hf_layers(&a, x);
-    if (before)
+    bool weighed =
+        job->head == HF_HEAD_SEQUENCE && hf_flag(job->c, "use_weighted_layer_sum", false);
+    x = weighed ? hf_layers_weighed(&a, x) : hf_layers(&a, x);
+    if (before && !weighed)
         x = hf_norm(&a, x, norm);
     if (job->head != HF_HEAD_NONE && hf_ends(job->model, "ForCTC")) {
         x = hf_linear(&a, x, "lm_head", a.vocab, true);

@@ -115,6 +115,21 @@ void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_
     hf_arch_layers(a, "num_hidden_layers");
 }
 
+void hf_whole_heads(const struct hf_arch *a)
+{
+    if (a->heads * a->head != a->hidden)
+        hf_complain(a->c, "num_attention_heads",
+                    "heads that are as wide as the layers (%lld) are wanted, found %lld of %lld",
+                    (long long)a->hidden, (long long)a->heads, (long long)a->head);
+}
+
+void hf_arch_look_at_input(struct hf_arch *a)
+{
+    int64_t dims[3] = {a->batch, a->seq, a->hidden};
+    a->cross = true;
+    a->memory = fw_input(a->b, "encoder_hidden_states", "float32", 3, dims);
+}
+
 /* ---- pieces ---- */
 
 int hf_param(struct hf_arch *a, const char *name, const char *part, int rank, const int64_t *dims)
@@ -358,6 +373,23 @@ int hf_layers(struct hf_arch *a, int x)
         fw_leave(a->b);
     }
     return hf_norm(a, x, a->names->final);
+}
+
+int hf_layers_weighed(struct hf_arch *a, int x)
+{
+    struct fw_builder *b = a->b;
+    int64_t n = (int64_t)a->n_layers + 1;
+    int64_t each[3] = {n, 1, 1};
+    int w = fw_softmax(b, hf_param(a, "layer_weights", NULL, 1, &n), 0);
+    w = fw_reshape(b, w, 3, each);
+    int sum = fw_mul(b, x, fw_slice(b, w, 0, 0, 1));
+    for (uint32_t i = 0; i < a->n_layers && fw_build_ok(b); i++) {
+        fw_enter_number(b, a->names->layers, i);
+        x = hf_layer(a, i, x);
+        fw_leave(b);
+        sum = fw_add(b, sum, fw_mul(b, x, fw_slice(b, w, 0, i + 1, i + 2)));
+    }
+    return sum;
 }
 
 /* ---- both ends ---- */
