@@ -385,8 +385,9 @@ static enum fw_status add_seeds(struct fw_graph *copy, const struct fw_graph *bo
         fw_arena_array(copy->arena, (size_t)body->n_inputs + body->n_outputs, sizeof *inputs);
     if (inputs == NULL)
         return fw_fail_memory(err);
-    memcpy(inputs, body->inputs, body->n_inputs * sizeof *inputs);
-    uint32_t n = body->n_inputs;
+    uint32_t n = 0;
+    for (; n < body->n_inputs; n++)
+        inputs[n] = body->inputs[n];
     for (uint32_t i = 0; i < body->n_outputs; i++) {
         seeds[i] = FW_NONE;
         if (!out_grad[i])
