@@ -51,9 +51,16 @@ enum fw_status fw_engine_new(struct fw_engine **ret, struct fw_graph *g,
                              struct fw_error *err);
 void fw_engine_free(struct fw_engine *e); // NULL-safe
 
-/* Fills stored tensors with what the file has, draws the others (weights uniform with variance
- * 1/fan-in, shifts 0, scales 1, inputs normal), states with zeros. */
+/* Fills stored tensors with what the file has, draws the others (FW_DRAW_TO_TRAIN of
+ * engine/draw.h), states with zeros. */
 enum fw_status fw_engine_fill(struct fw_engine *e, struct fw_error *err);
+/* One of the others once more, with the same contents. */
+enum fw_status fw_engine_draw_again(struct fw_engine *e, uint32_t tensor, struct fw_error *err);
+/* Whether a run leaves an input as it was. */
+bool fw_engine_keeps(const struct fw_engine *e, uint32_t tensor);
+/* Where a tensor's elements stand one after the other, to be filled before a run, as those of
+ * inputs do; NULL: they lie in another order. */
+void *fw_engine_rows(struct fw_engine *e, uint32_t tensor);
 /* Contents of a tensor, row-major, n bytes of it: of inputs and stored tensors before a run; of
  * what a run made as long as nothing has taken its place. FW_SHAPE: n is not its size. */
 enum fw_status fw_engine_write(struct fw_engine *e, uint32_t tensor, const void *data, size_t n,

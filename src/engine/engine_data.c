@@ -1,8 +1,7 @@
 /* Contents of an engine's tensors: from the file, drawn, or given; in and out row-major. */
+#include "engine/draw.h"
 #include "engine/engine_impl.h"
-#include "engine/exec.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Where a tensor is written to row-major: in its place, or beside it when it lies in another order
@@ -44,52 +43,10 @@ static enum fw_status unstage(struct fw_engine *e, uint32_t tensor, void *data, 
     return status;
 }
 
-/* ---- drawing ---- */
+/* ---- filling ---- */
 
-/* What a vector is for, from the place where its first reader takes it: the first operand behind
- * the data of a normalisation scales, the first stored statistic is a mean. */
-struct purpose {
-    bool scale, variance;
-};
-
-static struct purpose purpose_of(const struct fw_graph *g, uint32_t tensor)
-{
-    for (uint32_t id = 0; id < g->n_nodes; id++)
-        for (unsigned i = 0; i < g->nodes[id].n_in && i < 32; i++) {
-            const struct fw_op *op = g->nodes[id].op;
-            if (g->nodes[id].in[i] != tensor)
-                continue;
-            bool sums = (op->flags & (FW_OP_SUM | FW_OP_CONTRACTION)) != 0;
-            uint32_t below = op->buffer_slots & ((1u << i) - 1u);
-            return (struct purpose){.scale = i == 1 && !sums,
-                                    .variance = (op->buffer_slots >> i & 1u) && below != 0};
-        }
-    return (struct purpose){false, false};
-}
-
-static void draw(struct fw_engine *e, uint32_t tensor, struct fw_buffer *v)
-{
-    const struct fw_tensor *t = &e->g->tensors[tensor];
-    char class = fw_dtypes[t->dtype].class;
-    struct purpose purpose = purpose_of(e->g, tensor);
-    size_t fan_in = v->rank > 1 && v->dims[0] > 0 ? v->n / (size_t)v->dims[0] : 1;
-    uint64_t numbers = class != 'f' && t->dtype != FW_BOOL ? fw_exec_numbers(e->g, tensor) : 2;
-    double width = sqrt(1.0 / (double)(fan_in > 0 ? fan_in : 1));
-    for (size_t i = 0; i < v->n; i++) {
-        if (class != 'f')
-            fw_buffer_put_int(v, i, (int64_t)(fw_random(&e->random) % numbers));
-        else if (t->kind == FW_KIND_BUFFER)
-            fw_buffer_put(v, i, purpose.variance ? 1 : 0);
-        else if (t->kind == FW_KIND_PARAM && v->rank < 2)
-            fw_buffer_put(v, i, purpose.scale ? 1 : 0);
-        else if (t->kind == FW_KIND_PARAM)
-            fw_buffer_put(v, i, width * (2 * fw_random_unit(&e->random) - 1));
-        else
-            fw_buffer_put(v, i, fw_random_normal(&e->random));
-    }
-}
-
-static enum fw_status fill(struct fw_engine *e, uint32_t tensor, struct fw_error *err)
+static enum fw_status fill(struct fw_engine *e, uint32_t tensor, uint64_t *random,
+                           struct fw_error *err)
 {
     const struct fw_tensor *t = &e->g->tensors[tensor];
     void *data;
@@ -102,7 +59,7 @@ static enum fw_status fill(struct fw_engine *e, uint32_t tensor, struct fw_error
     struct fw_buffer v = fw_engine_value(e, tensor);
     v.data = data;
     if (!fw_buffer_decode(&v, t->data) && !fw_engine_put_known(e, tensor, &v))
-        draw(e, tensor, &v);
+        fw_draw(e->g, tensor, FW_DRAW_TO_TRAIN, random, &v);
     return unstage(e, tensor, data, copy, err);
 }
 
@@ -111,10 +68,38 @@ enum fw_status fw_engine_fill(struct fw_engine *e, struct fw_error *err)
     for (uint32_t i = 0; i < e->g->n_tensors; i++) {
         const struct fw_tensor *t = &e->g->tensors[i];
         bool made = t->producer != FW_NONE || t->kind == FW_KIND_GRADIENT;
-        if (!made && e->held[i].there && e->held[i].at.block != FW_BLOCK_OWN)
-            FW_TRY(fill(e, i, err));
+        if (!made && e->held[i].there && e->held[i].at.block != FW_BLOCK_OWN) {
+            e->held[i].random = e->random;
+            FW_TRY(fill(e, i, &e->random, err));
+        }
     }
     return FW_OK;
+}
+
+enum fw_status fw_engine_draw_again(struct fw_engine *e, uint32_t tensor, struct fw_error *err)
+{
+    uint64_t random = e->held[tensor].random;
+    return fill(e, tensor, &random, err);
+}
+
+/* Whether a node writes where a tensor stands: over it, or into the same bytes at another time. */
+static bool shares_bytes(const struct fw_engine *e, uint32_t tensor, uint32_t other)
+{
+    const struct fw_graph *g = e->g;
+    const struct fw_place *at = e->places->at;
+    uint32_t a = at[tensor].root, b = at[other].root, maker = g->tensors[other].producer;
+    if (other == tensor || b == FW_NONE || at[a].fixed != at[b].fixed ||
+        (b == a && maker != FW_NONE && (g->nodes[maker].op->flags & FW_OP_VIEW)))
+        return false;
+    return at[a].offset < at[b].offset + at[b].bytes && at[b].offset < at[a].offset + at[a].bytes;
+}
+
+bool fw_engine_keeps(const struct fw_engine *e, uint32_t tensor)
+{
+    for (uint32_t i = 0; i < e->g->n_tensors; i++)
+        if (shares_bytes(e, tensor, i))
+            return false;
+    return true;
 }
 
 /* ---- from and to outside ---- */
@@ -129,6 +114,12 @@ enum fw_status fw_engine_write(struct fw_engine *e, uint32_t tensor, const void 
     FW_TRY(staging(e, tensor, &to, &copy, err));
     memcpy(to, data, n);
     return unstage(e, tensor, to, copy, err);
+}
+
+void *fw_engine_rows(struct fw_engine *e, uint32_t tensor)
+{
+    const struct fw_held *h = &e->held[tensor];
+    return h->there && h->layout == NULL ? fw_engine_at(e, h->at) : NULL;
 }
 
 enum fw_status fw_engine_read(struct fw_engine *e, uint32_t tensor, void *ret, size_t n,

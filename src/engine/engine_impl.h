@@ -49,10 +49,11 @@ struct fw_step {
 struct fw_held { // of a tensor
     const struct fw_layout *layout;
     struct fw_address at;
-    bool there;     // has an address
-    bool free;      // only convolutions and updates read it: its order is theirs to choose
-    bool chosen;    // and has been chosen
-    uint32_t later; // node that has to be run for every reader (a stored tensor rearranged)
+    bool there;      // has an address
+    bool free;       // only convolutions and updates read it: its order is theirs to choose
+    bool chosen;     // and has been chosen
+    uint32_t later;  // node that has to be run for every reader (a stored tensor rearranged)
+    uint64_t random; // state that its contents were drawn from
 };
 
 struct fw_watched {

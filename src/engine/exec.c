@@ -1,4 +1,5 @@
 /* The simple executor; see exec.h. */
+#include "engine/draw.h"
 #include "engine/exec_impl.h"
 
 #include <inttypes.h>
@@ -237,43 +238,6 @@ bool fw_exec_known(struct fw_exec *e, const fw_dim *value, size_t n)
     return true;
 }
 
-uint64_t fw_exec_numbers(const struct fw_graph *g, uint32_t tensor)
-{
-    uint64_t least = 0;
-    for (uint32_t id = 0; id < g->n_nodes; id++) {
-        const struct fw_node *n = &g->nodes[id];
-        const struct fw_tensor *table = n->n_in > 1 ? fw_tensor_at(g, n->in[0]) : NULL;
-        if (n->op->met == NULL || table == NULL || n->in[1] != tensor || table->rank != 2 ||
-            !fw_dim_is_const(table->dims[0]))
-            continue;
-        uint64_t rows = (uint64_t)table->dims[0].word;
-        least = least == 0 || rows < least ? rows : least;
-    }
-    return least > 0 ? least : 2;
-}
-
-static void draw(struct fw_exec *e, const struct fw_tensor *t, struct fw_buffer *v)
-{
-    char class = fw_dtypes[t->dtype].class;
-    size_t fan_in = v->rank > 1 && v->dims[0] > 0 ? v->n / (size_t)v->dims[0] : 1;
-    double width = sqrt(3.0 / (double)(fan_in > 0 ? fan_in : 1));
-    size_t n = class == 'c' ? 2 * v->n : v->n;
-    struct fw_buffer numbers = *v;
-    uint64_t whole = class == 'b' ? 2 : fw_exec_numbers(e->g, (uint32_t)(t - e->g->tensors));
-    if (class == 'c')
-        numbers.dtype = FW_F64; // both parts
-    for (size_t i = 0; i < n; i++) {
-        if (class == 'i' || class == 'u' || class == 'b')
-            fw_buffer_put_int(v, i, (int64_t)(fw_random(e->random) % whole));
-        else if (t->kind == FW_KIND_BUFFER || (t->kind == FW_KIND_PARAM && v->rank < 2))
-            fw_buffer_put(&numbers, i, 0.5 + fw_random_unit(e->random));
-        else if (t->kind == FW_KIND_PARAM)
-            fw_buffer_put(&numbers, i, width * (2 * fw_random_unit(e->random) - 1));
-        else
-            fw_buffer_put(&numbers, i, fw_random_normal(e->random));
-    }
-}
-
 enum fw_status fw_exec_fill_one(struct fw_exec *e, uint32_t id, struct fw_error *err)
 {
     struct fw_buffer *v;
@@ -284,7 +248,7 @@ enum fw_status fw_exec_fill_one(struct fw_exec *e, uint32_t id, struct fw_error 
     else if (t->value != NULL && fw_exec_known(e, t->value, v->n))
         fw_exec_put(e, t->value, v);
     else if (!fw_buffer_decode(v, t->data))
-        draw(e, t, v);
+        fw_draw(e->g, id, FW_DRAW_TO_TEST, e->random, v);
     return FW_OK;
 }
 

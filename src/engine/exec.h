@@ -32,14 +32,10 @@ void fw_exec_free(struct fw_exec *e); // NULL-safe
 enum fw_status fw_exec_give(struct fw_exec *e, uint32_t id, unsigned rank, const int64_t *dims,
                             struct fw_buffer **ret, struct fw_error *err);
 /* Fills all of them that were not given: what is stored is decoded, states are zero, the rest is
- * drawn: weights uniform with variance 1/fan-in, vectors and running statistics in 0.5..1.5, inputs
- * normal, integers below fw_exec_numbers. */
+ * drawn (FW_DRAW_TO_TEST of engine/draw.h). */
 enum fw_status fw_exec_fill(struct fw_exec *e, struct fw_error *err);
 /* The same for one tensor, made by a node or not. */
 enum fw_status fw_exec_fill_one(struct fw_exec *e, uint32_t id, struct fw_error *err);
-/* Integers of this tensor are drawn from 0 up to this: the fewest rows of a table that they are
- * looked up in; 2 where they are not. */
-uint64_t fw_exec_numbers(const struct fw_graph *g, uint32_t tensor);
 
 /* Executes one node. tally (FW_N_CLASSES): what it executed by class, in the counted build; NULL
  * where nobody asks. A node that only computes shapes counts nothing, as in passes/cost.h.

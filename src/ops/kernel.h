@@ -250,12 +250,16 @@ static inline REAL keep_scale(double ratio)
     return ratio < 1 ? (REAL)(1.0L / (1.0L - wide)) : 0;
 }
 
-/* 0 where a sum starts from it and the rule counts the first addition: the compiler must not see
- * it. */
+/* A number that the compiler must not see: where it knows one (a sum starts from 0, a factor is 1
+ * in one of two branches), it leaves out operations that the rule counts. */
+static inline REAL hidden(REAL a)
+{
+    const volatile REAL unseen = a;
+    return unseen;
+}
 static inline REAL zero(void)
 {
-    const volatile REAL nothing = 0;
-    return nothing;
+    return hidden(0);
 }
 
 /* A count as a number. Of an unsigned one the compiler would make subtractions and additions. */

@@ -165,7 +165,7 @@ static void gram_schmidt(REAL *a, size_t n)
         for (size_t k = 0; k < n; k++)
             norm = MAC(norm, a[k * n + j], a[k * n + j]);
         norm = SQRT(norm);
-        REAL by = DIV((REAL)1, norm > 0 ? norm : 1);
+        REAL by = DIV((REAL)1, hidden(norm > 0 ? norm : 1));
         for (size_t k = 0; k < n; k++)
             a[k * n + j] = MUL(by, a[k * n + j]);
     }

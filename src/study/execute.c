@@ -15,32 +15,34 @@ const struct fw_places *fw_execution_places(const struct fw_analysis *a)
     return a->trained ? a->training.places : a->inference.places;
 }
 
+/* Pages of the process's own; those of files (programs, libraries) are nobody's memory. */
 static uint64_t resident_bytes(void)
 {
-    unsigned long long pages = 0, all = 0;
+    enum { SIZE, RESIDENT, OF_FILES, N_FIELDS };
+    unsigned long long pages[N_FIELDS] = {0};
     char text[128];
     FILE *f = fopen("/proc/self/statm", "r");
     size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f != NULL)
         (void)fclose(f);
     text[n] = '\0';
-    char *end;
-    all = strtoull(text, &end, 10);
-    pages = strtoull(end, NULL, 10);
+    char *at = text;
+    for (unsigned i = 0; i < N_FIELDS; i++)
+        pages[i] = strtoull(at, &at, 10);
     long page = sysconf(_SC_PAGESIZE);
-    return all > 0 && page > 0 ? pages * (uint64_t)page : 0;
+    bool good = page > 0 && pages[RESIDENT] >= pages[OF_FILES];
+    return good ? (pages[RESIDENT] - pages[OF_FILES]) * (uint64_t)page : 0;
 }
 
 /* ---- what goes in ---- */
 
 struct feed { // of an input of the network
     uint32_t tensor;
-    const struct fw_array *array; // NULL: drawn once, the same every step
+    const struct fw_array *array; // NULL: drawn, the same every step
     uint64_t n_rows;              // of the array; 0: the array is one batch
     uint64_t batch;
     size_t row; // elements
-    size_t bytes;
-    unsigned char *data; // (bytes) what the next step takes
+    bool keeps; // what it holds outlives a step
 };
 
 struct run {
@@ -130,21 +132,13 @@ static enum fw_status add_feed(struct run *r, uint32_t tensor, struct fw_error *
     const struct fw_graph *g = &r->x->a->model.graph;
     const struct fw_tensor *t = &g->tensors[tensor];
     struct feed *f = &r->feeds[r->n_feeds];
-    *f = (struct feed){.tensor = tensor, .bytes = bytes_of(t)};
-    f->data = fw_mem_resize(&fw_alloc_default, NULL, 0, f->bytes + 1);
-    if (f->data == NULL)
-        return fw_fail_memory(err);
+    *f = (struct feed){.tensor = tensor, .keeps = fw_engine_keeps(r->x->engine, tensor)};
     r->n_feeds++;
     f->array = find_array(r->o->arrays, r->o->n_arrays, t->name);
     bool only = r->o->n_arrays == 1 && r->o->arrays[0].name[0] == '\0' && g->n_inputs >= 1;
     if (only && tensor == g->inputs[0])
         f->array = &r->o->arrays[0];
-    if (f->array == NULL) // what fw_engine_fill drew
-        return fw_engine_read(r->x->engine, tensor, f->data, f->bytes, err);
-    FW_TRY(fit_array(r, f, err));
-    if (f->n_rows == 0)
-        convert(f->array, 0, elements(t, 0), t, f->data);
-    return FW_OK;
+    return f->array != NULL ? fit_array(r, f, err) : FW_OK;
 }
 
 static enum fw_status check_used(const struct run *r, struct fw_error *err)
@@ -189,21 +183,34 @@ static void shuffle(struct run *r)
     }
 }
 
+/* Where the input stands in the engine: no second copy of it is kept. */
+static enum fw_status feed_one(const struct run *r, const struct feed *f, uint64_t step,
+                               struct fw_error *err)
+{
+    const struct fw_tensor *t = &r->x->a->model.graph.tensors[f->tensor];
+    unsigned char *to = fw_engine_rows(r->x->engine, f->tensor);
+    if (f->n_rows == 0 && step > 0 && f->keeps)
+        return FW_OK;
+    if (f->array == NULL)
+        return step > 0 ? fw_engine_draw_again(r->x->engine, f->tensor, err) : FW_OK;
+    FW_REQUIRE(to != NULL, err, FW_UNSUPPORTED, "an input lies in an order of its own");
+    if (f->n_rows == 0)
+        convert(f->array, 0, elements(t, 0), t, to);
+    size_t bytes = f->batch > 0 ? bytes_of(t) / f->batch : 0;
+    for (uint64_t k = 0; k < f->batch && f->n_rows > 0; k++) {
+        uint64_t row = r->order[(step * f->batch + k) % r->n_rows];
+        convert(f->array, row * f->row, f->row, t, to + k * bytes);
+    }
+    return FW_OK;
+}
+
 static enum fw_status feed_step(struct run *r, uint64_t step, struct fw_error *err)
 {
     const struct fw_graph *g = &r->x->a->model.graph;
     if (r->n_rows > 0 && g->training && step * r->batch % r->n_rows < r->batch)
         shuffle(r);
-    for (uint32_t i = 0; i < r->n_feeds; i++) {
-        struct feed *f = &r->feeds[i];
-        const struct fw_tensor *t = &g->tensors[f->tensor];
-        size_t bytes = f->batch > 0 ? f->bytes / f->batch : 0;
-        for (uint64_t k = 0; k < f->batch && f->n_rows > 0; k++) {
-            uint64_t row = r->order[(step * f->batch + k) % r->n_rows];
-            convert(f->array, row * f->row, f->row, t, f->data + k * bytes);
-        }
-        FW_TRY(fw_engine_write(r->x->engine, f->tensor, f->data, f->bytes, err));
-    }
+    for (uint32_t i = 0; i < r->n_feeds; i++)
+        FW_TRY(feed_one(r, &r->feeds[i], step, err));
     return FW_OK;
 }
 
@@ -375,8 +382,6 @@ enum fw_status fw_execute(struct fw_execution *ret, struct fw_analysis *a,
     ret->a = a;
     fw_arena_init(&ret->arena, &fw_alloc_default);
     enum fw_status status = execute(&r, err);
-    for (uint32_t i = 0; i < r.n_feeds; i++)
-        fw_mem_resize(&fw_alloc_default, r.feeds[i].data, r.feeds[i].bytes + 1, 0);
     if (status != FW_OK)
         fw_execution_free(ret);
     return status;

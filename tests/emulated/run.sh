@@ -54,7 +54,7 @@ audit 0 zoo:resnet18,size=8,classes=10 --batch 1 --mode exact
 audit 0 zoo:lstm --batch 2 --seq 5 --mode exact
 audit 0 zoo:gpt2,layers=2,width=32,heads=2,vocab=50 --batch 2 --seq 7 --mode exact # with dropout
 for rule in momentum nesterov adagrad rmsprop adadelta adam adam-literal adamw amsgrad adafactor \
-    lion lamb lars muon shampoo adam8bit; do
+    lion lamb lars muon shampoo soap sophia adam8bit; do
     audit 0 zoo:mlp,depth=2,width=33,in=7,out=5,bias=1,act=relu --batch 5 --mode exact \
         --optimizer $rule
 done

@@ -27,6 +27,10 @@ less() { # A B: A < B
     awk "BEGIN { exit !($1 < $2) }"
 }
 
+within() { # PART A B: |A/B - 1| <= PART, and A more than 200 MB
+    awk "BEGIN { d = $2 / $3 - 1; exit !($2 > 2e8 && d <= $1 && d >= -$1) }"
+}
+
 # exact mode: predicted, planned and allocated are one number
 "$FLOPWISE" run zoo:convnet,size=24 --batch 4 --train --steps 8 --lr 0.05 --mode exact \
     --format json >exact.json
@@ -89,6 +93,19 @@ while IFS="$(printf '\t')" read -r name config; do
     check "$name: the same loss" awk "BEGIN { d = $(value "$name/fast.json" last_loss) - \
         $(value "$name/exact.json" last_loss); exit !(d < 1e-3 && d > -1e-3) }"
 done <"$here/configs.tsv"
+# steps take the time they take
+check "limit of time" "$FLOPWISE" run zoo:mlp,depth=2,width=8 --batch 64 --train --steps 20000 \
+    --mode exact --limit time=1 --format json -o many.json
+check "the loss is in the answer" less 0 "$(value many.json last_loss)"
+# what the process grows by is what was planned: convolutions with many inputs, both directions
+if ! nm "$FLOPWISE" 2>/dev/null | grep -q __asan_; then
+    for options in "--batch 44 --train" "--batch 110 --steps 2"; do
+        # shellcheck disable=SC2086 # words
+        "$FLOPWISE" run zoo:convnet $options --format json >resident.json
+        check "resident as allocated, $options" within 0.03 \
+            "$(value resident.json resident_bytes)" "$(value resident.json allocated_bytes)"
+    done
+fi
 check "open sizes" fails 2 "'K' is left open" "$FLOPWISE" run zoo:mlp,depth=2,width=K --batch 4
 check "a letter" fails 2 "letter 'n'" "$FLOPWISE" run zoo:mlp,depth=2 --batch n
 check "a rate without training" fails 2 "goes with --train" "$FLOPWISE" run zoo:onenet --lr 0.1
