@@ -250,7 +250,8 @@ struct fw_setting {
 struct fw_run_request {
     const struct fw_setting *settings; /* (n_settings) */
     size_t n_settings;
-    const char *file; /* a run file, or NULL */
+    const char *file; /* a run file, or NULL; its models are looked for in its folder */
+    int any_path;     /* 1: they may stand anywhere else too */
     struct fw_options options;
     int document;              /* 1: a text to attach instead of tables, in md and html */
     const char *const *limits; /* of its models, as of fw_net_open_within */
@@ -325,6 +326,11 @@ FW_API enum fw_status fw_optimizer_report(struct fw_report **ret, const char *na
                                           const struct fw_trial_options *trial,
                                           struct fw_error *err);
 
+/* Told when a step or another piece of work begins that has the limit `time` for itself: "step 1"
+ * and its seconds; NULL and 0 when it has ended. The limit is held between nodes: a kernel is not
+ * left in the middle, unless who is told ends the process in time. */
+typedef void fw_work_begins(void *ctx, const char *work, unsigned seconds);
+
 /* Executes a network (schema flopwise.run/1): the forward pass, or training steps unless
  * options->inference is set. An open batch is 1; texts may be NULL for the default. */
 struct fw_running {
@@ -334,9 +340,11 @@ struct fw_running {
     const char *learning_rate;
     const char *const *inputs; /* (n_inputs) "FILE" or "NAME=FILE": .npy, .npz, ONNX's .pb */
     size_t n_inputs;
-    const char *weights; /* .safetensors or .npz read before the first step */
-    const char *save;    /* .safetensors written after the last one */
-    const char *outputs; /* .npz of a forward pass */
+    const char *weights;    /* .safetensors or .npz read before the first step */
+    const char *save;       /* .safetensors written after the last one */
+    const char *outputs;    /* .npz of a forward pass */
+    fw_work_begins *begins; /* or NULL */
+    void *begins_ctx;
 };
 FW_API enum fw_status fw_run_report(struct fw_report **ret, struct fw_net *net,
                                     const struct fw_options *options,

@@ -2,6 +2,7 @@
  * hands both to the study. fw_claims_report: reads a table of claims. */
 #include "api/net.h"
 
+#include "base/folder.h"
 #include "base/real.h"
 #include "study/compute.h"
 
@@ -11,6 +12,9 @@
 struct job {
     struct fw_report *r;
     const struct fw_run_request *request;
+    const char *folder;      // of the run file
+    const char *given_model; // by the caller, who may name any; or NULL
+    struct fw_net *given;    // it: opened once, as standard input can be
     struct fw_run run;
     struct fw_estimate estimate;
     struct fw_error *err;
@@ -72,9 +76,12 @@ static enum fw_status read_run(struct job *j, const char *file, size_t n)
         settings[count++] = (struct fw_setting){"peak-format", format_of(q->options.precision)};
     if (q->options.recompute != NULL)
         settings[count++] = (struct fw_setting){"recompute", q->options.recompute};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (settings[i].name == NULL || settings[i].value == NULL)
             return fw_fail_memory(j->err);
+        if (strcmp(settings[i].name, "model") == 0)
+            j->given_model = settings[i].value;
+    }
     FW_TRY(fw_run_read(&j->run, &j->r->arena, settings, count, file, n, j->err));
     return check_options(j);
 }
@@ -85,6 +92,9 @@ static enum fw_status read_all(struct job *j)
     const char *path = j->request->file;
     if (path == NULL)
         return read_run(j, NULL, 0);
+    j->folder = fw_folder_of(path, &j->r->arena);
+    if (j->folder == NULL)
+        return fw_fail_memory(j->err);
     enum fw_status status = fw_file_open(&file, path, 1 << 24, j->r->alloc, j->err);
     if (status == FW_OK) {
         const char *data = file.size > 0 ? (const char *)file.data : "";
@@ -185,6 +195,38 @@ static bool reads_tokens(const struct fw_analysis *a)
     return g->n_inputs > 0 && fw_dtype_is_integer(g->tensors[g->inputs[0]].dtype);
 }
 
+/* Without what an earlier analysis bound. */
+static enum fw_status open_given(struct job *j, struct fw_net **ret)
+{
+    if (j->given == NULL)
+        FW_TRY(fw_net_open_within(&j->given, j->given_model, j->request->limits, j->err));
+    j->given->n_symbols = j->given->n_shapes = 0;
+    j->given->users++;
+    *ret = j->given;
+    return FW_OK;
+}
+
+/* A run file may come from anybody: what it names stands in its folder, unless the caller allows
+ * more. */
+static enum fw_status open_model(struct job *j, const char *model, struct fw_net **ret)
+{
+    const char *const *limits = j->request->limits;
+    if (model == j->given_model)
+        return open_given(j, ret);
+    bool file = strncmp(model, "zoo:", 4) != 0;
+    if (file && j->request->any_path) {
+        if (model[0] != '/')
+            model = fw_arena_printf(&j->r->arena, "%s/%s", j->folder, model);
+        return model != NULL ? fw_net_open_within(ret, model, limits, j->err)
+                             : fw_fail_memory(j->err);
+    }
+    const char *path;
+    struct fw_error cause;
+    if (file && fw_folder_resolve(j->folder, model, &j->r->arena, &path, &cause) == FW_FORMAT)
+        return fw_fail(j->err, FW_FORMAT, -1, "%s (--any-path opens it)", cause.message);
+    return fw_net_open_named(ret, j->folder, model, limits, j->err);
+}
+
 /* One analysis; without a batch of the caller's the file's own is taken, and *ret_batch says so. */
 static enum fw_status study(struct job *j, const struct fw_run_phase *p, const char *batch,
                             const char *seq, const char *recompute, struct fw_step *s)
@@ -194,7 +236,7 @@ static enum fw_status study(struct job *j, const struct fw_run_phase *p, const c
     struct fw_options o = j->request->options;
     o.recompute = recompute;
     o.precision = NULL;
-    FW_TRY(fw_net_open_within(&net, p->model, j->request->limits, j->err));
+    FW_TRY(open_model(j, p->model, &net));
     enum fw_status status = bind(net, j, p, batch, seq);
     if (status == FW_OK)
         status = fw_study_new(&study, net, &o, false, j->err);
@@ -318,6 +360,8 @@ enum fw_status fw_estimate_report(struct fw_report **ret, const struct fw_run_re
     } else {
         *j = (struct job){.r = r, .request = request, .err = err};
         status = run_job(j);
+        fw_net_free(j->given);
+        j->given = NULL;
         j->request = NULL; // the caller's
     }
     if (status != FW_OK) {

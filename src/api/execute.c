@@ -76,6 +76,8 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
                "--optimizer goes with --train: a forward pass updates nothing");
     e->how.fast = running->exact == 0;
     e->how.winograd = running->winograd != 0;
+    e->how.begins = running->begins;
+    e->how.begins_ctx = running->begins_ctx;
     FW_TRY(whole_number("--steps", running->steps, 0, 1, UINT32_MAX, &e->how.steps, err));
     FW_TRY(whole_number("--seed", running->seed, 1, 0, UINT64_MAX, &e->how.seed, err));
     FW_TRY(whole_number("--threads", running->threads, 0, 1, FW_MAX_THREADS, &threads, err));
@@ -319,8 +321,11 @@ static enum fw_status audit(struct executed *e, struct fw_counter *counter,
     struct fw_counter *good = why_not->code == FW_OK ? counter : NULL;
     if (good != NULL) // the canary sings once more behind the measurement
         FW_TRY(fw_counter_check(good, err));
-    return fw_audit(&e->audit, &e->x, good, why_not->message, worth_counting(&e->study->analysis),
-                    err);
+    fw_execution_begins(&e->x, &e->how, "counting operations");
+    enum fw_status status = fw_audit(&e->audit, &e->x, good, why_not->message,
+                                     worth_counting(&e->study->analysis), err);
+    fw_execution_begins(&e->x, &e->how, NULL);
+    return status;
 }
 
 enum fw_status fw_audit_report(struct fw_report **ret, struct fw_net *net,

@@ -118,41 +118,47 @@ enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_erro
     return fw_net_open_within(ret, path, NULL, err);
 }
 
-static enum fw_status open_folder(struct fw_net *net, struct fw_error *err)
+static enum fw_status open_folder(struct fw_net *net, const char *folder, struct fw_error *err)
 {
     const char *name;
-    net->folder = net->path;
+    net->folder = folder;
     net->whole_folder = true;
-    FW_TRY(fw_folder_main(net->folder, &net->arena, &name, err));
-    size_t len = strlen(net->folder);
-    bool slash = len > 0 && net->folder[len - 1] == '/';
-    net->path = fw_arena_printf(&net->arena, "%s%s%s", net->folder, slash ? "" : "/", name);
+    FW_TRY(fw_folder_main(folder, &net->arena, &name, err));
+    size_t len = strlen(net->path);
+    bool slash = len > 0 && net->path[len - 1] == '/';
+    net->path = fw_arena_printf(&net->arena, "%s%s%s", net->path, slash ? "" : "/", name);
     if (net->path == NULL)
         return fw_fail_memory(err);
-    return fw_folder_open(&net->file, net->folder, name, net->alloc, err);
+    return fw_folder_open(&net->file, folder, name, net->alloc, err);
 }
 
-static enum fw_status open_path(struct fw_net *net, struct fw_error *err)
+/* within: the folder that the path may not leave, or NULL. */
+static enum fw_status open_path(struct fw_net *net, const char *within, struct fw_error *err)
 {
-    if (strncmp(net->path, "zoo:", 4) == 0)
-        return open_zoo(net, net->path + 4, err);
-    if (strcmp(net->path, "-") != 0 && fw_is_folder(net->path))
-        return open_folder(net, err);
-    if (strcmp(net->path, "-") != 0) {
-        net->folder = fw_folder_of(net->path, &net->arena);
-        if (net->folder == NULL)
-            return fw_fail_memory(err);
-    }
-    return fw_file_open(&net->file, net->path, 0, net->alloc, err);
+    const char *path = net->path;
+    if (strncmp(path, "zoo:", 4) == 0)
+        return open_zoo(net, path + 4, err);
+    if (within == NULL && strcmp(path, "-") == 0)
+        return fw_file_open(&net->file, path, 0, net->alloc, err);
+    if (within != NULL)
+        FW_TRY(fw_folder_resolve(within, net->path, &net->arena, &path, err));
+    if (fw_is_folder(path))
+        return open_folder(net, path, err);
+    net->folder = fw_folder_of(path, &net->arena);
+    if (net->folder == NULL)
+        return fw_fail_memory(err);
+    return within != NULL ? fw_file_open_resolved(&net->file, path, net->alloc, err)
+                          : fw_file_open(&net->file, path, 0, net->alloc, err);
 }
 
-static enum fw_status open_net(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
-                               const char *const *limits, struct fw_error *err)
+static enum fw_status open_net(struct fw_net **ret, const char *path, const char *within,
+                               const struct fw_alloc *alloc, const char *const *limits,
+                               struct fw_error *err)
 {
     struct fw_net *net;
     FW_TRY(net_new(&net, path, alloc, limits, err));
     fw_meter_start(net->meter);
-    enum fw_status status = fw_meter_judge(net->meter, open_path(net, err), err);
+    enum fw_status status = fw_meter_judge(net->meter, open_path(net, within, err), err);
     if (status != FW_OK) {
         fw_error_prefix(err, "%s: ", net->path);
         fw_net_free(net);
@@ -165,13 +171,19 @@ static enum fw_status open_net(struct fw_net **ret, const char *path, const stru
 enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
                                 struct fw_error *err)
 {
-    return open_net(ret, path, alloc, NULL, err);
+    return open_net(ret, path, NULL, alloc, NULL, err);
 }
 
 enum fw_status fw_net_open_within(struct fw_net **ret, const char *path, const char *const *limits,
                                   struct fw_error *err)
 {
-    return open_net(ret, path, &fw_alloc_default, limits, err);
+    return open_net(ret, path, NULL, &fw_alloc_default, limits, err);
+}
+
+enum fw_status fw_net_open_named(struct fw_net **ret, const char *folder, const char *name,
+                                 const char *const *limits, struct fw_error *err)
+{
+    return open_net(ret, name, folder, &fw_alloc_default, limits, err);
 }
 
 void fw_net_free(struct fw_net *net)

@@ -27,6 +27,11 @@ struct fw_net {
 enum fw_status fw_net_open_with(struct fw_net **ret, const char *path, const struct fw_alloc *alloc,
                                 struct fw_error *err);
 
+/* A network that a file in `folder` names: zoo:NAME, or a path that may not leave the folder (see
+ * base/folder.h). */
+enum fw_status fw_net_open_named(struct fw_net **ret, const char *folder, const char *name,
+                                 const char *const *limits, struct fw_error *err);
+
 /* meter.c: an allocator over another that knows what is in use, holds the limits of one net and
  * refuses memory beyond. It outlives the net as long as anything is in use. A net that is opened on
  * another's allocator stands under that one's limits and its time. */

@@ -14,7 +14,7 @@ struct fw_limits;
 struct fw_alloc {
     void *(*resize)(void *ctx, void *old, size_t old_bytes, size_t bytes); // bytes 0 frees
     void *ctx;
-    const struct fw_limits *limits; // limits.h; NULL: the usual ones, without a limit of time
+    struct fw_limits *limits; // limits.h; NULL: the usual ones, without a limit of time
 };
 
 /* malloc; blocks from 2 MiB up are mapped and ask for huge pages where there are any. */

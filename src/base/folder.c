@@ -16,6 +16,8 @@
 #include <dirent.h>
 #include <limits.h>
 #include <sys/stat.h>
+#else
+enum { PATH_MAX = 4096 };
 #endif
 
 const char *fw_folder_of(const char *path, struct fw_arena *arena)
@@ -42,7 +44,8 @@ static bool is_inside(const char *name)
 
 static enum fw_status fail_outside(const char *name, struct fw_error *err)
 {
-    return fw_fail(err, FW_FORMAT, -1, "'%.200s' leads out of the model's folder: it is not opened",
+    return fw_fail(err, FW_FORMAT, -1,
+                   "'%.200s' leads out of the folder of the file that names it: it is not opened",
                    name);
 }
 
@@ -128,6 +131,8 @@ static enum fw_status resolve(const char *folder, const char *name, char path[PA
                               struct fw_error *err)
 {
     char root[PATH_MAX], whole[PATH_MAX];
+    if (!is_inside(name))
+        return fail_outside(name, err);
     int n = snprintf(whole, sizeof whole, "%s/%s", folder, name);
     if (n < 0 || (size_t)n >= sizeof whole)
         return fw_fail(err, FW_IO, -1, "cannot open: %s", strerror(ENAMETOOLONG));
@@ -138,16 +143,6 @@ static enum fw_status resolve(const char *folder, const char *name, char path[PA
     return FW_OK;
 }
 
-enum fw_status fw_folder_open(struct fw_file *ret, const char *folder, const char *name,
-                              const struct fw_alloc *alloc, struct fw_error *err)
-{
-    char path[PATH_MAX];
-    *ret = (struct fw_file){.alloc = alloc};
-    if (!is_inside(name))
-        return fail_outside(name, err);
-    FW_TRY(resolve(folder, name, path, err));
-    return fw_file_open_resolved(ret, path, alloc, err);
-}
 #else
 bool fw_is_folder(const char *path)
 {
@@ -162,14 +157,29 @@ enum fw_status fw_folder_list(const char *path, struct fw_arena *arena, const ch
     return fw_fail(err, FW_IO, -1, "folders cannot be listed on this system");
 }
 
+static enum fw_status resolve(const char *folder, const char *name, char path[PATH_MAX],
+                              struct fw_error *err)
+{
+    int n = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    bool inside = is_inside(name) && strchr(name, '/') == NULL && n > 0 && n < PATH_MAX;
+    return inside ? FW_OK : fail_outside(name, err);
+}
+#endif
+
+enum fw_status fw_folder_resolve(const char *folder, const char *name, struct fw_arena *arena,
+                                 const char **ret, struct fw_error *err)
+{
+    char path[PATH_MAX];
+    FW_TRY(resolve(folder, name, path, err));
+    *ret = fw_arena_strndup(arena, path, strlen(path));
+    return *ret != NULL ? FW_OK : fw_fail_memory(err);
+}
+
 enum fw_status fw_folder_open(struct fw_file *ret, const char *folder, const char *name,
                               const struct fw_alloc *alloc, struct fw_error *err)
 {
-    char path[4096];
+    char path[PATH_MAX];
     *ret = (struct fw_file){.alloc = alloc};
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (!is_inside(name) || strchr(name, '/') != NULL || n < 0 || (size_t)n >= sizeof path)
-        return fail_outside(name, err);
-    return fw_file_open(ret, path, 0, alloc, err);
+    FW_TRY(resolve(folder, name, path, err));
+    return fw_file_open_resolved(ret, path, alloc, err);
 }
-#endif

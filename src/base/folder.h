@@ -15,10 +15,13 @@ const char *fw_folder_of(const char *path, struct fw_arena *arena);
 /* Names of the regular files in it, sorted. Errors: FW_IO, FW_LIMIT, FW_MEMORY. */
 enum fw_status fw_folder_list(const char *path, struct fw_arena *arena, const char ***ret,
                               uint32_t *ret_n, struct fw_error *err);
-/* Opens a file that a model file names. FW_FORMAT for a name that leads out of the folder: one with
- * '..' or from the root, or through a symbolic link, judged after the whole path is resolved. A
- * snapshot in a Hugging Face cache (.../snapshots/REVISION) may link into the blobs beside it.
- * Other errors: those of fw_file_open. */
+/* The path, without symbolic links, of what a model file names. FW_FORMAT for a name that leads out
+ * of the folder: one with '..' or from the root, or through a symbolic link, judged after the whole
+ * path is resolved. A snapshot in a Hugging Face cache (.../snapshots/REVISION) may link into the
+ * blobs beside it. Errors: FW_IO, FW_MEMORY. */
+enum fw_status fw_folder_resolve(const char *folder, const char *name, struct fw_arena *arena,
+                                 const char **ret, struct fw_error *err);
+/* Opens it. Other errors: those of fw_file_open. */
 enum fw_status fw_folder_open(struct fw_file *ret, const char *folder, const char *name,
                               const struct fw_alloc *alloc, struct fw_error *err);
 

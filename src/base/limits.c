@@ -115,3 +115,11 @@ void fw_limits_stop(struct fw_limits *limits)
 {
     limits->deadline_ms = 0;
 }
+
+unsigned fw_limits_renew(const struct fw_alloc *alloc)
+{
+    if (alloc->limits == NULL || alloc->limits->deadline_ms == 0)
+        return 0;
+    fw_limits_start(alloc->limits);
+    return (unsigned)alloc->limits->most[FW_MOST_time];
+}

@@ -61,6 +61,10 @@ int64_t fw_clock_ms(void); // never goes back where the system has such a clock
 void fw_limits_start(struct fw_limits *limits);
 void fw_limits_stop(struct fw_limits *limits);
 
+/* Another piece of work that the caller asked for, as the next step of a training: where there is a
+ * limit of time it begins anew. The value: its seconds, 0 without a limit. */
+unsigned fw_limits_renew(const struct fw_alloc *alloc);
+
 /* For loops whose length a file decides: the clock is asked every 256th turn. */
 static inline enum fw_status fw_in_time(const struct fw_alloc *alloc, uint64_t turn,
                                         struct fw_error *err)

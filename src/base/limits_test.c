@@ -81,4 +81,11 @@ void test_limits__time(void **state)
     assert_int_equal(fw_in_time(&alloc, 256, &err), FW_LIMIT);
     fw_limits_stop(&limits);
     assert_int_equal(fw_in_time(&alloc, 256, &err), FW_OK);
+    assert_int_equal(fw_limits_renew(&alloc), 0); // none is started
+    assert_int_equal(limits.deadline_ms, 0);
+    assert_int_equal(fw_limits_renew(&fw_alloc_default), 0);
+    limits.deadline_ms = 1;
+    assert_int_equal(fw_limits_set(&limits, "time", "7", &err), FW_OK);
+    assert_int_equal(fw_limits_renew(&alloc), 7);
+    assert_int_equal(fw_in_time(&alloc, 256, &err), FW_OK);
 }

@@ -273,7 +273,8 @@ static int write_stdout(void *ctx, const char *text, size_t len)
     return fwrite(text, 1, len, ctx) != len;
 }
 
-void cli_print_error(const struct cli_args *args, const struct fw_error *err)
+void cli_report_error(const struct cli_args *args, const struct fw_error *err, fw_sink *sink,
+                      void *ctx)
 {
     struct fw_report *report;
     struct fw_error ignored;
@@ -281,7 +282,12 @@ void cli_print_error(const struct cli_args *args, const struct fw_error *err)
         return;
     if (fw_error_report(&report, err, &ignored) != FW_OK)
         return;
-    (void)fw_report_write(report, "json", NULL, write_stdout, stdout, &ignored);
-    (void)fflush(stdout);
+    (void)fw_report_write(report, "json", NULL, sink, ctx, &ignored);
     fw_report_free(report);
+}
+
+void cli_print_error(const struct cli_args *args, const struct fw_error *err)
+{
+    cli_report_error(args, err, write_stdout, stdout);
+    (void)fflush(stdout);
 }

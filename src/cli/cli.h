@@ -31,6 +31,7 @@ struct cli_args {
     struct fw_setting settings[CLI_MAX_SETTINGS]; // (n_settings) of a training run
     size_t n_settings;
     const char *run, *check, *report;
+    int any_path;
     const char *batch, *seq;
     struct cli_list set, shape, freeze;
     struct cli_list limit;           // ends with NULL
@@ -145,8 +146,13 @@ enum fw_status cli_read_running(struct cli_args *args, struct fw_error *err);
  * wipes that away. Nothing without a terminal on standard error and with --quiet. */
 void cli_progress_start(const struct cli_args *args, const char *what);
 void cli_progress_stop(void);
+/* A fw_work_begins whose ctx is the arguments: when work takes longer than it may, and no node ends
+ * so that the library could say so, the program ends with FW_LIMIT. */
+void cli_watch(void *ctx, const char *work, unsigned seconds);
 
 /* With --format json a failure goes to standard output too, unless an answer stands there. */
+void cli_report_error(const struct cli_args *args, const struct fw_error *err, fw_sink *sink,
+                      void *ctx);
 void cli_print_error(const struct cli_args *args, const struct fw_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
                           const struct cli_args *args, struct fw_error *err)
@@ -17,7 +18,7 @@ static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
         fw_report_free(*ret);
         return FW_COUNTER;
     }
-    if (!args->quiet)
+    if (!args->quiet && strcmp(args->format, "csv") == 0) // every other one says it itself
         fprintf(stderr, "flopwise: %s\n", err->message);
     return FW_OK;
 }

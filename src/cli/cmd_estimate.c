@@ -33,6 +33,7 @@ static enum fw_status ask(struct fw_report **ret, struct fw_net *const *nets,
     struct fw_run_request request = {.settings = list,
                                      .n_settings = n,
                                      .file = args->run,
+                                     .any_path = args->any_path,
                                      .options = args->options,
                                      .document = args->report != NULL,
                                      .limits = args->limit.item};

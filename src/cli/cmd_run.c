@@ -15,6 +15,8 @@ enum fw_status cli_read_running(struct cli_args *args, struct fw_error *err)
     args->running.exact = strcmp(mode, "exact") == 0;
     args->running.inputs = args->inputs.item;
     args->running.n_inputs = args->inputs.n;
+    args->running.begins = cli_watch;
+    args->running.begins_ctx = args;
     if (!args->running.exact && strcmp(mode, "fast") != 0)
         return cli_usage(err, "--mode '%.100s': fast or exact is wanted", mode);
     return FW_OK;

@@ -143,6 +143,8 @@ const struct cli_option cli_options[] = {
     SETTING("--domain", "NAME", "language or other: which utilisation is usual"),
     {"--run", 0, "FILE", "description of a run of several phases and fleets", CLI_TEXT,
      CLI_ESTIMATE, AT(run)},
+    {"--any-path", 0, NULL, "models that a run file names may stand outside of its folder", CLI_SET,
+     CLI_ESTIMATE, AT(any_path)},
     {"--check", 0, "FILE", "a CSV of published claims, computed again by both methods", CLI_TEXT,
      CLI_ESTIMATE, AT(check)},
     {"--report", 0, "FORM", "md or html: a text to attach, with method, inputs and sources",

@@ -2,6 +2,8 @@
 #include "engine/draw.h"
 #include "engine/engine_impl.h"
 
+#include "base/limits.h"
+
 #include <string.h>
 
 /* Where a tensor is written to row-major: in its place, or beside it when it lies in another order
@@ -68,6 +70,7 @@ enum fw_status fw_engine_fill(struct fw_engine *e, struct fw_error *err)
     for (uint32_t i = 0; i < e->g->n_tensors; i++) {
         const struct fw_tensor *t = &e->g->tensors[i];
         bool made = t->producer != FW_NONE || t->kind == FW_KIND_GRADIENT;
+        FW_TRY(fw_in_time(e->g->alloc, 0, err));
         if (!made && e->held[i].there && e->held[i].at.block != FW_BLOCK_OWN) {
             e->held[i].random = e->random;
             FW_TRY(fill(e, i, &e->random, err));

@@ -1,6 +1,7 @@
 /* Executing the steps of an engine; see engine.h. */
 #include "engine/engine_impl.h"
 
+#include "base/limits.h"
 #include "engine/program.h"
 
 #include <string.h>
@@ -184,7 +185,9 @@ enum fw_status fw_engine_run(struct fw_engine *e, bool timed, struct fw_counter 
         FW_TRY(look(&before, err));
     for (uint32_t i = 0; i < e->n_steps; i++) {
         const struct fw_step *s = &e->steps[i];
-        enum fw_status status = run_step(e, s, err);
+        enum fw_status status = fw_in_time(e->g->alloc, 0, err);
+        if (status == FW_OK)
+            status = run_step(e, s, err);
         if (status != FW_OK) {
             fw_error_at_node(err, e->g, s->node);
             return status;

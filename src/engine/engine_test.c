@@ -1,6 +1,7 @@
 /* The engine's two ways give the same numbers, in exactly the planned memory. */
 #include "engine/engine.h"
 #include "api/net.h"
+#include "base/limits.h"
 #include "ops/update.h"
 
 #include <math.h>
@@ -130,6 +131,26 @@ void test_engine__memory_is_the_plan(void **state)
     assert_int_equal(z.n_fast, 0);
     assert_true(z.allocated_bytes == z.fixed_bytes + z.moving_bytes);
     assert_true((fw_i128)z.allocated_bytes == s->analysis.training.peak_bytes.word);
+    fw_engine_free(e);
+    fw_study_free(s);
+}
+
+/* Time is up: what is filled and what is run stops before the next tensor or node. */
+void test_engine__time(void **state)
+{
+    (void)state;
+    struct fw_study *s = open_study("zoo:convnet,size=32", "2", true);
+    struct fw_engine *e = open_engine(s, false);
+    struct fw_limits *limits = s->analysis.model.graph.alloc->limits;
+    struct fw_error err;
+    assert_non_null(limits);
+    limits->deadline_ms = 1;
+    assert_int_equal(fw_engine_fill(e, &err), FW_LIMIT);
+    assert_int_equal(fw_engine_run(e, false, NULL, &err), FW_LIMIT);
+    assert_non_null(strstr(err.message, "node '"));
+    assert_non_null(strstr(err.message, "more than 60 seconds"));
+    assert_int_equal(fw_limits_renew(s->analysis.model.graph.alloc), 60);
+    assert_int_equal(fw_engine_run(e, false, NULL, &err), FW_OK);
     fw_engine_free(e);
     fw_study_free(s);
 }

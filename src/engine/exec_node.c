@@ -2,6 +2,7 @@
  * exec.h. */
 #include "engine/exec_impl.h"
 
+#include "base/limits.h"
 #include "passes/infer.h"
 
 #include <string.h>
@@ -62,6 +63,7 @@ static enum fw_status run_body(struct fw_run *r, struct fw_graph *body, struct f
     struct fw_exec *e = child_of(r->executor, body, r->cx.err);
     if (e == NULL)
         return fw_fail_memory(r->cx.err);
+    FW_TRY(fw_in_time(body->alloc, 0, r->cx.err)); // it may be empty, and run without end
     for (uint32_t i = 0; i < body->n_inputs; i++) {
         uint32_t id = body->inputs[i];
         struct slot *s = &e->slots[id];
@@ -223,6 +225,7 @@ static enum fw_status execute(struct fw_exec *e, struct fw_run *r)
 {
     struct fw_node *n = r->cx.node;
     bool done;
+    FW_TRY(fw_in_time(e->g->alloc, 0, r->cx.err));
     FW_TRY(folded(e, n, &done, r->cx.err));
     if (done)
         return FW_OK;

@@ -142,6 +142,27 @@ void test_exec__built_networks(void **state)
         run_network(&networks[i]);
 }
 
+/* Time is up: the next node does not begin, and is named. */
+void test_exec__time(void **state)
+{
+    (void)state;
+    static const struct network n = {"zoo:onenet,batch=3", NULL, "sgd", 0};
+    struct fw_study *study = open_study(&n);
+    struct fw_graph *g = &study->analysis.model.graph;
+    struct fw_exec_options o = {.build = FW_PLAIN, .seed = 7};
+    struct fw_exec *e = NULL;
+    struct fw_error err;
+    assert_int_equal(fw_exec_new(&e, g, &o, &err), FW_OK);
+    assert_int_equal(fw_exec_fill(e, &err), FW_OK);
+    assert_non_null(g->alloc->limits);
+    g->alloc->limits->deadline_ms = 1;
+    assert_int_equal(fw_exec_run(e, 0, g->n_nodes, &err), FW_LIMIT);
+    assert_non_null(strstr(err.message, "node '"));
+    assert_non_null(strstr(err.message, "--limit time=N"));
+    fw_exec_free(e);
+    fw_study_free(study);
+}
+
 void test_exec__files(void **state)
 {
     (void)state;

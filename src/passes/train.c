@@ -355,8 +355,10 @@ static enum fw_status copy_body(struct fw_graph *body, struct fw_graph **ret, st
         return fw_fail_memory(err);
     copy->copy = true;
     FW_TRY(fw_graph_reserve(copy, body->n_tensors, body->n_nodes, err));
-    memcpy(copy->tensors, body->tensors, body->n_tensors * sizeof *body->tensors);
-    memcpy(copy->nodes, body->nodes, body->n_nodes * sizeof *body->nodes);
+    if (body->n_tensors > 0)
+        memcpy(copy->tensors, body->tensors, body->n_tensors * sizeof *body->tensors);
+    if (body->n_nodes > 0)
+        memcpy(copy->nodes, body->nodes, body->n_nodes * sizeof *body->nodes);
     copy->n_tensors = body->n_tensors;
     copy->n_nodes = body->n_nodes;
     copy->name = body->name;

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "study/execute.h"
 
+#include "base/limits.h"
 #include "engine/program.h"
 #include "ops/value.h"
 
@@ -298,6 +299,27 @@ static enum fw_status keep_outputs(struct run *r, uint64_t step, struct fw_error
 
 /* ---- all together ---- */
 
+void fw_execution_begins(const struct fw_execution *x, const struct fw_execute_options *options,
+                         const char *work)
+{
+    unsigned seconds = fw_limits_renew(x->a->model.alloc); // the answer has its time too
+    if (options->begins != NULL)
+        options->begins(options->begins_ctx, work, work != NULL ? seconds : 0);
+}
+
+static enum fw_status run_step(struct run *r, uint64_t step, struct fw_error *err)
+{
+    struct fw_execution *x = r->x;
+    bool last = step + 1 == x->steps;
+    FW_TRY(feed_step(r, step, err));
+    if (step == 1 || (last && r->o->counter != NULL))
+        fw_engine_reset(x->engine); // the first step warms up
+    double begin = fw_seconds();
+    FW_TRY(fw_engine_run(x->engine, true, last ? r->o->counter : NULL, err));
+    x->seconds[step] = fw_seconds() - begin;
+    return keep_outputs(r, step, err);
+}
+
 static enum fw_status run_steps(struct run *r, struct fw_error *err)
 {
     struct fw_execution *x = r->x;
@@ -313,16 +335,15 @@ static enum fw_status run_steps(struct run *r, struct fw_error *err)
     if (x->seconds == NULL || (n_losses > 0 && x->loss == NULL))
         return fw_fail_memory(err);
     for (uint64_t step = 0; step < x->steps; step++) {
-        bool last = step + 1 == x->steps;
-        FW_TRY(feed_step(r, step, err));
-        if (step == 1 || (last && r->o->counter != NULL))
-            fw_engine_reset(x->engine); // the first step warms up
-        double begin = fw_seconds();
-        FW_TRY(fw_engine_run(x->engine, true, last ? r->o->counter : NULL, err));
-        x->seconds[step] = fw_seconds() - begin;
+        char name[40];
+        (void)snprintf(name, sizeof name, "step %llu", (unsigned long long)step + 1);
+        fw_execution_begins(x, r->o, name);
+        enum fw_status status = run_step(r, step, err);
+        if (status != FW_OK && x->steps > 1)
+            fw_error_prefix(err, "%s: ", name);
+        FW_TRY(status);
         for (uint32_t i = 0; i < n_losses; i++)
             x->loss[step] = (i == 0 ? 0 : x->loss[step]) + (double)losses[i];
-        FW_TRY(keep_outputs(r, step, err));
     }
     return FW_OK;
 }
@@ -354,6 +375,7 @@ static enum fw_status execute(struct run *r, struct fw_error *err)
 {
     struct fw_execution *x = r->x;
     FW_TRY(check_sizes(x->a, err));
+    fw_execution_begins(x, r->o, "before the first step");
     (void)fw_dnn_version(); // loaded now, so that it is not taken for the network's memory
     uint64_t before = resident_bytes();
     struct fw_engine_options how = {.fast = r->o->fast,
@@ -382,6 +404,7 @@ enum fw_status fw_execute(struct fw_execution *ret, struct fw_analysis *a,
     ret->a = a;
     fw_arena_init(&ret->arena, &fw_alloc_default);
     enum fw_status status = execute(&r, err);
+    fw_execution_begins(ret, options, NULL);
     if (status != FW_OK)
         fw_execution_free(ret);
     return status;

@@ -20,6 +20,8 @@ struct fw_execute_options {
     size_t n_weights;
     bool keep_outputs;
     struct fw_counter *counter; // what each node retires in the last step; or NULL
+    fw_work_begins *begins;     // see struct fw_running; or NULL
+    void *begins_ctx;
 };
 
 struct fw_output_of { // an output of the network, all batches one after the other
@@ -49,6 +51,9 @@ const struct fw_places *fw_execution_places(const struct fw_analysis *a);
 enum fw_status fw_execute(struct fw_execution *ret, struct fw_analysis *a,
                           const struct fw_execute_options *options, struct fw_error *err);
 void fw_execution_free(struct fw_execution *x);
+/* Work that has the limit of time for itself begins, or has ended (NULL). */
+void fw_execution_begins(const struct fw_execution *x, const struct fw_execute_options *options,
+                         const char *work);
 
 /* Typical step: the median of all but the first, which warms up. */
 double fw_execution_seconds(const struct fw_execution *x);

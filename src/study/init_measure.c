@@ -1,5 +1,6 @@
 /* Measuring variances: weights, inputs and gradients of the outputs are drawn, the reference
  * kernels run, forward and backward. */
+#include "base/limits.h"
 #include "engine/exec.h"
 #include "passes/classify.h"
 #include "study/init.h"
@@ -237,6 +238,7 @@ static enum fw_status measure(struct run *r, uint32_t draws, struct fw_init_meas
     const struct fw_variance *v = r->v;
     memset(ret, 0, v->n_layers * sizeof *ret);
     for (uint32_t k = 0; k < draws; k++) {
+        (void)fw_limits_renew(r->g->alloc);
         FW_TRY(draw_all(r));
         FW_TRY(execute(r));
         for (uint32_t i = 0; i < v->n_layers; i++) {

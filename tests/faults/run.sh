@@ -84,6 +84,18 @@ for signal in INT TERM HUP KILL; do
     check "nothing is left by $signal" is_empty "$out"
 done
 
+# A node that computes for longer than a step may: nobody looks at the clock in a kernel, a timer
+# ends the program.
+for format in table json; do
+    "$flopwise" run zoo:mlp,depth=1,width=4000,in=4000 --batch 8000 --mode exact --threads 1 \
+        --limit time=1 --format $format -o "$out/x" >"$scratch/answer" 2>"$scratch/err"
+    check "a long kernel, $format" [ $? -eq 7 ]
+    check "a long kernel, $format: a word" grep -qE \
+        '^flopwise: zoo:mlp[^:]*: (before the first step|step 1): more than 1 s' "$scratch/err"
+    check "a long kernel leaves nothing" is_empty "$out"
+done
+check "a long kernel, as JSON" grep -q '"code": 7' "$scratch/answer"
+
 # A model that becomes shorter, or goes, while it is read: the first is open when the second, from
 # standard input, is waited for.
 for change in shorter gone; do
