@@ -307,8 +307,9 @@ static bool matches(const struct fw_node *n, const char *pattern)
     return pattern == NULL || (n->name != NULL && fw_glob(pattern, n->name));
 }
 
-/* The layer to look at: of those that fit, one that can be run here, a linear one with a gradient
- * of its input before any other, then the one with the most operations. */
+/* The layer to look at: of those that fit, one that can be run here (in a moment rather than
+ * seconds), a linear one with a gradient of its input before any other, then the one with the most
+ * operations. */
 static uint32_t choose_layer(struct fw_analysis *a, const char *pattern)
 {
     struct fw_graph *g = &a->model.graph;
@@ -324,10 +325,11 @@ static uint32_t choose_layer(struct fw_analysis *a, const char *pattern)
         bool product = (n->op->flags & FW_OP_CONTRACTION) != 0 && w != NULL;
         bool inner = (g->tensors[n->in[0]].flags & FW_TENSOR_NEEDS_GRAD) != 0;
         double rank = (double)cost.n[FW_FMA].word;
-        bool fits = 6 * rank <= FW_LESSON_MAX_WORK;
+        bool fits = 6 * rank <= FW_LESSON_MAX_WORK, soon = 6 * rank <= FW_LESSON_MAX_WORK / 10;
         rank += product && w->rank == 2 && inner ? 1e30 : 0;
         rank += product ? 1e31 : 0;
         rank += product && fits ? 1e32 : 0;
+        rank += product && soon ? 1e33 : 0;
         if (rank > most) {
             most = rank;
             best = i;

@@ -14,8 +14,13 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 /* Edits (insert, delete, replace, swap neighbours) between two words of at most MAX_WORD bytes:
- * optimal string alignment. */
+ * optimal string alignment. Capitals are small letters. */
 static unsigned edits(const char *a, size_t n_a, const char *b, size_t n_b)
 {
     unsigned rows[3][MAX_WORD + 1];
@@ -25,7 +30,7 @@ static unsigned edits(const char *a, size_t n_a, const char *b, size_t n_b)
     for (size_t i = 1; i <= n_a; i++) {
         now[0] = (unsigned)i;
         for (size_t k = 1; k <= n_b; k++) {
-            unsigned same = a[i - 1] == b[k - 1] ? 0 : 1;
+            unsigned same = lower(a[i - 1]) == lower(b[k - 1]) ? 0 : 1;
             now[k] = least(old[k - 1] + same, least(old[k], now[k - 1]) + 1);
             if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
                 now[k] = least(now[k], older[k - 2] + 1);
@@ -51,7 +56,7 @@ const char *fw_nearest(const char *word, const char *const *names)
             continue;
         unsigned d = edits(word, len, *names, n);
         if (len >= 3 && n > len && strncmp(word, *names, len) == 0)
-            d = 1; // the beginning of a name
+            d = 0; // the beginning of a name
         if (d < best_edits) {
             best_edits = d;
             best = *names;

@@ -1,5 +1,8 @@
 /* Questions: a net and options in, a report out. */
 #include "api/net.h"
+#include "zoo/zoo.h"
+
+#include <string.h>
 
 typedef enum fw_status answer(struct fw_report **ret, struct fw_analysis *a,
                               const struct fw_asked *asked, struct fw_error *err);
@@ -132,6 +135,9 @@ enum fw_status fw_limits_report(struct fw_report **ret, struct fw_error *err)
 
 enum fw_status fw_zoo_report(struct fw_report **ret, const char *pattern, struct fw_error *err)
 {
+    bool name = pattern != NULL && strpbrk(pattern, "*?") == NULL;
+    if (name && fw_zoo_find(pattern) == NULL)
+        return fw_zoo_unknown(pattern, fw_nearest, err);
     return fw_answer_zoo(ret, pattern, &fw_alloc_default, err);
 }
 

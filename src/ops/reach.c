@@ -70,6 +70,11 @@ void fw_field_recurrence(struct fw_cx *c, unsigned in, unsigned out, struct fw_r
     all(ret, "recurrence");
 }
 
+bool fw_op_recurs(const struct fw_op *op)
+{
+    return op->field == fw_field_recurrence;
+}
+
 void fw_field_data(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)
 {
     (void)c;

@@ -54,6 +54,8 @@ fw_field_slot fw_field_attention, fw_field_recurrence, fw_field_data; // every p
 fw_field_slot fw_field_conv;                       // family is struct fw_conv_form
 fw_field_slot fw_field_pool, fw_field_pool_global; // family is struct fw_pool_form
 
+bool fw_op_recurs(const struct fw_op *op); // walks along a sequence, step after step
+
 /* The same size at the same places of input and output, all positions of the axes that are marked:
  * normalisations, softmax, running sums. */
 void fw_field_along(struct fw_cx *c, unsigned in, const bool *marked, const char *why,

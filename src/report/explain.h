@@ -6,7 +6,7 @@
 #include "report/document.h"
 
 enum { FW_MAX_FACTS = 24 };
-#define FW_LESSON_MAX_WORK 8e8 // multiply-adds of a layer that a lesson runs
+#define FW_LESSON_MAX_WORK 1e9 // multiply-adds of a layer that a lesson runs
 
 struct fw_lesson {
     struct fw_report *r;
@@ -51,7 +51,8 @@ const char *fw_lesson_shape(struct fw_lesson *l, uint32_t tensor);
 /* Operations of one class (FW_FMA ...) of a phase over all nodes, or of one layer; with
  * FW_N_CLASSES all FLOP. */
 double fw_lesson_cost(struct fw_lesson *l, unsigned phase, uint32_t layer, unsigned class);
-/* Rows of the first input: examples; or tokens, where an input is a matrix of whole numbers. */
+/* Rows of the first input: examples; or tokens, where an input is a matrix of whole numbers or a
+ * layer walks along sequences. */
 double fw_lesson_tokens(const struct fw_lesson *l, bool *ret_tokens);
 const char *fw_lesson_rows(struct fw_lesson *l);    // "128 tokens"
 double fw_lesson_params(const struct fw_lesson *l); // trained values

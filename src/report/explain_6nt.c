@@ -1,5 +1,6 @@
 /* Why a training run takes about 6*N*T operations, and the way from there to the exact count of
  * this model, term by term. */
+#include "ops/reach.h"
 #include "passes/classify.h"
 #include "report/explain.h"
 
@@ -17,16 +18,21 @@ struct parts {
     bool is_tokens;
 };
 
-/* Marks what products read of the parameters; whether this one reads any. */
-static bool reads_weight(const struct fw_graph *g, const struct fw_node *n, bool *read)
+/* How a product reads a parameter: as a factor, or beside its factors as a bias. */
+enum { NOT_READ, IN_PRODUCT, BESIDE };
+
+/* Marks what products read of the parameters; whether this one reads any. A recurrent layer's
+ * biases are matrices as well, of directions and gates; its weights have a dimension more. */
+static bool reads_weight(const struct fw_graph *g, const struct fw_node *n, unsigned char *read)
 {
     bool any = false;
+    unsigned least = fw_op_recurs(n->op) ? 3 : 2;
     for (unsigned i = 0; i < n->n_in; i++) {
         uint32_t t = fw_stored_at(g, n->in[i]);
         if (t == FW_NONE || g->tensors[t].kind != FW_KIND_PARAM || g->tensors[t].rank < 2)
             continue;
-        read[t] = true;
-        any = true;
+        read[t] = g->tensors[t].rank < least ? BESIDE : IN_PRODUCT;
+        any |= read[t] == IN_PRODUCT;
     }
     return any;
 }
@@ -46,7 +52,7 @@ static enum fw_status gather(struct fw_lesson *l, struct parts *p)
 {
     struct fw_graph *g = &l->a->model.graph;
     bool *weighted = fw_arena_zalloc(&l->r->arena, g->n_nodes + 1u);
-    bool *read = fw_arena_zalloc(&l->r->arena, g->n_tensors + 1u);
+    unsigned char *read = fw_arena_zalloc(&l->r->arena, g->n_tensors + 1u);
     if (weighted == NULL || read == NULL)
         return fw_fail_memory(l->err);
     for (uint32_t i = 0; i < g->n_nodes; i++) {
@@ -70,9 +76,9 @@ static enum fw_status gather(struct fw_lesson *l, struct parts *p)
         p->other += all - products;
     }
     for (uint32_t t = 0; t < g->n_tensors; t++)
-        if (read[t])
+        if (read[t] == IN_PRODUCT)
             p->n_products += (double)fw_tensor_elements(g, &g->tensors[t]).word;
-        else if (is_table(g, t))
+        else if (read[t] == NOT_READ && is_table(g, t))
             p->n_tables += (double)fw_tensor_elements(g, &g->tensors[t]).word;
     p->n = fw_lesson_params(l);
     p->tokens = fw_lesson_tokens(l, &p->is_tokens);
@@ -179,7 +185,7 @@ static void write_remarks(struct fw_lesson *l, const struct parts *p)
                     "Products of activations take %s FLOP per row and step: in a transformer of "
                     "$L$ layers, width $h$ and $s$ tokens that is $12*L*h*s$ per token, half of "
                     "it where a causal mask is made use of.",
-                    fw_doc_double(d, (p->activations + p->activations_back) / p->tokens, 6));
+                    fw_doc_int(d, (int64_t)((p->activations + p->activations_back) / p->tokens)));
     else
         fw_doc_item(d, "There are no products of two activations (attention scores), which would "
                        "add $12*L*h*s$ per token.");

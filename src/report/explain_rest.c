@@ -257,6 +257,14 @@ enum fw_status fw_lesson_ratio(struct fw_lesson *l)
                 "Nearest case: %s.",
                 fw_doc_count(d, l->r, p.backward), fw_doc_double(d, all / forward, 6),
                 fw_ratio_case_names[fw_ratio_case(&p)]);
+    if (backward != 2 * forward - first)
+        fw_doc_text(d, "The rule takes layers as wholes. The graph has %s FLOP %s backward: %s.",
+                    fw_doc_int(d, (int64_t)fabs(2 * forward - first - backward)),
+                    backward < 2 * forward - first ? "fewer" : "more",
+                    backward < 2 * forward - first
+                        ? "of the two products of some layers one is needed in part, as where a "
+                          "recurrent layer reads the network's input"
+                        : "some products are made again there, as those of attention");
     if (update > 0)
         fw_doc_text(d, "The update is paid once a batch: with a large batch the ratio goes to %s.",
                     fw_doc_double(d, backward / forward, 6));

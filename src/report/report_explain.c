@@ -1,5 +1,7 @@
 /* flopwise.explain/1: what the lessons share, and which there are. */
+#include "ops/reach.h"
 #include "report/explain.h"
+#include "study/gradient_check.h"
 
 #include <math.h>
 #include <string.h>
@@ -78,6 +80,19 @@ double fw_lesson_cost(struct fw_lesson *l, unsigned phase, uint32_t layer, unsig
     return sum;
 }
 
+/* Examples times steps of the first recurrent layer with weights, or 0. */
+static double steps_of(const struct fw_lesson *l)
+{
+    const struct fw_graph *g = &l->a->model.graph;
+    for (uint32_t i = 0; i < l->a->n_forward; i++) {
+        const struct fw_node *n = &g->nodes[i];
+        const struct fw_tensor *x = n->n_in > 0 ? fw_tensor_at(g, n->in[0]) : NULL;
+        if (fw_op_recurs(n->op) && x != NULL && x->rank == 3 && fw_gradient_has_weights(g, i))
+            return (double)x->dims[0].word * (double)x->dims[1].word;
+    }
+    return 0;
+}
+
 double fw_lesson_tokens(const struct fw_lesson *l, bool *ret_tokens)
 {
     const struct fw_graph *g = &l->a->model.graph;
@@ -92,7 +107,10 @@ double fw_lesson_tokens(const struct fw_lesson *l, bool *ret_tokens)
     }
     if (t == NULL || t->rank == FW_RANK_UNKNOWN || t->rank == 0)
         return 1;
-    *ret_tokens = fw_dtypes[t->dtype].class != 'f' && t->rank > 1;
+    double steps = steps_of(l);
+    *ret_tokens = (fw_dtypes[t->dtype].class != 'f' && t->rank > 1) || steps > 0;
+    if (fw_dtypes[t->dtype].class == 'f' && steps > 0)
+        return steps;
     return *ret_tokens ? (double)fw_tensor_elements(g, t).word : (double)t->dims[0].word;
 }
 

@@ -104,10 +104,13 @@ static enum fw_status count_params(struct networks *all, uint32_t i, struct fw_e
 
 static void gather(struct networks *all, const char *pattern)
 {
+    const struct fw_zoo_net *one = pattern != NULL ? fw_zoo_find(pattern) : NULL;
     for (unsigned f = 0; f < fw_n_zoo_families; f++)
-        for (unsigned i = 0; i < fw_zoo_families[f]->n; i++)
-            if (pattern == NULL || fw_glob(pattern, fw_zoo_families[f]->nets[i].name))
-                all->nets[all->n++] = &fw_zoo_families[f]->nets[i];
+        for (unsigned i = 0; i < fw_zoo_families[f]->n; i++) {
+            const struct fw_zoo_net *net = &fw_zoo_families[f]->nets[i];
+            if (pattern == NULL || net == one || fw_glob(pattern, net->name))
+                all->nets[all->n++] = net;
+        }
 }
 
 /* Of one network the keys are shown too. */

@@ -26,6 +26,7 @@ struct style {
     struct fw_builder *b;
     bool slim;      // names and padding of TF-Slim, else of torchvision
     bool separable; // the next convolution is a depthwise one and a 1x1
+    bool same;      // every window is padded, "valid" ones too: centres of branches meet
 };
 
 enum { MAX_BRANCHES = 8 };
@@ -77,13 +78,14 @@ static const char *until(const char *s, const char *end, const char *stops)
 static struct fw_window_spec window_of(const struct style *style, const struct step *t)
 {
     struct fw_window_spec w = {.axes = 2, .no_bias = 1, .count_pad = t->count_pad};
+    bool valid = t->valid && !style->same;
     for (int k = 0; k < 2; k++) {
         w.kernel[k] = t->kernel[k];
         w.stride[k] = t->stride;
-        if (!t->valid && !style->slim)
+        if (!valid && !style->slim)
             w.pad[k] = w.pad_end[k] = (t->kernel[k] - 1) / 2;
     }
-    w.same = !t->valid && style->slim;
+    w.same = !valid && style->slim;
     return w;
 }
 
@@ -192,6 +194,7 @@ struct network {
     bool slim, separable;
     double dropout;
     const char *aux_behind; // module that the auxiliary classifier reads, or NULL
+    bool same;
 };
 
 /* The classifier that torchvision's v3 has beside in training, behind its last module of 17x17. */
@@ -237,7 +240,7 @@ static void idle_auxiliary(struct fw_zoo *z)
 static void inception(struct fw_zoo *z)
 {
     const struct network *v = z->variant;
-    struct style style = {.b = z->b, .slim = v->slim, .separable = v->separable};
+    struct style style = {.b = z->b, .slim = v->slim, .separable = v->separable, .same = v->same};
     const char *aux = v->aux_behind != NULL ? fw_zoo_text(z, "aux") : "0";
     bool idle = strcmp(aux, "idle") == 0;
     bool runs = v->aux_behind != NULL && !idle && fw_zoo_flag(z, "aux");
@@ -430,11 +433,13 @@ static const struct module resnet_v2[] = {
 };
 
 #define MODULES(list) (list), sizeof(list) / sizeof *(list)
-static const struct network net_v1 = {MODULES(v1), true, false, 0.2, NULL},
-                            net_v2 = {MODULES(v2), true, true, 0.2, NULL},
-                            net_v3 = {MODULES(v3), false, false, 0.5, "Mixed_6e"},
-                            net_v4 = {MODULES(v4), true, false, 0.2, NULL},
-                            net_resnet_v2 = {MODULES(resnet_v2), true, false, 0.2, NULL};
+static const struct network net_v1 = {MODULES(v1), true, false, 0.2, NULL, false},
+                            net_v2 = {MODULES(v2), true, true, 0.2, NULL, false},
+                            net_v2_plain = {MODULES(v2), true, false, 0.2, NULL, false},
+                            net_v3 = {MODULES(v3), false, false, 0.5, "Mixed_6e", false},
+                            net_v4 = {MODULES(v4), true, false, 0.2, NULL, false},
+                            net_resnet_v2 = {MODULES(resnet_v2), true, false, 0.2, NULL, false},
+                            net_resnet_v2_same = {MODULES(resnet_v2), true, false, 0.2, NULL, true};
 
 /* ---- GoogLeNet as torchvision has it ---- */
 
@@ -507,9 +512,13 @@ static const struct fw_zoo_net nets[] = {
                googlenet, NULL, keys),
     FW_ZOO_NET("inception_v1", "Inception v1 as TF-Slim has it", inception, &net_v1, keys),
     FW_ZOO_NET("inception_v2", "Inception v2 as TF-Slim has it", inception, &net_v2, keys),
+    FW_ZOO_NET("inception_v2_no_separable_conv", "Inception v2, its first convolution a plain one",
+               inception, &net_v2_plain, keys),
     FW_ZOO_NET("inception_v3", "Inception v3 as torchvision has it", inception, &net_v3, keys_v3),
     FW_ZOO_NET("inception_v4", "Inception v4 as TF-Slim has it", inception, &net_v4, keys_299),
     FW_ZOO_NET("inception_resnet_v2", "Inception-ResNet v2 as TF-Slim has it", inception,
                &net_resnet_v2, keys_299),
+    FW_ZOO_NET("inception_resnet_v2_same", "Inception-ResNet v2 with every window padded",
+               inception, &net_resnet_v2_same, keys_299),
 };
 const struct fw_zoo_family fw_zoo_inception = {nets, sizeof nets / sizeof *nets};

@@ -20,11 +20,16 @@ enum { MAX_NETS = 255, MAX_TEXT = 1024 };
 
 /* ---- names ---- */
 
-/* "vit_b_16" is "vit-b-16" too: both spellings are in use. */
+static char plain(char c)
+{
+    return (char)(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* "ViT_B_16" is "vit-b-16" too: all spellings are in use. */
 static bool same_name(const char *a, const char *b)
 {
     for (; *a != '\0' || *b != '\0'; a++, b++)
-        if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_')))
+        if (plain(*a) != plain(*b))
             return false;
     return true;
 }
@@ -38,7 +43,7 @@ const struct fw_zoo_net *fw_zoo_find(const char *name)
     return NULL;
 }
 
-static enum fw_status fail_name(const char *name, fw_zoo_guess *guess, struct fw_error *err)
+enum fw_status fw_zoo_unknown(const char *name, fw_zoo_guess *guess, struct fw_error *err)
 {
     const char *names[MAX_NETS + 1];
     unsigned n = 0;
@@ -184,7 +189,7 @@ static enum fw_status read_spec(struct fw_zoo *z, char *text, fw_zoo_guess *gues
     bool given[FW_ZOO_MAX_KEYS] = {false};
     z->net = fw_zoo_find(name);
     if (z->net == NULL)
-        return fail_name(name, guess, err);
+        return fw_zoo_unknown(name, guess, err);
     z->variant = z->net->variant;
     for (unsigned i = 0; i < z->net->n_keys; i++)
         z->value[i] = z->net->keys[i].value;

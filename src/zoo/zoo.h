@@ -83,6 +83,8 @@ const struct fw_zoo_net *fw_zoo_find(const char *name);
 enum fw_status fw_zoo_build(struct fw_model *model, const char *spec, struct fw_error *err);
 /* The name that was most likely meant, or NULL: found by the caller's own way of guessing. */
 typedef const char *fw_zoo_guess(const char *word, const char *const *names);
+/* Fails: no network has this name, which guess may know better. */
+enum fw_status fw_zoo_unknown(const char *name, fw_zoo_guess *guess, struct fw_error *err);
 /* fw_zoo_build with "did you mean" from guess, which may be NULL. */
 enum fw_status fw_zoo_build_guess(struct fw_model *model, const char *spec, fw_zoo_guess *guess,
                                   struct fw_error *err);

@@ -38,6 +38,10 @@ COLUMNS=80 "$FLOPWISE" explain 6nt | sed -E 's/ [0-9.]+e-1[0-9]$/ rounding/'
 "$FLOPWISE" explain 6nt models/alexnet.onnx --layer nothing
 "$FLOPWISE" explain nothing
 "$FLOPWISE" explain ratio models/alexnet.onnx --layer x
+# rows of a recurrent network are the steps of its examples, its biases no factors of products
+"$FLOPWISE" explain 6nt zoo:lstm,both=1 --batch 3 --seq 5 --format json |
+    jq -c '[.facts.t, .facts.matmul_flop, [.terms[0:3][].flop]]'
+COLUMNS=80 "$FLOPWISE" explain ratio zoo:gru --batch 2 --seq 4 | sed -n '/^Of/,$p'
 # sizes that are left open are chosen, and said
 COLUMNS=80 "$FLOPWISE" explain layer zoo:lstm,hidden=6,in=3 --layer layer1.lstm |
     sed -n '4,/^Nodes/p'

@@ -7,10 +7,10 @@
 # --update writes the expected files from what comes out: look at the difference before committing.
 # A case that ends with exit code 77 is skipped, for the reason in its last line on stderr.
 set -u
+FLOPWISE=$(realpath "${FLOPWISE:-$(dirname "$0")/../../build/flopwise}")
 cd "$(dirname "$0")" || exit 1
 cases=$PWD
 TOP=$(cd ../.. && pwd)
-FLOPWISE=$(realpath "${FLOPWISE:-$TOP/build/flopwise}")
 export TOP FLOPWISE LC_ALL=C.UTF-8 TERM=dumb COLUMNS=100
 
 update=no

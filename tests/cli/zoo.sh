@@ -3,6 +3,8 @@
 echo
 "$FLOPWISE" zoo deeperconvnet --format json
 "$FLOPWISE" count zoo:convnet --batch 1 --top 2
+"$FLOPWISE" zoo ViT_B_16 --format csv
+"$FLOPWISE" zoo resnext50 || echo "exit $?"
 for spec in resnte18 mlp,wdth=3 mlp,depth=1000000000 mlp,depth=0; do
     "$FLOPWISE" count "zoo:$spec" || echo "exit $?"
 done
