@@ -151,8 +151,9 @@ struct hf_arch {
 void hf_arch_pieces(struct hf_arch *a, const struct hf_config *c);
 /* Sizes that nearly all have under the same keys, and one equal layer for all. */
 void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_names *names);
-/* As many layers as another key says. */
+/* As many layers as another key says, or as this. */
 void hf_arch_layers(struct hf_arch *a, const char *key);
+void hf_arch_layers_of(struct hf_arch *a, int64_t n);
 /* Copies head counts and widths of a into every layer; after they were changed. */
 void hf_arch_spread(struct hf_arch *a);
 /* Complains where heads do not fill the layers' width, which the family's class wants. */

@@ -125,16 +125,24 @@ static void build_nomic(const struct hf_job *job)
     a.layout = HF_AFTER;
     a.gated = true;
     a.causal = false;
-    a.tied = a.head_bias = true;
+    a.head_bias = true;
     a.rotary = a.head;
     a.types = hf_int(job->c, "type_vocab_size", 0);
     int x = hf_layers(&a, read_words(&a));
     int y = x;
+    int pooled = first_place(&a, x);
+    if (job->head == HF_HEAD_SEQUENCE)
+        pooled = fw_activation(
+            job->b, hf_linear(&a, pooled, "nomic_bert.pooler.dense", a.hidden, true), "tanh");
     if (job->head == HF_HEAD_LM) {
         y = hf_linear(&a, x, "cls.predictions.transform.dense", a.hidden, true);
         y = hf_norm(&a, hf_act(&a, y, a.act), "cls.predictions.transform.layer_norm");
+        if (!a.tied) // a second bias of the class, which is idle then
+            (void)hf_param(&a, "cls.predictions", "bias", 1, &a.vocab);
+        fw_output(job->b, hf_logits(&a, y, a.tied ? "cls.predictions" : "cls.predictions.decoder"));
+        return;
     }
-    finish(job, &a, x, y, first_place(&a, x));
+    finish(job, &a, x, y, pooled);
 }
 
 /* ---- EuroBERT ---- */
@@ -194,7 +202,7 @@ static void build_esm(const struct hf_job *job)
     }
 const struct hf_family hf_bidirectionals[] = {
     ROW("modernbert", "ModernBertForMaskedLM", build_modernbert, "decoder"),
-    ROW("nomic_bert", "NomicBertForMaskedLM", build_nomic, "cls.predictions"),
+    ROW("nomic_bert", "NomicBertForMaskedLM", build_nomic, NULL),
     ROW("eurobert", "EuroBertForMaskedLM", build_eurobert, "lm_head"),
     ROW("esm", "EsmForMaskedLM", build_esm, "lm_head"),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},

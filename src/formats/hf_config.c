@@ -64,6 +64,8 @@ bool hf_config_part(const struct hf_config *c, const char *key, const char *type
         type = own->text;
     else if (named != NULL)
         type = named->text;
+    if (json == NULL) // the class makes one of its own
+        json = fw_json_get(fw_json_get(c->base, "%"), key);
     *ret = (struct hf_config){.b = c->b, .json = json, .top = c, .part = key, .type = type};
     ret->base = defaults_of(c->b, type);
     return json != NULL || (named != NULL && ret->base != NULL);
@@ -96,6 +98,9 @@ static const char *const other_names[][2] = {
     {"num_hidden_layers", "n_layer"},
     {"max_position_embeddings", "n_positions"},
     {"intermediate_size", "n_inner"},
+    {"n_groups", "mamba_n_groups"},
+    {"conv_kernel", "mamba_d_conv"},
+    {"use_conv_bias", "mamba_conv_bias"},
 };
 
 static const struct fw_json *present(const struct fw_json *object, const char *key)

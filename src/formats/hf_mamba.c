@@ -289,27 +289,37 @@ static void fill_falcon_h1(const struct hf_config *c, struct hf_arch *a)
 /* ---- Nemotron-H ---- */
 
 /* What layer i is: a letter of the pattern, or a word of the list. */
-static char nemotron_layer(const struct hf_config *c, uint32_t i)
+static char nemotron_layer(const struct hf_config *c, const char *pattern, uint32_t i)
 {
     static const struct {
         const char *word;
         char letter;
-    } layers[] = {{"mamba", 'M'}, {"attention", '*'}, {"mlp", '-'}, {"moe", 'E'}};
-    const char unknown = '?';
-    const char *pattern = hf_text(c, "hybrid_override_pattern", NULL);
-    if (pattern != NULL && i >= strlen(pattern))
-        return unknown;
+    } layers[] = {{"mamba", 'M'},     {"linear_attention", 'M'},
+                  {"attention", '*'}, {"full_attention", '*'},
+                  {"mlp", '-'},       {"moe", 'E'}};
     if (pattern != NULL)
         return pattern[i];
     const char *word = hf_text_item(c, "layers_block_type", i);
     for (unsigned k = 0; k < sizeof layers / sizeof *layers; k++)
         if (strcmp(word, layers[k].word) == 0)
             return layers[k].letter;
-    return unknown;
+    return '?';
+}
+
+/* The list says how many layers there are, whatever else the file says. */
+static const char *nemotron_pattern(const struct hf_config *c, struct hf_arch *a)
+{
+    const char *pattern =
+        hf_given(c, "layers_block_type") ? NULL : hf_text(c, "hybrid_override_pattern", NULL);
+    hf_arch_layers_of(a, pattern != NULL ? (int64_t)strlen(pattern)
+                                         : (int64_t)hf_length(c, "layers_block_type"));
+    return pattern;
 }
 
 static void fill_nemotron_h(const struct hf_config *c, struct hf_arch *a)
 {
+    const char *pattern = nemotron_pattern(c, a);
+    a->tied = false; // whatever the file says
     mamba2_sizes(c, a, &nemotron_keys, 0);
     a->state_name = "mixer";
     a->feed_bias = hf_flag(c, "mlp_bias", false);
@@ -326,7 +336,7 @@ static void fill_nemotron_h(const struct hf_config *c, struct hf_arch *a)
                                      .normed = hf_flag(c, "norm_topk_prob", true)};
     for (uint32_t i = 0; i < a->n_layers && fw_build_ok(a->b); i++) {
         struct hf_layer *l = &a->layer[i];
-        char kind = nemotron_layer(c, i);
+        char kind = nemotron_layer(c, pattern, i);
         if (strchr("M*-E", kind) == NULL || kind == '\0')
             hf_complain(c, "hybrid_override_pattern", "M, *, - or E is wanted for layer %u", i);
         l->rotary = false;

@@ -30,9 +30,14 @@ void hf_arch_spread(struct hf_arch *a)
 
 void hf_arch_layers(struct hf_arch *a, const char *key)
 {
-    int64_t n = hf_size(a->c, key);
-    if (n > MAX_LAYERS) {
-        hf_complain(a->c, key, "at most %d are built, found %lld", MAX_LAYERS, (long long)n);
+    hf_arch_layers_of(a, hf_size(a->c, key));
+}
+
+void hf_arch_layers_of(struct hf_arch *a, int64_t n)
+{
+    if (n < 1 || n > MAX_LAYERS) {
+        hf_complain(a->c, "num_hidden_layers", "1 to %d are built, found %lld", MAX_LAYERS,
+                    (long long)n);
         n = 1;
     }
     a->n_layers = (uint32_t)n;
@@ -112,7 +117,11 @@ void hf_arch_init(struct hf_arch *a, const struct hf_config *c, const struct hf_
     a->causal = true;
     a->norm = HF_RMS_NORM;
     a->rotary = 0;
-    hf_arch_layers(a, "num_hidden_layers");
+    uint32_t listed = hf_length(c, "layer_types");
+    if (hf_has(c, "num_hidden_layers") || listed == 0)
+        hf_arch_layers(a, "num_hidden_layers");
+    else
+        hf_arch_layers_of(a, listed);
 }
 
 void hf_whole_heads(const struct hf_arch *a)

@@ -97,6 +97,8 @@ void test_hf__errors_name_the_key(void **state)
           "'num_attention_heads': a multiple of 'num_key_value_heads'");
     wrong("{\"model_type\": \"mpt\", \"n_heads\": 15}", FW_FORMAT,
           "'num_attention_heads': heads that are as wide as the layers (2048)");
+    wrong("{\"_class_name\": \"UNet2DConditionModel\", \"dual_cross_attention\": true}", FW_FORMAT,
+          "'dual_cross_attention': false is wanted");
     wrong("{\"model_type\": \"bert\", \"add_cross_attention\": true}", FW_FORMAT, "'is_decoder'");
     wrong("{\"model_type\": \"llama\", \"hidden_act\": \"loud\"}", FW_FORMAT, "'hidden_act'");
     wrong("{\"model_type\": \"gpt2\", \"n_embd\": 64, \"hidden_size\": 32}", FW_FORMAT,

@@ -5,14 +5,17 @@ Usage: python tools/hf/defaults.py tests/hf/expected.tsv >data/hf_defaults.tsv
        (see docs/adding-a-family.md)
 
 Of the types in the file and of their parts: the type, a tab, a JSON object. "@" holds the
-class's other names of its keys, "#" the types of its parts. Left out: null, and keys that change
-neither a shape nor a cost.
+class's other names of its keys, "#" the types of its parts, "%" what of a part that a file leaves
+out differs from the defaults of its type. Left out: null, and keys that change neither a shape nor
+a cost. Of the classes of diffusers: what their constructors take.
 """
 import dataclasses
+import inspect
 import json
 import sys
 
 import old_torch  # noqa: F401  (first)
+import expected
 from transformers import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -21,6 +24,8 @@ COMMON = {f.name for f in dataclasses.fields(PreTrainedConfig)} - {
 IDLE = ("token", "initializer", "init_", "use_cache", "rope_", "theta", "_eps", "epsilon", "loss",
         "jitter", "seq_aux", "spec_augment", "mask_time", "mask_feature_", "ctc_",
         "median", "suppress", "label", "train", "pretraining")
+WHOLE = ("AutoencoderKL", "UNet2DConditionModel")  # whose families ask for defaults
+MADE = {"nemotron_h": "layers_block_type"}  # by the class, where the file has none
 WANTED = ("num_experts_per_tok", "time_step_rank", "type_vocab_size", "qk_rope_head_dim",
           "mask_feature_size", "use_mask_token", "mm_tokens_per_image", "num_labels",
           "num_register_tokens")
@@ -54,20 +59,37 @@ def defaults(cls):
 
 
 def parts(cls):
-    """Names of the parts and their types."""
+    """The parts that an object made of nothing has."""
     try:
         values = vars(cls()).items()
     except Exception:  # a class that cannot do without arguments
         return {}
-    return {k: v.model_type for k, v in values
+    return {k: v for k, v in values
             if isinstance(v, PreTrainedConfig) and v.model_type in CONFIG_MAPPING}
+
+
+def changed(part):
+    """What a part has that its class would not have given it."""
+    usual = defaults(type(part))
+    return {k: v for k, v in vars(part).items()
+            if k in usual and v is not None and v != usual[k] and not isinstance(v, tuple)}
+
+
+def of_constructor(name):
+    """Defaults of a class of diffusers."""
+    found = {}
+    for key, value in inspect.signature(expected.class_of_diffusers(name)).parameters.items():
+        if value.default is not inspect.Parameter.empty and matters(key, value.default):
+            found[key] = value.default
+    return found
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        todo = [json.loads(line.split("\t", 1)[1]).get("model_type") for line in file]
-    todo = [kind for kind in todo if kind in CONFIG_MAPPING]
-    lines = {}
+        cases = [json.loads(line.split("\t", 1)[1]) for line in file]
+    todo = [kind for kind in (case.get("model_type") for case in cases) if kind in CONFIG_MAPPING]
+    names = {case["_class_name"] for case in cases if "_class_name" in case}
+    lines = {name: of_constructor(name) for name in names if name in WHOLE}
     while todo:
         kind = todo.pop()
         if kind in lines:
@@ -78,8 +100,13 @@ def main():
             entry["@"] = dict(cls.attribute_map)
         inner = parts(cls)
         if inner:
-            entry["#"] = inner
-        todo += inner.values()
+            entry["#"] = {k: v.model_type for k, v in inner.items()}
+            todo += entry["#"].values()
+        own = {k: diff for k, diff in ((k, changed(v)) for k, v in inner.items()) if diff}
+        if own:
+            entry["%"] = own
+        if kind in MADE:
+            entry[MADE[kind]] = getattr(cls(), MADE[kind])
         lines[kind] = entry
     for kind in sorted(lines):
         print(kind + "\t" + json.dumps(lines[kind], separators=(",", ":")))

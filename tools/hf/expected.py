@@ -14,20 +14,25 @@ from transformers.models.auto import configuration_auto as auto
 
 
 DIFFUSERS = {
+    "AutoencoderKL": "autoencoders.autoencoder_kl",
     "DiTTransformer2DModel": "transformers.dit_transformer_2d",
     "FluxTransformer2DModel": "transformers.transformer_flux",
     "PixArtTransformer2DModel": "transformers.pixart_transformer_2d",
     "SD3Transformer2DModel": "transformers.transformer_sd3",
     "Transformer2DModel": "transformers.transformer_2d",
+    "UNet2DConditionModel": "unets.unet_2d_condition",
 }
+
+
+def class_of_diffusers(name):
+    old_torch.prepare_diffusers()
+    return getattr(importlib.import_module("diffusers.models." + DIFFUSERS[name]), name)
 
 
 def build_of_diffusers(config):
     settings = {k: v for k, v in config.items() if k != "_class_name"}
-    old_torch.prepare_diffusers()
-    module = importlib.import_module("diffusers.models." + DIFFUSERS[config["_class_name"]])
     with old_torch.NoStorage():
-        return getattr(module, config["_class_name"])(**settings)
+        return class_of_diffusers(config["_class_name"])(**settings)
 
 
 def build(config):
@@ -60,4 +65,5 @@ def main():
         file.writelines(filled)
 
 
-main()
+if __name__ == "__main__":
+    main()
