@@ -230,6 +230,17 @@ static void fill_falcon(const struct hf_config *c, struct hf_arch *a)
     hf_arch_spread(a);
 }
 
+/* The form in which it was first released: the larger ones have the later kind of layer. */
+static void fill_refined_web(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_falcon(c, a);
+    bool later = hf_given(c, "n_head_kv");
+    a->kv_heads = later ? hf_size(c, "n_head_kv") : a->kv_heads;
+    if (later)
+        a->names = &falcon_two;
+    hf_arch_spread(a);
+}
+
 static void fill_mpt(const struct hf_config *c, struct hf_arch *a)
 {
     struct hf_config attn;
@@ -278,6 +289,10 @@ const struct hf_family hf_gpts[] = {
     ROW("biogpt", "BioGptForCausalLM", biogpt, fill_biogpt),
     ROW("bloom", "BloomForCausalLM", bloom, fill_bloom),
     ROW("falcon", "FalconForCausalLM", falcon, fill_falcon),
+    {"RefinedWeb", "falcon", "RWForCausalLM", &falcon, fill_refined_web, hf_build_decoder,
+     "lm_head"},
+    {"RefinedWebModel", "falcon", "RWForCausalLM", &falcon, fill_refined_web, hf_build_decoder,
+     "lm_head"},
     ROW("mpt", "MptForCausalLM", mpt, fill_mpt),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -389,6 +389,8 @@ const struct hf_family hf_llamas[] = {
     {"phi-msft", "phi", "PhiForCausalLM", &phi, fill_phi_msft, hf_build_decoder, "lm_head"},
     ROW("phi3", "Phi3ForCausalLM", phi3, fill_phi3),
     ROW("stablelm", "StableLmForCausalLM", stablelm, fill_stablelm),
+    {"stablelm_epoch", "stablelm", "StableLMEpochForCausalLM", &stablelm, fill_stablelm,
+     hf_build_decoder, "lm_head"},
     ROW("starcoder2", "Starcoder2ForCausalLM", starcoder2, fill_starcoder2),
     ROW("olmo", "OlmoForCausalLM", llama, fill_olmo),
     ROW("olmo2", "Olmo2ForCausalLM", olmo2, hf_fill_olmo2),
