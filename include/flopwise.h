@@ -296,8 +296,8 @@ FW_API enum fw_status fw_peak_report(struct fw_report **ret, int fresh, struct f
  * flopwise.init/1). Texts may be NULL for the default. */
 struct fw_init_options {
     const char *scheme; /* "he" */
-    int simulate;       /* 1: run the reference kernels and measure */
-    const char *draws;  /* "4": how often */
+    int simulate;       /* 1: execute it and measure */
+    const char *draws;  /* how often, a number; NULL: until the errors are about 1 % */
     const char *seed;   /* "1" */
 };
 FW_API enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,

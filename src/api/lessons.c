@@ -268,13 +268,14 @@ enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
     uint64_t draws;
     if (how.scheme == NULL)
         return fw_name_unknown("scheme", scheme, fw_init_scheme_name, err);
-    FW_TRY(read_number("--draws", q->draws, 1, 100000, 4, &draws, err));
+    FW_TRY(read_number("--draws", q->draws, 1, 100000, 0, &draws, err));
     FW_TRY(read_number("--seed", q->seed, 0, INT64_MAX, 1, &how.seed, err));
     FW_REQUIRE(q->simulate || (q->draws == NULL && q->seed == NULL), err, FW_USAGE,
                "--draws and --seed go with --simulate");
-    how.draws = q->simulate ? (uint32_t)draws : 0;
+    how.simulate = q->simulate != 0;
+    how.draws = (uint32_t)draws;
     o.loss = "none";
-    FW_TRY(fw_study_of_numbers(&study, net, &o, false, err));
+    FW_TRY(fw_study_of_numbers(&study, net, &o, how.simulate, err)); // with its memory planned
     struct fw_asked asked = {&o, net->symbols, net->n_symbols};
     enum fw_status status = fw_answer_init(ret, &study->analysis, &asked, &how, err);
     if (status != FW_OK) {

@@ -22,6 +22,7 @@ struct fw_engine_options {
     bool fast;          // oneDNN where it has kernels; else plain C only
     bool winograd;      // see struct fw_dnn_options
     unsigned n_threads; // of plain C too; exact mode takes 1
+    const bool *wanted; // (n_nodes) the only ones that are executed, with what they take; NULL: all
     uint64_t seed;
     const struct fw_hyper *hyper;         // of the updates; NULL: the optimizer's usual values
     const struct fw_optimizer *optimizer; // whose updates take it
@@ -73,10 +74,11 @@ enum fw_status fw_engine_run(struct fw_engine *e, bool timed, struct fw_counter 
                              struct fw_error *err);
 void fw_engine_reset(struct fw_engine *e);
 /* From now on every run copies this tensor, as soon as it is made, into ret (row-major, as many
- * bytes as it has), which must live as long as the engine. Errors: FW_USAGE for one that no step
- * makes. */
-enum fw_status fw_engine_watch(struct fw_engine *e, uint32_t tensor, void *ret,
-                               struct fw_error *err);
+ * bytes as it has) and shows it to `see` (NULL: nobody). Several tensors may share a ret; it and
+ * ctx must live as long as the engine. Errors: FW_USAGE for one that no step makes. */
+typedef void fw_engine_see(void *ctx, uint32_t tensor, const void *data);
+enum fw_status fw_engine_watch(struct fw_engine *e, uint32_t tensor, void *ret, fw_engine_see *see,
+                               void *ctx, struct fw_error *err);
 const struct fw_node_use *fw_engine_use(const struct fw_engine *e); // (n_nodes)
 void fw_engine_size(const struct fw_engine *e, struct fw_engine_size *ret);
 /* How a node runs: "jit:avx2" and the like, "plain C", or NULL where it has nothing to do. A node

@@ -324,10 +324,21 @@ static enum fw_status compile_node(struct fw_engine *e, uint32_t node, struct fw
     return compile_reference(e, node, err);
 }
 
+/* What is done along with a node that nobody wants is wanted there. */
+static bool is_wanted(const struct fw_engine *e, uint32_t node)
+{
+    bool wanted = e->o.wanted == NULL || e->o.wanted[node];
+    for (uint32_t id = 0; id < e->g->n_nodes && !wanted; id++)
+        wanted = e->by[id] == node && e->o.wanted[id];
+    return wanted;
+}
+
 enum fw_status fw_engine_compile(struct fw_engine *e, struct fw_error *err)
 {
     fw_engine_describe(e);
     for (uint32_t node = 0; node < e->g->n_nodes; node++) {
+        if (!is_wanted(e, node))
+            continue;
         enum fw_status status = compile_node(e, node, err);
         if (status != FW_OK) {
             fw_error_at_node(err, e->g, node);

@@ -138,8 +138,8 @@ enum fw_status fw_engine_read(struct fw_engine *e, uint32_t tensor, void *ret, s
     return FW_OK;
 }
 
-enum fw_status fw_engine_watch(struct fw_engine *e, uint32_t tensor, void *ret,
-                               struct fw_error *err)
+enum fw_status fw_engine_watch(struct fw_engine *e, uint32_t tensor, void *ret, fw_engine_see *see,
+                               void *ctx, struct fw_error *err)
 {
     uint32_t node = e->g->tensors[tensor].producer;
     FW_REQUIRE(node != FW_NONE && e->held[tensor].there, err, FW_USAGE,
@@ -147,7 +147,7 @@ enum fw_status fw_engine_watch(struct fw_engine *e, uint32_t tensor, void *ret,
     struct fw_watched *w = fw_arena_alloc(&e->arena, sizeof *w);
     if (w == NULL)
         return fw_fail_memory(err);
-    *w = (struct fw_watched){tensor, e->by[node], ret, e->watched};
+    *w = (struct fw_watched){tensor, e->by[node], ret, see, ctx, e->watched};
     e->watched = w;
     return FW_OK;
 }

@@ -59,6 +59,8 @@ struct fw_held { // of a tensor
 struct fw_watched {
     uint32_t tensor, node; // node that makes it
     void *to;
+    fw_engine_see *see; // or NULL
+    void *ctx;
     struct fw_watched *next;
 };
 

@@ -170,9 +170,13 @@ static enum fw_status look(struct watch *w, struct fw_error *err)
 
 static enum fw_status copy_watched(struct fw_engine *e, uint32_t node, struct fw_error *err)
 {
-    for (const struct fw_watched *w = e->watched; w != NULL; w = w->next)
-        if (w->node == node)
-            FW_TRY(fw_engine_read(e, w->tensor, w->to, fw_engine_bytes(e, w->tensor), err));
+    for (const struct fw_watched *w = e->watched; w != NULL; w = w->next) {
+        if (w->node != node)
+            continue;
+        FW_TRY(fw_engine_read(e, w->tensor, w->to, fw_engine_bytes(e, w->tensor), err));
+        if (w->see != NULL)
+            w->see(w->ctx, w->tensor, w->to);
+    }
     return FW_OK;
 }
 

@@ -165,7 +165,7 @@ void test_engine__errors(void **state)
     uint32_t input = s->analysis.model.graph.inputs[0];
     assert_int_equal(fw_engine_write(e, input, wrong, sizeof wrong, &err), FW_SHAPE);
     assert_int_equal(fw_engine_read(e, input, wrong, sizeof wrong, &err), FW_SHAPE);
-    assert_int_equal(fw_engine_watch(e, input, wrong, &err), FW_USAGE);
+    assert_int_equal(fw_engine_watch(e, input, wrong, NULL, NULL, &err), FW_USAGE);
     fw_engine_free(e);
     struct fw_engine_options how = {.n_threads = 1};
     assert_int_equal(

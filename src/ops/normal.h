@@ -33,6 +33,7 @@ double fw_normal_join(const double *a, const double *b, double c);
 /* Coefficients from values at any points: adds w*f at z; square: E f^2. */
 void fw_hermite_add(const struct fw_normal *n, double z, double wf, double *a);
 void fw_hermite_finish(double square, double *a);
+double fw_normal_quantile(double p); // to 1e-9 of its value (Acklam 2003)
 /* f at z between the points. */
 double fw_normal_at(const struct fw_normal *n, const double *f, double z);
 

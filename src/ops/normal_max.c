@@ -128,8 +128,7 @@ void fw_normal_max(const struct fw_normal *n, const double *f, const double *d, 
 
 /* ---- any correlations: by many points ---- */
 
-/* The normal quantile to 1e-9 (Acklam 2003). */
-static double quantile(double p)
+double fw_normal_quantile(double p)
 {
     static const double a[] = {-39.69683028665376, 220.9460984245205,  -275.9285104469687,
                                138.357751867269,   -30.66479806614716, 2.506628277459239};
@@ -170,7 +169,7 @@ static void even_point(unsigned i, unsigned k, double *ret)
     for (unsigned j = 0; j < k; j++) {
         double at = (i + 0.5) * sqrt(prime);
         at -= floor(at);
-        ret[j] = quantile(at < 1e-9 ? 1e-9 : at > 1 - 1e-9 ? 1 - 1e-9 : at);
+        ret[j] = fw_normal_quantile(at < 1e-9 ? 1e-9 : at > 1 - 1e-9 ? 1 - 1e-9 : at);
         bool composite = true;
         while (composite) {
             composite = false;

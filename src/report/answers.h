@@ -62,7 +62,8 @@ enum fw_status fw_answer_zoo(struct fw_report **ret, const char *pattern,
 struct fw_init_scheme;
 struct fw_init_asked {
     const struct fw_init_scheme *scheme;
-    uint32_t draws; // 0: nothing is executed
+    bool simulate;
+    uint32_t draws; // 0: as many as are needed
     uint64_t seed;
 };
 enum fw_status fw_answer_init(struct fw_report **ret, struct fw_analysis *a,

@@ -10,7 +10,7 @@ struct page {
     struct fw_analysis *a;
     const struct fw_init_asked *asked;
     struct fw_variance v;
-    const struct fw_init_measure *measured; // (layers), or NULL
+    struct fw_init_measured measured; // layers NULL: nothing was executed
 };
 
 static struct fw_value number(double x)
@@ -75,7 +75,7 @@ static const struct fw_column columns[N_COLUMNS] = {
     [MEASURED] = {"measured_forward", "measured", "mean square of its output over all draws",
                   FW_UNIT_NONE, FW_VIEW_TABLE},
     [MEASURED_ERROR] = {"measured_forward_error", "+-", "standard error of that", FW_UNIT_NONE,
-                        FW_VIEW_WIDE},
+                        FW_VIEW_TABLE},
     [BACKWARD] = {"backward", "gradient",
                   "variance of the gradient of its output, predicted; that "
                   "of the network's outputs is 1",
@@ -83,7 +83,7 @@ static const struct fw_column columns[N_COLUMNS] = {
     [MEASURED_BACK] = {"measured_backward", "measured", "mean square over all draws", FW_UNIT_NONE,
                        FW_VIEW_TABLE},
     [MEASURED_BACK_ERROR] = {"measured_backward_error", "+-", "standard error of that",
-                             FW_UNIT_NONE, FW_VIEW_WIDE},
+                             FW_UNIT_NONE, FW_VIEW_TABLE},
 };
 
 static const char *name_of(struct page *p, uint32_t node)
@@ -111,24 +111,32 @@ static void fill_layer(struct page *p, uint32_t i, struct fw_value *v)
     v[BACKWARD] = y->grad > 0 ? fw_value_float(y->grad) : fw_value_kind(FW_VALUE_NULL);
     v[MEASURED] = v[MEASURED_ERROR] = v[MEASURED_BACK] = v[MEASURED_BACK_ERROR] =
         fw_value_kind(FW_VALUE_ABSENT);
-    if (p->measured == NULL)
+    if (p->measured.layers == NULL)
         return;
-    v[MEASURED] = number(p->measured[i].forward);
-    v[MEASURED_ERROR] = number(p->measured[i].forward_error);
-    v[MEASURED_BACK] = number(p->measured[i].backward);
-    v[MEASURED_BACK_ERROR] = number(p->measured[i].backward_error);
+    const struct fw_init_measure *m = &p->measured.layers[i];
+    v[MEASURED] = number(m->forward);
+    v[MEASURED_ERROR] = number(m->forward_error);
+    v[MEASURED_BACK] = number(m->backward);
+    v[MEASURED_BACK_ERROR] = number(m->backward_error);
 }
 
-/* The columns that this answer shows: without measurements none of them, with them no "to keep". */
+/* The columns that this answer shows: measurements take the room of what a scheme is judged by. */
 static const struct fw_column *shown_columns(struct page *p)
 {
+    static const bool of_measuring[N_COLUMNS] = {[MEASURED] = true,
+                                                 [MEASURED_ERROR] = true,
+                                                 [MEASURED_BACK] = true,
+                                                 [MEASURED_BACK_ERROR] = true};
+    static const bool of_scheme[N_COLUMNS] = {
+        [FAN_IN] = true, [FUNCTION] = true, [STD] = true, [KEEP] = true};
     struct fw_column *c = fw_arena_copy(&p->r->arena, columns, sizeof columns);
-    bool measured = p->measured != NULL;
-    for (unsigned i = 0; c != NULL && i < N_COLUMNS; i++)
-        if (measured ? i == KEEP || i == STD
-                     : i == MEASURED || i == MEASURED_ERROR || i == MEASURED_BACK ||
-                           i == MEASURED_BACK_ERROR)
-            c[i].views = measured ? FW_VIEW_WIDE : 0;
+    bool measured = p->measured.layers != NULL;
+    for (unsigned i = 0; c != NULL && i < N_COLUMNS; i++) {
+        if (of_measuring[i] && !measured)
+            c[i].views = 0;
+        if (of_scheme[i] && measured)
+            c[i].views = FW_VIEW_WIDE;
+    }
     return c;
 }
 
@@ -328,27 +336,38 @@ static enum fw_status simulate(struct page *p, struct fw_error *err)
     struct fw_init_measure *m = fw_arena_array(&p->r->arena, (size_t)p->v.n_layers + 1, sizeof *m);
     if (m == NULL)
         return fw_fail_memory(err);
-    p->measured = m;
-    return fw_init_simulate(p->a, q->scheme, &p->v, q->draws, q->seed, m, err);
+    p->measured.layers = m;
+    return fw_init_simulate(p->a, q->scheme, &p->v, q->draws, q->seed, &p->measured, err);
 }
 
-static enum fw_status build(struct page *p, const struct fw_asked *asked, struct fw_error *err)
+static enum fw_status add_head(struct page *p, struct fw_error *err)
 {
+    enum { N = 4, DRAWS = 2 };
     static const struct fw_table head = {.flags = FW_TABLE_MERGE};
-    static const struct fw_column c[] = {
+    static const struct fw_column c[N] = {
         {"scheme", "scheme", "", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"rule", "variance", "of a layer's weights", FW_UNIT_NONE, FW_VIEW_TABLE},
-        {"draws", "draws", "0: nothing was executed", FW_UNIT_COUNT, 0},
+        [DRAWS] = {"draws", "draws", "0: nothing was executed", FW_UNIT_COUNT, FW_VIEW_TABLE},
         {"seed", "seed", "", FW_UNIT_NONE, 0},
     };
     const struct fw_init_asked *q = p->asked;
     struct fw_value v[] = {fw_value_text(q->scheme->name), fw_value_text(q->scheme->rule),
-                           fw_value_int(q->draws), fw_value_int((int64_t)q->seed)};
-    FW_TRY(fw_report_add_model(p->r, p->a, asked, err));
-    FW_TRY(fw_report_record(p->r, &head, c, v, 4, err));
-    FW_TRY(fw_init_predict(p->a, q->scheme, false, &p->r->arena, &p->v, err));
-    if (q->draws > 0)
+                           fw_value_int(p->measured.draws), fw_value_int((int64_t)q->seed)};
+    struct fw_column *shown = fw_arena_copy(&p->r->arena, c, sizeof c);
+    if (shown == NULL)
+        return fw_fail_memory(err);
+    if (p->measured.layers == NULL)
+        shown[DRAWS].views = 0;
+    return fw_report_record(p->r, &head, shown, v, N, err);
+}
+
+static enum fw_status build(struct page *p, const struct fw_asked *asked, struct fw_error *err)
+{
+    FW_TRY(fw_init_predict(p->a, p->asked->scheme, false, &p->r->arena, &p->v, err));
+    if (p->asked->simulate)
         FW_TRY(simulate(p, err));
+    FW_TRY(fw_report_add_model(p->r, p->a, asked, err));
+    FW_TRY(add_head(p, err));
     FW_TRY(add_functions(p, err));
     FW_TRY(add_layers(p, err));
     FW_TRY(add_schemes(p, err));

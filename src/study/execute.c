@@ -260,7 +260,7 @@ static enum fw_status watch_losses(struct fw_execution *x, float **ret, uint32_t
         const struct fw_node *n = &g->nodes[id];
         if (n->phase == FW_PHASE_FORWARD && n->n_out > 0 && *ret_n < g->n_outputs &&
             elements(&g->tensors[n->out[0]], 0) == 1)
-            FW_TRY(fw_engine_watch(x->engine, n->out[0], &(*ret)[(*ret_n)++], err));
+            FW_TRY(fw_engine_watch(x->engine, n->out[0], &(*ret)[(*ret_n)++], NULL, NULL, err));
     }
     return FW_OK;
 }

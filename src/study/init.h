@@ -33,17 +33,21 @@ struct fw_init_measure {
     double forward, forward_error;
     double backward, backward_error;
 };
+struct fw_init_measured {
+    struct fw_init_measure *layers; // of their outputs, as many as the prediction has
+    uint32_t draws;
+};
 
 /* a: trained, without a loss; coarse: see fw_predict_variance. Arrays live in the arena. Errors:
  * FW_MEMORY. */
 enum fw_status fw_init_predict(struct fw_analysis *a, const struct fw_init_scheme *scheme,
                                bool coarse, struct fw_arena *arena, struct fw_variance *ret,
                                struct fw_error *err);
-/* Draws weights, inputs and the outputs' gradients `draws` times and runs the reference kernels.
- * ret: (v->n_layers), of the layers' outputs. Errors: those of the executor; FW_LIMIT where an
- * orthogonal matrix is too large. */
+/* Draws weights, inputs and the outputs' gradients `draws` times (0: until the standard errors are
+ * about a percent) and executes the network. ret->layers has room for those of v. Errors: those of
+ * the engine; FW_LIMIT where an orthogonal matrix is too large. */
 enum fw_status fw_init_simulate(struct fw_analysis *a, const struct fw_init_scheme *scheme,
                                 const struct fw_variance *v, uint32_t draws, uint64_t seed,
-                                struct fw_init_measure *ret, struct fw_error *err);
+                                struct fw_init_measured *ret, struct fw_error *err);
 
 #endif
