@@ -36,9 +36,9 @@ def conv_net():
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads):
+    def __init__(self, width, heads, dropout):
         super().__init__()
-        self.heads = heads
+        self.heads, self.dropout = heads, dropout
         self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.c_fc, self.c_out = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
@@ -49,27 +49,28 @@ class Block(nn.Module):
                    for part in self.c_attn(x).split(width, 2))
         scores = q @ k.transpose(2, 3) * (width // self.heads) ** -0.5
         later = torch.ones(length, length, dtype=torch.bool).triu(1)
-        p = functional.dropout(scores.masked_fill(later, float("-inf")).softmax(-1), 0.1)
+        p = functional.dropout(scores.masked_fill(later, float("-inf")).softmax(-1), self.dropout)
         return self.c_proj((p @ v).transpose(1, 2).reshape(batch, length, width))
 
     def forward(self, x):
-        x = x + functional.dropout(self.attend(self.ln_1(x)), 0.1)
+        x = x + functional.dropout(self.attend(self.ln_1(x)), self.dropout)
         hidden = functional.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")
-        return x + functional.dropout(self.c_out(hidden), 0.1)
+        return x + functional.dropout(self.c_out(hidden), self.dropout)
 
 
 class Gpt2(nn.Module):
-    """GPT-2 of 124 M parameters; scores of (batch, words, tokens), as the loss takes them."""
+    """GPT-2, of 124 M parameters as it stands; scores of every token, one after the other."""
 
-    def __init__(self, width=768, layers=12, heads=12, words=50257, places=1024):
+    def __init__(self, width=768, layers=12, heads=12, words=50257, places=1024, dropout=0.1):
         super().__init__()
+        self.dropout = dropout
         self.wte, self.wpe = nn.Embedding(words, width), nn.Embedding(places, width)
-        self.h = nn.Sequential(*(Block(width, heads) for _ in range(layers)))
+        self.h = nn.Sequential(*(Block(width, heads, dropout) for _ in range(layers)))
         self.ln_f = nn.LayerNorm(width)
 
     def forward(self, x):
         x = self.wte(x) + self.wpe(torch.arange(x.shape[1]))
-        x = self.ln_f(self.h(functional.dropout(x, 0.1)))
+        x = self.ln_f(self.h(functional.dropout(x, self.dropout)))
         return (x @ self.wte.weight.T).flatten(0, 1)
 
 
@@ -128,4 +129,5 @@ def main():
         del model, optimizer
 
 
-main()
+if __name__ == "__main__":
+    main()

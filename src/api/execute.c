@@ -255,7 +255,6 @@ static enum fw_status execute(struct executed *e, struct fw_net *net, const stru
     FW_TRY(open_study(e, net, o, err));
     FW_TRY(fw_study_want_numbers(e->study, err));
     FW_TRY(read_files(e, running, err));
-    fw_meter_stop(net->meter);
     enum fw_status status = fw_execute(&e->x, &e->study->analysis, &e->how, err);
     if (status != FW_OK) {
         fw_error_prefix(err, "%s: ", net->path);

@@ -92,11 +92,6 @@ void fw_meter_start(struct fw_meter *m)
         fw_limits_start(&m->limits);
 }
 
-void fw_meter_stop(struct fw_meter *m)
-{
-    fw_limits_stop(&m->limits);
-}
-
 enum fw_status fw_meter_judge(const struct fw_meter *m, enum fw_status status, struct fw_error *err)
 {
     if (status != FW_MEMORY || !atomic_load(&m->refused))

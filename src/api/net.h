@@ -41,7 +41,6 @@ void fw_meter_leave(struct fw_meter *m); // frees it now, or with the last that 
 const struct fw_alloc *fw_meter_alloc(const struct fw_meter *m);
 enum fw_status fw_meter_set(struct fw_meter *m, const char *const *limits, struct fw_error *err);
 void fw_meter_start(struct fw_meter *m); // an analysis begins: it has the time of limit `time`
-void fw_meter_stop(struct fw_meter *m);  // it is over: what follows takes as long as was asked for
 /* status, but for FW_MEMORY that the meter refused: FW_LIMIT, and err says so. */
 enum fw_status fw_meter_judge(const struct fw_meter *m, enum fw_status status,
                               struct fw_error *err);

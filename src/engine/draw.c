@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-uint64_t fw_draw_numbers(const struct fw_graph *g, uint32_t tensor)
+/* The fewest rows of a table that an integer tensor is looked up in; 0: it is not. */
+static uint64_t rows_of_table(const struct fw_graph *g, uint32_t tensor)
 {
     uint64_t least = 0;
     for (uint32_t id = 0; id < g->n_nodes; id++) {
@@ -14,7 +15,7 @@ uint64_t fw_draw_numbers(const struct fw_graph *g, uint32_t tensor)
         uint64_t rows = (uint64_t)table->dims[0].word;
         least = least == 0 || rows < least ? rows : least;
     }
-    return least > 0 ? least : 2;
+    return least;
 }
 
 /* 1 for what a vector multiplies by at the start, 0 for what it adds, from the place where its
@@ -74,14 +75,26 @@ static void draw_reals(const struct fw_graph *g, uint32_t tensor, enum fw_draw h
                           : range.low);
 }
 
+/* Integers below the rows of a table, or 0 and 1. The positions that a network is built with count
+ * up. */
+static void draw_integers(const struct fw_graph *g, uint32_t tensor, uint64_t *random,
+                          struct fw_buffer *v)
+{
+    uint64_t rows = fw_dtypes[v->dtype].class == 'b' ? 0 : rows_of_table(g, tensor);
+    bool counts_up = g->tensors[tensor].kind == FW_KIND_CONSTANT && v->rank > 0 &&
+                     v->n == (size_t)v->dims[v->rank - 1];
+    for (size_t i = 0; i < v->n; i++)
+        fw_buffer_put_int(v, i,
+                          counts_up ? (int64_t)(rows > 0 ? i % rows : i)
+                                    : (int64_t)(fw_random(random) % (rows > 0 ? rows : 2)));
+}
+
 void fw_draw(const struct fw_graph *g, uint32_t tensor, enum fw_draw how, uint64_t *random,
              struct fw_buffer *v)
 {
     char class = fw_dtypes[v->dtype].class;
-    uint64_t numbers = class == 'b' ? 2 : fw_draw_numbers(g, tensor);
     if (class == 'f' || class == 'c')
         draw_reals(g, tensor, how, random, v);
     else
-        for (size_t i = 0; i < v->n; i++)
-            fw_buffer_put_int(v, i, (int64_t)(fw_random(random) % numbers));
+        draw_integers(g, tensor, random, v);
 }

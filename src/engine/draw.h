@@ -4,7 +4,7 @@
 
 #include "ops/value.h"
 
-/* How stored tensors are drawn. Inputs are normal both ways, integers below fw_draw_numbers. */
+/* How stored tensors are drawn. Inputs are normal both ways. */
 enum fw_draw {
     FW_DRAW_TO_TRAIN, // weights uniform below 1/sqrt(fan-in), shifts and means 0, scales and
                       // variances 1
@@ -16,8 +16,4 @@ enum fw_draw {
 /* Fills v, which has the tensor's shape. */
 void fw_draw(const struct fw_graph *g, uint32_t tensor, enum fw_draw how, uint64_t *random,
              struct fw_buffer *v);
-/* Integers of this tensor are drawn from 0 up to this: the fewest rows of a table that they are
- * looked up in; 2 where they are not. */
-uint64_t fw_draw_numbers(const struct fw_graph *g, uint32_t tensor);
-
 #endif
