@@ -182,6 +182,8 @@ static inline fw_dim fw_dim_mul(struct fw_symbols *s, fw_dim a, fw_dim b)
 /* Exact rational quotient a/b: a constant when it divides, a polynomial with rational coefficients
  * (also a constant fraction) when b is constant or b divides a exactly as polynomials, else bad. */
 fw_count fw_count_div(struct fw_symbols *s, fw_count a, fw_count b);
+/* The largest product of letters and an integer (1 where one has fractions) that divides both. */
+fw_count fw_count_common(struct fw_symbols *s, fw_count a, fw_count b);
 /* floor(a/b), ceil(a/b): constants computed, exact polynomial quotients reduced, integer terms
  * taken out of the atom; else an atom. b = 0 is bad. */
 fw_count fw_count_floor_div(struct fw_symbols *s, fw_count a, fw_count b);

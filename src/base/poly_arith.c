@@ -290,3 +290,27 @@ fw_count fw_poly_div(struct fw_symbols *s, fw_count a, fw_count b)
         result->den = den;
     return fw_poly_intern(s, result);
 }
+
+/* ---- common factors ---- */
+
+fw_count fw_count_common(struct fw_symbols *s, fw_count a, fw_count b)
+{
+    struct fw_arena_mark mark = fw_arena_mark(&s->scratch);
+    const struct fw_poly *part[2] = {fw_poly_of(s, a), NULL};
+    part[1] = part[0] != NULL ? fw_poly_of(s, b) : NULL;
+    fw_i128 content = 0;
+    uint32_t mono = FW_POLY_NONE;
+    for (unsigned k = 0; k < 2 && part[1] != NULL; k++) {
+        content = part[k]->den == 1 ? fw_gcd(content, fw_poly_content(part[k])) : 1;
+        for (uint32_t i = 0; i < part[k]->n; i++) {
+            uint32_t own = part[k]->terms[i].mono;
+            mono = mono == FW_POLY_NONE ? own : fw_mono_gcd(s, mono, own);
+        }
+    }
+    struct fw_poly *common = NULL;
+    if (content != 0 && mono != FW_POLY_NONE && (common = fw_poly_new(s, 1)) != NULL)
+        fw_poly_push(common, content, mono);
+    fw_count word = common != NULL ? fw_poly_intern(s, common) : fw_count_int(1);
+    fw_arena_release(&s->scratch, mark);
+    return word;
+}

@@ -80,6 +80,24 @@ void test_poly__fractions(void **state)
     ROWS(rows);
 }
 
+void test_poly__common_factors(void **state)
+{
+    static const char *const rows[][3] = {{"4*a^2*b+6*a*b^2", "2*a*b", "2*a*b"},
+                                          {"4*a^2*b+6*a*b^2", "10*a^3", "2*a"},
+                                          {"3*a+3", "6*b", "3"},
+                                          {"a+1", "a", "1"},
+                                          {"a*floor(b/2)", "2*floor(b/2)", "floor(b/2)"},
+                                          {"a*(a+1)/2", "a", "a"},
+                                          {"12", "18*a", "6"}};
+    (void)state;
+    struct fw_symbols *s = fw_symbols_new(&fw_alloc_default);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fw_count common = fw_count_common(s, parse(s, rows[i][0]), parse(s, rows[i][1]));
+        check_print(s, common, rows[i][2]);
+    }
+    fw_symbols_free(s);
+}
+
 void test_poly__floor_and_ceil(void **state)
 {
     (void)state;

@@ -268,7 +268,9 @@ void fw_cost_bodies(struct fw_cx *c, struct fw_graph *a, struct fw_graph *b, uns
     struct fw_cost y;
     cost_of(c, a, phase, &x);
     cost_of(c, b, phase, &y);
-    int sign = fw_count_sign(c->sym, fw_count_sub(c->sym, flop(c, &x), flop(c, &y)));
+    int sign = 0; // a loop's body has no other beside
+    if (b != NULL)
+        sign = fw_count_sign(c->sym, fw_count_sub(c->sym, flop(c, &x), flop(c, &y)));
     for (unsigned k = 0; k < FW_N_COSTS; k++) {
         fw_count more = sign == 3  ? fw_count_max(c->sym, x.n[k], y.n[k])
                         : sign < 0 ? y.n[k]

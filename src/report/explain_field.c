@@ -5,12 +5,13 @@
 
 #include <math.h>
 
-enum { MAX_ROWS = 40 };
+enum { MAX_ROWS = 100 };
 
 struct row {
     uint32_t node;
     double before, after;               // size
     double stride_before, stride_after; // effective
+    bool joins;                         // no window: branches of different fields meet
 };
 
 static double stride_of(const struct fw_field *f)
@@ -18,7 +19,16 @@ static double stride_of(const struct fw_field *f)
     return (double)f->shift / f->period;
 }
 
-/* Windows on the way, in the order of the nodes: where the field or the stride grows. */
+static bool joins(const struct fw_fields *f, const struct fw_node *node, unsigned axis)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < node->n_in; i++)
+        n += node->in[i] != FW_NONE && fw_field_at(f, node->in[i], axis)->kind == FW_FIELD_ALONG;
+    return n > 1;
+}
+
+/* Windows on the way, in the order of the nodes: where the field or the stride grows. The first
+ * MAX_ROWS are kept, all are counted. */
 static uint32_t gather(struct fw_lesson *l, const struct fw_fields *f, unsigned axis,
                        struct row *rows, uint32_t *ret_last)
 {
@@ -35,10 +45,17 @@ static uint32_t gather(struct fw_lesson *l, const struct fw_fields *f, unsigned 
         if (from->kind != FW_FIELD_ALONG || to->kind != FW_FIELD_ALONG)
             continue;
         *ret_last = node->out[0];
-        struct row r = {i, (double)fw_field_size(from), (double)fw_field_size(to), stride_of(from),
-                        stride_of(to)};
-        if ((r.after != r.before || r.stride_after != r.stride_before) && n < MAX_ROWS)
-            rows[n++] = r;
+        struct row r = {i,
+                        (double)fw_field_size(from),
+                        (double)fw_field_size(to),
+                        stride_of(from),
+                        stride_of(to),
+                        joins(f, node, axis)};
+        if (r.after == r.before && r.stride_after == r.stride_before)
+            continue;
+        if (n < MAX_ROWS)
+            rows[n] = r;
+        n++;
     }
     return n;
 }
@@ -48,7 +65,7 @@ static enum fw_status add_rows(struct fw_lesson *l, const struct row *rows, uint
     enum { N = 6 };
     static const struct fw_column c[N] = {
         {"name", "window", "", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_NAME},
-        {"kernel", "k", "taps, with dilation d*(k-1)+1", FW_UNIT_NONE, FW_VIEW_TABLE},
+        {"kernel", "k", "taps, with dilation d*(k-1)+1; null: a join", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"stride", "s", "its own stride", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"grows", "grows by", "(k - 1) times the stride before", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"size", "field", "input positions", FW_UNIT_NONE, FW_VIEW_TABLE},
@@ -61,9 +78,13 @@ static enum fw_status add_rows(struct fw_lesson *l, const struct row *rows, uint
         const struct row *r = &rows[i];
         const struct fw_node *node = &g->nodes[r->node];
         v[(size_t)i * N] = fw_value_text(node->name != NULL ? node->name : node->op->name);
-        v[i * N + 1] = fw_value_float((r->after - r->before) / r->stride_before + 1);
-        v[i * N + 2] = fw_value_float(r->stride_after / r->stride_before);
-        v[i * N + 3] = fw_value_float(r->after - r->before);
+        for (unsigned k = 1; k <= 3; k++)
+            v[i * N + k] = fw_value_kind(FW_VALUE_NULL);
+        if (!r->joins) {
+            v[i * N + 1] = fw_value_float((r->after - r->before) / r->stride_before + 1);
+            v[i * N + 2] = fw_value_float(r->stride_after / r->stride_before);
+            v[i * N + 3] = fw_value_float(r->after - r->before);
+        }
         v[i * N + 4] = fw_value_float(r->after);
         v[i * N + 5] = fw_value_float(r->stride_after);
     }
@@ -84,7 +105,7 @@ static void write_rule(struct fw_document *d)
                    "is");
     fw_doc_formula(d, "r = 1 + sum(l=1..L, (k_l - 1)*prod(i=1..l-1, s_i))");
     fw_doc_text(d, "A dilation of $d$ makes $k$ taps reach over $d*(k - 1) + 1$ positions. Where "
-                   "branches meet, the field is the hull of theirs.");
+                   "branches meet, which is no window, the field is the hull of theirs.");
 }
 
 enum fw_status fw_lesson_field(struct fw_lesson *l)
@@ -109,7 +130,9 @@ enum fw_status fw_lesson_field(struct fw_lesson *l)
     }
     const struct fw_field *end = fw_field_at(&f, last, axes[0]);
     fw_doc_text(d, "Windows along the first of %u spatial axes:", n_axes);
-    FW_TRY(add_rows(l, rows, n));
+    FW_TRY(add_rows(l, rows, n < MAX_ROWS ? n : MAX_ROWS));
+    if (n > MAX_ROWS)
+        fw_doc_text(d, "These are the first %d of %u windows.", MAX_ROWS, n);
     fw_doc_text(d,
                 "A position of %s depends on %s positions of the input and moves by %s. The "
                 "smallest size of the input for which every window fits is %s.",

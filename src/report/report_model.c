@@ -176,6 +176,11 @@ struct fw_value fw_quotient(struct fw_symbols *sym, fw_count top, fw_count botto
         return fw_value_kind(FW_VALUE_NULL);
     if (fw_count_is_const(top) && fw_count_is_const(bottom))
         return fw_value_float((double)top.word / (double)bottom.word);
+    fw_count common = fw_count_common(sym, top, bottom);
+    if (!fw_count_is_const(common)) { // letters that cancel
+        top = fw_count_div(sym, top, common);
+        bottom = fw_count_div(sym, bottom, common);
+    }
     fw_count quotient = fw_count_div(sym, top, bottom);
     struct fw_str text;
     fw_str_init(&text, arena->alloc);

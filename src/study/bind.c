@@ -6,6 +6,7 @@
  * input, and "batch" finally a leading 1 that every input has. */
 #include "study/bind.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { MAX_BINDINGS = 64 }; // the highest that limit `bindings` may be
@@ -264,8 +265,12 @@ static enum fw_status substitute(struct binder *b, struct fw_graph *g, const fw_
         fw_dim dims[FW_MAX_RANK];
         bool changed = false;
         memcpy(dims, t->dims, t->rank * sizeof *dims);
-        for (unsigned k = 0; k < t->rank; k++)
+        for (unsigned k = 0; k < t->rank; k++) {
             changed |= replace(b, &dims[k], values, n);
+            FW_REQUIRE(!fw_dim_is_const(dims[k]) || dims[k].word >= 0, b->err, FW_SHAPE,
+                       "'%s' would have a dimension of %" PRId64 ": the letters are too small",
+                       t->name != NULL ? t->name : "a tensor", dims[k].word);
+        }
         if (changed)
             FW_TRY(set_dims(b, t, dims));
         FW_TRY(substitute_value(b, t, values, n));

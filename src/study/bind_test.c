@@ -93,6 +93,7 @@ void test_bind__rows(void **state)
         {.shapes = {"n,3"}, .symbol = {"n", "3+"}, .status = FW_USAGE, .message = "'n': "},
         {.shapes = {"n,3"}, .shape = {"z", "1x3"}, .status = FW_USAGE, .message = "no input 'z'"},
         {.shapes = {"n,3"}, .shape = {"x", "1x3x4"}, .status = FW_SHAPE, .message = "2 dimensions"},
+        {.shapes = {"n-2,3"}, .symbol = {"n", "1"}, .status = FW_SHAPE, .message = "of -1: "},
         {.shapes = {"n,n"}, .shape = {"x", "1x3"}, .status = FW_USAGE, .message = "two different"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -1,7 +1,6 @@
 /* What image networks have in common; see vision.h. */
 #include "zoo/vision.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +51,24 @@ int fw_zoo_squeeze_excite(struct fw_builder *b, int x, const char *name, int64_t
     return x;
 }
 
+enum { MAX_PARTS = 8 };
+
+/* Means of n parts of an axis, which may have positions in common: the part i begins at
+ * floor(i*in/n) and ends before ceil((i+1)*in/n). */
+static int mean_of_parts(struct fw_builder *b, int x, int axis, int64_t n)
+{
+    int64_t in = fw_size_of(b, x, axis);
+    int parts[MAX_PARTS];
+    int64_t over = axis;
+    for (int64_t i = 0; i < n && i < MAX_PARTS; i++) {
+        int64_t from = i * in / n, to = ((i + 1) * in + n - 1) / n;
+        int in_part[2] = {fw_slice(b, x, axis, from, to), fw_sizes(b, 1, &over)};
+        parts[i] =
+            to - from == 1 ? in_part[0] : fw_node(b, "", "ReduceMean", NULL, NULL, in_part, 2, 1);
+    }
+    return fw_concat(b, parts, (int)n, axis);
+}
+
 int fw_zoo_pool_to(struct fw_builder *b, int x, int64_t size)
 {
     int64_t in = fw_size_of(b, x, -1);
@@ -59,11 +76,10 @@ int fw_zoo_pool_to(struct fw_builder *b, int x, int64_t size)
         return -1;
     if (size == 1)
         return fw_global_average_pool(b, x);
-    if (in < size || in % size != 0)
-        return fw_build_fail(b, FW_SHAPE,
-                             "a size that is a multiple of %" PRId64 " is wanted before the "
-                             "classifier, other images make other sizes",
-                             size);
+    if (!fw_dim_is_const((fw_dim){in}))
+        return fw_build_fail(b, FW_USAGE, "size: a number is wanted, the classifier has places");
+    if (in % size != 0)
+        return mean_of_parts(b, mean_of_parts(b, x, 2, size), 3, size);
     return fw_average_pool2d(b, x, in / size, in / size, 0);
 }
 

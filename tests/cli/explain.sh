@@ -42,6 +42,10 @@ COLUMNS=80 "$FLOPWISE" explain 6nt | sed -E 's/ [0-9.]+e-1[0-9]$/ rounding/'
 "$FLOPWISE" explain 6nt zoo:lstm,both=1 --batch 3 --seq 5 --format json |
     jq -c '[.facts.t, .facts.matmul_flop, [.terms[0:3][].flop]]'
 COLUMNS=80 "$FLOPWISE" explain ratio zoo:gru --batch 2 --seq 4 | sed -n '/^Of/,$p'
+# where branches meet there is no window
+"$FLOPWISE" explain field zoo:inception_v3 --format json |
+    jq -c '(.windows | length), (.windows[] | select(.name | startswith("Mixed_5b")) |
+        [.name, .kernel, .grows, .size])'
 # sizes that are left open are chosen, and said
 COLUMNS=80 "$FLOPWISE" explain layer zoo:lstm,hidden=6,in=3 --layer layer1.lstm |
     sed -n '4,/^Nodes/p'
