@@ -51,10 +51,11 @@ enum hf_mixer_kind { HF_ATTENTION, HF_LATENT, HF_OTHER_MIXER, HF_NO_MIXER };
 enum hf_feed_kind { HF_DENSE, HF_EXPERTS, HF_NO_FEED };
 enum hf_qk_norm {
     HF_QK_PLAIN,
-    HF_QK_HEAD,  // over a head, one weight for all heads
-    HF_QK_WIDE,  // over all heads together
-    HF_QK_HEADS, // over a head, weights for each
-    HF_QK_BARE   // over a head, without weights
+    HF_QK_HEAD,     // over a head, one weight for all heads
+    HF_QK_WIDE,     // over all heads together
+    HF_QK_WIDE_RMS, // the same, whatever the layers' own norm is
+    HF_QK_HEADS,    // over a head, weights for each
+    HF_QK_BARE      // over a head, without weights
 };
 
 /* Layers that predict further words (MTP): each over the words one place on and what the layer
@@ -73,6 +74,7 @@ struct hf_arch;
 struct hf_layer {
     uint8_t mixer, feed; // enum hf_mixer_kind, hf_feed_kind
     bool rotary;
+    bool indexes;            // chooses keys, else those of a layer before it stay
     int64_t window, chunk;   // 0: all keys
     int64_t width;           // of the feed-forward
     int64_t heads, kv_heads; // of attention
@@ -92,6 +94,8 @@ struct hf_experts {
 
 struct hf_latent { // multi-head latent attention
     int64_t q_rank, kv_rank, nope, rope, value;
+    /* Of small heads that choose so many keys for each query; chosen 0: all are looked at. */
+    int64_t index_heads, index_head, chosen;
 };
 
 struct hf_state { // of layers that keep a state

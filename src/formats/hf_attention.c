@@ -1,6 +1,8 @@
 /* Attention in its forms: grouped, latent, over another sequence; see hf_arch.h. */
 #include "formats/hf_arch.h"
 
+#include <stdio.h>
+
 int hf_attend(struct hf_arch *a, int q, int k, int v, const struct hf_scores *s)
 {
     struct fw_build_node n = fw_build_node(a->b, "flopwise", "Attend");
@@ -49,6 +51,8 @@ static int norm_heads(struct hf_arch *a, int x, const char *name, int64_t heads,
         return x;
     if (a->qk_norm == HF_QK_WIDE)
         return hf_norm(a, x, name);
+    if (a->qk_norm == HF_QK_WIDE_RMS)
+        return hf_norm_as(a, x, name, HF_RMS_NORM);
     return hf_head_norm(a, x, name, heads, head);
 }
 
@@ -125,6 +129,47 @@ int hf_cross_attention(struct hf_arch *a, int x)
 
 /* ---- latent ---- */
 
+/* Keys that small heads of their own choose for every query: 0 where they are, else -infinity, as
+ * (batch, 1, seq, seq). narrow: what the query's heads come out of. No gradient reaches it. */
+static int chosen_keys(struct hf_arch *a, int x, int narrow)
+{
+    struct fw_builder *b = a->b;
+    const struct hf_latent *t = &a->latent;
+    static const int64_t heads_first[4] = {0, 2, 1, 3};
+    static const int64_t turned[3] = {0, 2, 1};
+    int64_t seq = fw_size_of(b, x, 1);
+    int64_t wide = t->index_heads * t->index_head;
+    int64_t keys[4] = {a->batch, 1, t->index_head, seq};
+    int64_t weights[4] = {a->batch, seq, 1, t->index_heads};
+    int64_t all[3] = {a->batch, seq, seq};
+    int64_t masks[4] = {a->batch, 1, seq, seq};
+    char most[48];
+    (void)snprintf(most, sizeof most, "min(seq,%lld)", (long long)t->chosen);
+    int64_t k = fw_size(b, most);
+    fw_enter(b, "self_attn.indexer");
+    int q = hf_linear(a, narrow, "wq_b", wide, false);
+    q = hf_unfold(a, hf_turn(a, q, t->index_heads, t->rope), t->index_heads, t->index_head);
+    int key = hf_norm_as(a, hf_linear(a, x, "wk", t->index_head, false), "k_norm", HF_LAYER_NORM);
+    key = fw_reshape(b, fw_transpose(b, hf_turn(a, key, 1, t->rope), turned), 4, keys);
+    int s = fw_relu(b, fw_matmul(b, fw_transpose(b, q, heads_first), key));
+    int w = hf_linear(a, x, "weights_proj", t->index_heads, false);
+    static const int64_t by_place[4] = {0, 2, 1, 3}; // (batch, seq, heads, seq)
+    s = fw_matmul(b, fw_reshape(b, w, 4, weights), fw_transpose(b, s, by_place));
+    struct fw_build_node top = fw_build_node(b, "", "TopK");
+    int in[2] = {fw_reshape(b, s, 3, all), fw_sizes(b, 1, &k)};
+    int best = fw_build_add(&top, fw_build_name(b, "choose", "TopK"), in, 2, 2);
+    int64_t chosen[3] = {a->batch, seq, k};
+    int none[2] = {fw_number(b, -1e9), fw_sizes(b, 3, all)};
+    int some[2] = {fw_number(b, 0), fw_sizes(b, 3, chosen)};
+    int parts[3] = {fw_build_plain(b, "Expand", NULL, none, 2), best + 1,
+                    fw_build_plain(b, "Expand", NULL, some, 2)};
+    struct fw_build_node put = fw_build_node(b, "", "ScatterElements");
+    fw_build_int(&put, "axis", 2);
+    int mask = fw_build_add(&put, fw_build_name(b, "mask", "mask"), parts, 3, 1);
+    fw_leave(b);
+    return fw_reshape(b, mask, 4, masks);
+}
+
 /* Query, key and value come out of narrow projections; a part of each head, shared by all keys, is
  * turned. Decoding keeps the narrow one and the turned key. */
 int hf_latent_attention(struct hf_arch *a, uint32_t i, int x)
@@ -137,6 +182,8 @@ int hf_latent_attention(struct hf_arch *a, uint32_t i, int x)
     if (t->q_rank > 0) {
         q = hf_linear(a, q, "self_attn.q_a_proj", t->q_rank, a->qkv_bias);
         q = hf_norm(a, q, "self_attn.q_a_layernorm");
+        if (l->indexes)
+            a->slopes = chosen_keys(a, x, q);
         q = hf_linear(a, q, "self_attn.q_b_proj", l->heads * key, false);
     } else {
         q = hf_linear(a, q, "self_attn.q_proj", l->heads * key, false);
@@ -158,9 +205,10 @@ int hf_latent_attention(struct hf_arch *a, uint32_t i, int x)
                                 l->heads, t->rope)};
     struct hf_scores s = {.heads = l->heads,
                           .kv_heads = l->heads,
-                          .cache = t->kv_rank + t->rope,
+                          .window = t->chosen, // as many of those before it
+                          .cache = t->kv_rank + t->rope + (l->indexes ? t->index_head : 0),
                           .causal = a->causal,
-                          .bias = -1,
+                          .bias = t->chosen > 0 ? a->slopes : -1,
                           .sinks = -1};
     int y = hf_attend(a, hf_fold(a, fw_concat(b, both, 2, 3)), hf_fold(a, fw_concat(b, k, 2, 3)),
                       hf_fold(a, kv + 1), &s);

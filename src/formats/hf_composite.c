@@ -1,6 +1,4 @@
-/* Networks of two towers (CLIP, SigLIP), and language models that see: a tower, a projector, and
- * the words behind the places of the picture. There is one picture for each sequence; `seq` counts
- * the words alone. */
+/* Networks of two towers, for pictures and for words: CLIP, SigLIP. */
 #include "formats/hf_vision.h"
 
 #include <string.h>
@@ -31,7 +29,7 @@ static int read_words(struct hf_arch *a, const struct hf_config *c, bool causal,
     return fw_reshape(a->b, fw_slice(a->b, *ret_all, 1, 0, 1), 2, flat);
 }
 
-static int clip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_all)
+int hf_clip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_all)
 {
     hf_tower_arch(a, c, &hf_tower_clip);
     int64_t flat[2] = {a->batch, a->hidden};
@@ -40,7 +38,7 @@ static int clip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_a
     return hf_norm(a, y, "vision_model.post_layernorm");
 }
 
-static int siglip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_all)
+int hf_siglip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_all)
 {
     hf_tower_arch(a, c, &hf_tower_siglip);
     int64_t flat[2] = {a->batch, a->hidden};
@@ -95,7 +93,7 @@ static void build_clip(const struct hf_job *job)
         fw_output(job->b, project ? y : all);
         return;
     }
-    int picture = clip_picture(&v, &vc, &all);
+    int picture = hf_clip_picture(&v, &vc, &all);
     if (hf_ends(job->model, "ForImageClassification")) {
         label_picture(job, &v, all);
         return;
@@ -123,7 +121,7 @@ static void build_siglip(const struct hf_job *job)
     bool words_alone = strstr(job->model, "TextModel") != NULL;
     int picture = -1;
     if (!words_alone)
-        picture = siglip_picture(&v, &vc, &all);
+        picture = hf_siglip_picture(&v, &vc, &all);
     if (hf_ends(job->model, "ForImageClassification")) {
         label_picture(job, &v, all);
         return;
@@ -140,135 +138,6 @@ static void build_siglip(const struct hf_job *job)
         compare(&t, picture, text, true);
 }
 
-/* ---- language models that see ---- */
-
-static int64_t text_width(const struct hf_config *c)
-{
-    return hf_size(c, "hidden_size");
-}
-
-static void build_llava(const struct hf_job *job)
-{
-    struct hf_config tc;
-    struct hf_config vc;
-    struct hf_arch v;
-    int all;
-    hf_config_part(job->c, "text_config", "llama", &tc);
-    hf_config_part(job->c, "vision_config", "clip_vision_model", &vc);
-    bool siglip = strcmp(vc.type, "siglip_vision_model") == 0;
-    fw_enter(job->b, "vision_tower");
-    int pooled = siglip ? siglip_picture(&v, &vc, &all) : clip_picture(&v, &vc, &all);
-    (void)pooled; // of the class token alone: its norm is there and not asked for
-    fw_leave(job->b);
-    int64_t places = hf_tower_places(&vc);
-    int x = fw_slice(job->b, all, 1, siglip ? 0 : 1, places + (siglip ? 0 : 1));
-    bool bias = hf_flag(job->c, "multimodal_projector_bias", true);
-    x = hf_linear(&v, x, "multi_modal_projector.linear_1", text_width(&tc), bias);
-    x = hf_act(&v, x, hf_text(job->c, "projector_hidden_act", "gelu"));
-    x = hf_linear(&v, x, "multi_modal_projector.linear_2", text_width(&tc), bias);
-    if (strcmp(job->family->type, "llava_next") == 0) {
-        int64_t dims[3] = {1, 1, text_width(&tc)};
-        int64_t all_dims[3] = {v.batch, 1, text_width(&tc)};
-        int line[2] = {hf_param(&v, "image_newline", NULL, 1, dims + 2),
-                       fw_sizes(job->b, 3, all_dims)};
-        int parts[2] = {x, fw_build_plain(job->b, "Expand", NULL, line, 2)};
-        x = fw_concat(job->b, parts, 2, 1);
-    }
-    hf_tell(job, &tc, "language_model", x, NULL, 0);
-}
-
-static void build_paligemma(const struct hf_job *job)
-{
-    struct hf_config tc;
-    struct hf_config vc;
-    struct hf_arch v;
-    int all;
-    hf_config_part(job->c, "text_config", "gemma", &tc);
-    hf_config_part(job->c, "vision_config", "siglip_vision_model", &vc);
-    fw_enter(job->b, "vision_tower");
-    (void)siglip_picture(&v, &vc, &all);
-    fw_leave(job->b);
-    int64_t width = hf_int(&vc, "projection_dim", text_width(&tc));
-    int x = hf_linear(&v, all, "multi_modal_projector.linear", width, true);
-    hf_tell(job, &tc, "language_model", x, NULL, 0);
-}
-
-static void build_gemma3(const struct hf_job *job)
-{
-    struct fw_builder *b = job->b;
-    struct hf_config tc;
-    struct hf_config vc;
-    struct hf_arch v;
-    int all;
-    hf_config_part(job->c, "text_config", "gemma3_text", &tc);
-    hf_config_part(job->c, "vision_config", "siglip_vision_model", &vc);
-    fw_enter(b, "vision_tower");
-    (void)siglip_picture(&v, &vc, &all);
-    fw_leave(b);
-    int64_t tokens = hf_int(job->c, "mm_tokens_per_image", 256);
-    int64_t places = hf_tower_places(&vc);
-    int64_t each = tokens > 0 ? places / tokens : 0;
-    if (each < 1 || each * tokens != places)
-        hf_complain(job->c, "mm_tokens_per_image", "a divisor of the %lld places is wanted",
-                    (long long)places);
-    each = each < 1 ? 1 : each;
-    int64_t pools[4] = {v.batch, places / each, each, v.hidden};
-    static const int64_t within = 2;
-    int x = fw_mean(b, fw_reshape(b, all, 4, pools), 1, &within, 0);
-    x = hf_norm_as(&v, x, "multi_modal_projector.mm_soft_emb_norm", HF_RMS_NORM);
-    int64_t dims[2] = {v.hidden, text_width(&tc)};
-    int w = hf_param(&v, "multi_modal_projector.mm_input_projection_weight", NULL, 2, dims);
-    x = fw_linear_with(b, x, "multi_modal_projector.mm_input_projection", w, -1);
-    hf_tell(job, &tc, "language_model", x, NULL, 0);
-}
-
-/* ---- Llama 4 ---- */
-
-static const struct hf_tower llama4_tower = {.names = {.layers = "vision_model.model.layers.",
-                                                       .final = "vision_model.layernorm_post",
-                                                       .q = "self_attn.q_proj",
-                                                       .k = "self_attn.k_proj",
-                                                       .v = "self_attn.v_proj",
-                                                       .o = "self_attn.o_proj",
-                                                       .norm1 = "input_layernorm",
-                                                       .norm2 = "post_attention_layernorm",
-                                                       .up = "mlp.fc1",
-                                                       .down = "mlp.fc2"},
-                                             .patches = "vision_model.patch_embedding.linear",
-                                             .cls = "vision_model.class_embedding",
-                                             .positions = "vision_model.positional_embedding_vlm",
-                                             .position_part = NULL,
-                                             .pre_norm = "vision_model.layernorm_pre",
-                                             .plain_patches = true,
-                                             .flat_cls = true};
-
-static void build_llama4(const struct hf_job *job)
-{
-    struct fw_builder *b = job->b;
-    struct hf_config tc;
-    struct hf_config vc;
-    struct hf_arch v;
-    hf_config_part(job->c, "text_config", "llama4_text", &tc);
-    hf_config_part(job->c, "vision_config", "llama4_vision_model", &vc);
-    hf_tower_arch(&v, &vc, &llama4_tower);
-    v.rotary = v.head;
-    double ratio = hf_float(&vc, "pixel_shuffle_ratio", 0.5);
-    int64_t fold = ratio > 0 && ratio <= 1 ? (int64_t)(1 / (ratio * ratio) + 0.5) : 1;
-    int64_t places = hf_tower_places(&vc);
-    int x = hf_layers(&v, hf_tower_patches(&v, &llama4_tower));
-    x = fw_slice(b, x, 1, 0, places); // the class token stands last there
-    int64_t dims[3] = {v.batch, places / fold, v.hidden * fold};
-    x = fw_reshape(b, x, 3, dims);
-    static const char *const name[2] = {"vision_model.vision_adapter.mlp.fc1",
-                                        "vision_model.vision_adapter.mlp.fc2"};
-    x = fw_activation(b, hf_linear(&v, x, name[0], hf_size(&vc, "projector_input_dim"), false),
-                      "gelu");
-    x = fw_activation(b, hf_linear(&v, x, name[1], hf_size(&vc, "projector_output_dim"), false),
-                      "gelu");
-    x = hf_linear(&v, x, "multi_modal_projector.linear_1", text_width(&tc), false);
-    hf_tell(job, &tc, "language_model", x, NULL, 0);
-}
-
 #define ROW(type, like, model, build)              \
     {                                              \
         type, like, model, NULL, NULL, build, NULL \
@@ -280,10 +149,5 @@ const struct hf_family hf_composites[] = {
     ROW("siglip", NULL, "SiglipModel", build_siglip),
     ROW("siglip_text_model", NULL, "SiglipTextModel", build_siglip),
     ROW("siglip_vision_model", NULL, "SiglipVisionModel", build_siglip),
-    ROW("llava", NULL, "LlavaForConditionalGeneration", build_llava),
-    ROW("llava_next", NULL, "LlavaNextForConditionalGeneration", build_llava),
-    ROW("paligemma", NULL, "PaliGemmaForConditionalGeneration", build_paligemma),
-    ROW("gemma3", NULL, "Gemma3ForConditionalGeneration", build_gemma3),
-    ROW("llama4", NULL, "Llama4ForConditionalGeneration", build_llama4),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -312,6 +312,40 @@ static void fill_mistral4(const struct hf_config *c, struct hf_arch *a)
     listed_experts(c, a);
 }
 
+/* Small heads choose the keys of every layer, or of some for those behind them (GLM). */
+static void fill_deepseek_v32(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_deepseek_v3(c, a);
+    a->experts.normed = hf_flag(c, "norm_topk_prob", true);
+    listed_experts(c, a);
+    a->latent.index_heads = hf_size(c, "index_n_heads");
+    a->latent.index_head = hf_size(c, "index_head_dim");
+    a->latent.chosen = hf_size(c, "index_topk");
+    for (uint32_t i = 0; i < a->n_layers; i++)
+        a->layer[i].indexes = true;
+    if (a->latent.q_rank < 1)
+        hf_complain(c, "q_lora_rank", "a positive number is wanted");
+}
+
+static void fill_glm_moe_dsa(const struct hf_config *c, struct hf_arch *a)
+{
+    fill_deepseek_v32(c, a);
+    const char *pattern = hf_text(c, "index_topk_pattern", NULL);
+    int64_t every = hf_int(c, "index_topk_freq", 1);
+    int64_t offset = hf_int(c, "index_skip_topk_offset", 2);
+    bool listed = hf_length(c, "indexer_types") > 0;
+    if (pattern != NULL && strlen(pattern) != a->n_layers)
+        hf_complain(c, "index_topk_pattern", "a letter for each layer is wanted");
+    for (uint32_t i = 0; i < a->n_layers && fw_build_ok(a->b); i++) {
+        int64_t behind = i + 1 > offset ? i + 1 - offset : 0;
+        a->layer[i].indexes = listed ? strcmp(hf_text_item(c, "indexer_types", i), "full") == 0
+                              : pattern != NULL ? pattern[i] == 'F'
+                                                : behind % (every < 1 ? 1 : every) == 0;
+    }
+    if (a->n_layers > 0 && !a->layer[0].indexes)
+        hf_complain(c, "indexer_types", "a first layer that chooses keys is wanted");
+}
+
 /* Latent attention without experts. */
 static void fill_youtu(const struct hf_config *c, struct hf_arch *a)
 {
@@ -410,6 +444,8 @@ const struct hf_family hf_moes[] = {
     ROW("gpt_oss", "GptOssForCausalLM", gpt_oss, fill_gpt_oss),
     ROW("deepseek_v2", "DeepseekV2ForCausalLM", deepseek, fill_deepseek_v2),
     ROW("deepseek_v3", "DeepseekV3ForCausalLM", deepseek, fill_deepseek_v3),
+    ROW("deepseek_v32", "DeepseekV32ForCausalLM", deepseek, fill_deepseek_v32),
+    ROW("glm_moe_dsa", "GlmMoeDsaForCausalLM", deepseek, fill_glm_moe_dsa),
     ROW("glm4_moe", "Glm4MoeForCausalLM", deepseek, fill_glm4_moe),
     ROW("dots1", "Dots1ForCausalLM", deepseek, fill_dots1),
     ROW("glm4_moe_lite", "Glm4MoeLiteForCausalLM", deepseek, fill_glm4_lite),

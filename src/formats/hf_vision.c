@@ -185,11 +185,10 @@ static void build_deit(const struct hf_job *job)
     finish(job, &a, hf_layers(&a, hf_tower_patches(&a, &deit)), "deit.pooler.dense");
 }
 
-/* A vector that training puts in the place of masked patches; nothing is masked here. */
-static void mask_token(struct hf_arch *a, const char *name, int rank)
+void hf_mask_token(struct hf_arch *a, const char *name, int rank, bool asked)
 {
     int64_t dims[3] = {1, rank == 3 ? 1 : a->hidden, a->hidden};
-    if (hf_flag(a->c, "use_mask_token", true))
+    if (asked)
         (void)hf_param(a, name, NULL, rank, dims);
 }
 
@@ -205,7 +204,7 @@ static void build_dinov2(const struct hf_job *job)
     a.gated = gated;
     a.act = gated ? "silu" : a.act;
     hf_arch_spread(&a);
-    mask_token(&a, t->mask, 2);
+    hf_mask_token(&a, t->mask, 2, hf_flag(job->c, "use_mask_token", true));
     int x = hf_tower_patches(&a, t);
     int64_t registers = hf_int(job->c, "num_register_tokens", 0);
     if (registers > 0) {
@@ -253,7 +252,7 @@ static void build_beit(const struct hf_job *job)
         t.names.scale1 = t.names.scale2 = NULL;
     hf_tower_arch(&a, c, &t);
     a.qkv_bias = a.k_bias_absent = true;
-    mask_token(&a, t.mask, 3);
+    hf_mask_token(&a, t.mask, 3, hf_flag(c, "use_mask_token", true));
     int x = hf_tower_patches(&a, &t);
     if (hf_flag(c, "use_shared_relative_position_bias", false))
         a.slopes =

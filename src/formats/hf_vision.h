@@ -28,6 +28,12 @@ void hf_tell(const struct hf_job *job, const struct hf_config *c, const char *sc
              const int *more, uint32_t n);
 
 extern const struct hf_tower hf_tower_clip, hf_tower_siglip;
+/* One vector for each picture, *ret_all with its places. */
+int hf_clip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_all);
+int hf_siglip_picture(struct hf_arch *a, const struct hf_config *c, int *ret_all);
+/* A vector that training puts in the place of masked patches, where asked for; nothing is masked
+ * here. rank 2 or 3 */
+void hf_mask_token(struct hf_arch *a, const char *name, int rank, bool asked);
 /* The pooling head of SigLIP. */
 int hf_siglip_pool(struct hf_arch *a, int x, const char *stem);
 

@@ -204,6 +204,8 @@ static void cache(struct fw_cx *c, struct fw_cache *ret)
     ret->per_token =
         attr[FW_ATTEND_CACHE].i >= 0 ? fw_count_int(attr[FW_ATTEND_CACHE].i) : fw_count_of(both);
     ret->length = fw_count_of(a.total);
+    if (attr[FW_ATTEND_CACHE].i >= 0)
+        return; // keys that are chosen may be any of them
     ret->window =
         attr[FW_ATTEND_WINDOW].i != 0 ? attr[FW_ATTEND_WINDOW].i : attr[FW_ATTEND_CHUNK].i;
 }

@@ -71,8 +71,10 @@ def parts(cls):
 def changed(part):
     """What a part has that its class would not have given it."""
     usual = defaults(type(part))
+    names = {f.name for f in dataclasses.fields(type(part))}
     return {k: v for k, v in vars(part).items()
-            if k in usual and v is not None and v != usual[k] and not isinstance(v, tuple)}
+            if k in names and not isinstance(v, (list, tuple)) and matters(k, v)
+            and v != usual.get(k)}
 
 
 def of_constructor(name):
