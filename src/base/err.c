@@ -44,7 +44,7 @@ static void clean(char *message, bool cut)
             *s = 0;
             break;
         }
-        if (n == 0 || *s < 0x20 || *s == 0x7f) {
+        if (fw_utf8_shown((const char *)s) == 0) {
             *s = '?';
             n = 1;
         }

@@ -18,6 +18,19 @@ unsigned fw_utf8_length(const char *p)
     return overlong || surrogate || beyond ? 0 : n;
 }
 
+unsigned fw_utf8_shown(const char *p)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    if (u[0] < 0x80)
+        return u[0] >= 0x20 && u[0] != 0x7f;
+    unsigned n = fw_utf8_length(p);
+    bool control = n == 2 && u[0] == 0xc2 && u[1] < 0xa0; // U+0080 to U+009F
+    bool mark = n == 3 && u[0] == 0xe2 && u[1] == 0x80 &&
+                (u[2] == 0x8e || u[2] == 0x8f || (u[2] >= 0xa8 && u[2] <= 0xae));
+    bool isolate = n == 3 && u[0] == 0xe2 && u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9;
+    return control || mark || isolate ? 0 : n;
+}
+
 unsigned fw_utf8_put(uint32_t code, char ret[4])
 {
     if (code < 0x80) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- what the arguments say ---- */
@@ -243,6 +244,28 @@ static enum fw_status conclude(const struct cli_args *args, enum fw_status verdi
     return FW_OK;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x = {0}, y = {0};
+    return a != NULL && b != NULL && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* An answer in the place of what was asked about is a slip. */
+static enum fw_status spare_inputs(const struct cli_args *args, size_t n_models,
+                                   struct fw_error *err)
+{
+    const char *const outputs[] = {args->output, args->running.save, args->running.outputs};
+    const char *inputs[CLI_MAX_POSITIONAL + 3] = {args->run, args->check, args->model};
+    for (size_t i = 0; i < n_models; i++)
+        inputs[3 + i] = args->positional[i];
+    for (size_t o = 0; o < sizeof outputs / sizeof *outputs; o++)
+        for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+            if (is_same_file(outputs[o], inputs[i]))
+                return cli_usage(err, "%.300s: it would be written over: it is read", outputs[o]);
+    return FW_OK;
+}
+
 enum fw_status cli_answer(struct cli_args *args, size_t n_models, cli_question *ask,
                           struct fw_error *err)
 {
@@ -251,6 +274,8 @@ enum fw_status cli_answer(struct cli_args *args, size_t n_models, cli_question *
     enum fw_status status = read_format(args, err);
     if (status == FW_OK)
         status = read_rows(args, err);
+    if (status == FW_OK)
+        status = spare_inputs(args, n_models, err);
     if (status != FW_OK)
         return status;
     status = fw_output_open(&out, args->output != NULL ? args->output : "-", err);

@@ -128,6 +128,8 @@ enum fw_status cli_help_command(const struct cli_command *command, struct fw_err
 /* to: 1 standard output, 2 standard error. */
 enum fw_status cli_help_all(int to, struct fw_error *err);
 
+/* '?' for control characters: a file's name may hold some. */
+void cli_clean(char *text);
 /* Fills err and returns FW_USAGE. */
 enum fw_status cli_usage(struct fw_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -27,6 +27,13 @@ static void file_is_gone(int signal_number)
     _exit(FW_IO);
 }
 
+/* A file larger than the system allows: writing fails and is told, nothing else. Not ignored, which
+ * programs that are started would inherit. */
+static void file_is_full(int signal_number)
+{
+    (void)signal_number;
+}
+
 static enum fw_status run(int argc, char **argv, struct cli_args *args, struct fw_error *err)
 {
     const char *name = argv[1];
@@ -53,6 +60,7 @@ int main(int argc, char **argv)
     struct fw_error err = {.code = FW_OK, .at = -1};
     (void)signal(SIGPIPE, SIG_DFL); // a closed pipe ends the program without a word
     (void)signal(SIGBUS, file_is_gone);
+    (void)signal(SIGXFSZ, file_is_full);
     if (argc < 2) {
         (void)cli_help_all(2, &err);
         return FW_USAGE;

@@ -191,6 +191,17 @@ const size_t cli_n_commands = sizeof cli_commands / sizeof *cli_commands;
 
 /* ---- messages ---- */
 
+void cli_clean(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        bool wide = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; // U+0080 to U+009F
+        if (wide)
+            c[1] = '?';
+        if (wide || *c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+}
+
 enum fw_status cli_usage(struct fw_error *err, const char *fmt, ...)
 {
     va_list args;
@@ -198,6 +209,7 @@ enum fw_status cli_usage(struct fw_error *err, const char *fmt, ...)
     // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start stands above
     (void)vsnprintf(err->message, sizeof err->message, fmt, args);
     va_end(args);
+    cli_clean(err->message);
     err->code = FW_USAGE;
     err->at = -1;
     return FW_USAGE;

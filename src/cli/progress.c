@@ -78,9 +78,7 @@ void cli_progress_start(const struct cli_args *args, const char *what)
     int n = snprintf(line, sizeof line, "\r| %s %.*s", what, MAX_TEXT - 20,
                      slash != NULL ? slash + 1 : model);
     line_length = n > 2 && (size_t)n < sizeof line ? (size_t)n : 0;
-    for (size_t i = 1; i < line_length; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
+    cli_clean(line + 1); // behind the carriage return
     ticks = 0;
     if (line_length > 0)
         set_timer(FIRST_MS, EVERY_MS);

@@ -194,7 +194,7 @@ void test_report__csv(void **state)
     struct fw_str out = written("csv", NULL);
     assert_string_equal(fw_str_text(&out),
                         "name,a.one,a.b.two,a.b.three,c,gone\r\n"
-                        "\"q\"\"u,o\\te\n\x01\xff\",1000000000000000000000000000,"
+                        "\"q\"\"u,o\\te\n??\",1000000000000000000000000000,"
                         "0.33333333333333331,false,,\r\n"
                         "a_rather_long_name/of_a_layer/that_stands_deep,"
                         "1000000000000000000000000001,0.10000000000000001,true,,\r\n");

@@ -1,4 +1,5 @@
 /* Values as text. */
+#include "base/utf8.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -155,6 +156,22 @@ static void print_float(double v, enum fw_unit unit, enum fw_number_style style,
     fw_str_add(out, " %");
 }
 
+/* In what people read a name stays in its line and speaks to no terminal. */
+static void print_text(const char *text, struct fw_str *out)
+{
+    const char *from = text;
+    while (*text != '\0') {
+        unsigned n = fw_utf8_shown(text);
+        text += n;
+        if (n > 0)
+            continue;
+        fw_str_addn(out, from, (size_t)(text - from));
+        fw_str_addc(out, '?');
+        from = ++text;
+    }
+    fw_str_add(out, from);
+}
+
 void fw_value_print(const struct fw_report *r, const struct fw_value *v, enum fw_unit unit,
                     enum fw_number_style style, struct fw_str *out)
 {
@@ -172,7 +189,10 @@ void fw_value_print(const struct fw_report *r, const struct fw_value *v, enum fw
         print_float(v->f, unit, style, out);
         break;
     case FW_VALUE_TEXT:
-        fw_str_add(out, v->text);
+        if (style == FW_NUMBER_PLAIN)
+            fw_str_add(out, v->text);
+        else
+            print_text(v->text, out);
         break;
     case FW_VALUE_SHAPE:
         print_shape(r, v, out);

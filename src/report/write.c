@@ -26,8 +26,34 @@ const struct fw_table *fw_report_main(const struct fw_report *r)
     return NULL;
 }
 
+/* Bytes at p that go out as they are: what can be shown, tabulators, ends of lines, and where
+ * colour was asked for the two sequences of the writers, which harm nobody who puts them into a
+ * name. */
+static unsigned is_plain(const char *p, bool color)
+{
+    if (*p == '\n' || *p == '\t' || (*p == '\r' && p[1] == '\n'))
+        return 1;
+    if (*p == '\033' && color)
+        return strncmp(p + 1, "[0m", 3) == 0 || strncmp(p + 1, "[1m", 3) == 0 ? 4 : 0;
+    return fw_utf8_shown(p);
+}
+
+/* Every format leaves through here, with names that somebody wrote: nothing in them may speak to
+ * the terminal. JSON has escaped them before. */
+static void make_plain(struct fw_out *out)
+{
+    for (size_t i = 0; i < out->text.len;) {
+        unsigned n = is_plain(out->text.data + i, out->color);
+        if (n == 0)
+            out->text.data[i] = '?';
+        i += n == 0 ? 1 : n;
+    }
+}
+
 static void hand_over(struct fw_out *out)
 {
+    if (out->text.len > 0)
+        make_plain(out);
     if (!out->stopped && out->text.len > 0)
         out->stopped = out->sink(out->sink_ctx, out->text.data, out->text.len) != 0;
     fw_str_reset(&out->text);
@@ -86,7 +112,8 @@ enum fw_status fw_report_write(struct fw_report *report, const char *format,
             continue;
         for (unsigned k = 0; k < report->n_tables; k++)
             FW_WITHIN(report->alloc, FW_MOST_rows, report->tables[k]->n_rows, -1, err);
-        struct fw_out out = {.sink = sink, .sink_ctx = ctx};
+        bool color = style != NULL && style->color != 0;
+        struct fw_out out = {.sink = sink, .sink_ctx = ctx, .color = color};
         fw_str_init(&out.text, report->alloc);
         enum fw_status status = write_with(writers[i], report, style, &out, err);
         fw_str_free(&out.text);
@@ -98,15 +125,35 @@ enum fw_status fw_report_write(struct fw_report *report, const char *format,
 
 /* ---- text ---- */
 
-/* Adds the character at p unless it is plain ASCII; gives its length. */
-static unsigned add_wide(struct fw_str *out, const char *p)
+/* Adds the character at p, or U+FFFD for one byte that is none or that is not shown; gives its
+ * length. */
+static unsigned add_shown(struct fw_str *out, const char *p)
 {
-    unsigned n = fw_utf8_length(p);
+    unsigned n = fw_utf8_shown(p);
     if (n == 0)
         fw_str_add(out, "\xef\xbf\xbd");
     else
         fw_str_addn(out, p, n);
     return n == 0 ? 1 : n;
+}
+
+/* The code of a character of one to three bytes. */
+static unsigned code_of(const char *p, unsigned n)
+{
+    unsigned code = (unsigned char)p[0] & (n == 1 ? 0x7fu : n == 2 ? 0x1fu : 0xfu);
+    for (unsigned i = 1; i < n; i++)
+        code = code << 6 | ((unsigned char)p[i] & 0x3fu);
+    return code;
+}
+
+/* JSON can say what is not shown. */
+static unsigned add_json(struct fw_str *out, const char *p)
+{
+    unsigned n = fw_utf8_length(p);
+    if (n == 0 || fw_utf8_shown(p) > 0)
+        return add_shown(out, p);
+    fw_str_addf(out, "\\u%04x", code_of(p, n));
+    return n;
 }
 
 void fw_json_string(struct fw_str *out, const char *text)
@@ -120,12 +167,10 @@ void fw_json_string(struct fw_str *out, const char *text)
             e += 2;
         if (*e != '\0')
             fw_str_addf(out, "\\%c", e[1]);
-        else if (c < 0x20 || c == 0x7f)
-            fw_str_addf(out, "\\u%04x", c);
-        else if (c >= 0x80)
-            p += add_wide(out, p) - 1;
-        else
+        else if (c >= 0x20 && c < 0x7f)
             fw_str_addc(out, *p);
+        else
+            p += add_json(out, p) - 1;
         p++;
     }
     fw_str_addc(out, '"');
@@ -137,12 +182,10 @@ void fw_xml_text(struct fw_str *out, const char *text)
         unsigned char c = (unsigned char)*p;
         if (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'')
             fw_str_addf(out, "&#%d;", c);
-        else if (c < 0x20 && c != '\t' && c != '\n')
-            fw_str_add(out, "\xef\xbf\xbd");
-        else if (c >= 0x80)
-            p += add_wide(out, p) - 1;
-        else
+        else if ((c >= 0x20 && c < 0x7f) || c == '\t' || c == '\n')
             fw_str_addc(out, *p);
+        else
+            p += add_shown(out, p) - 1;
         p++;
     }
 }

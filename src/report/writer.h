@@ -9,6 +9,7 @@ struct fw_out {
     struct fw_str text;
     fw_sink *sink;
     void *sink_ctx;
+    bool color;
     bool stopped; // the sink refused; nothing more is handed over
 };
 
@@ -35,9 +36,10 @@ const struct fw_table *fw_report_main(const struct fw_report *r); // or NULL
 
 /* By its unit, or by what stands in the first row. */
 bool fw_column_is_number(const struct fw_table *t, uint32_t column);
-/* text between quotes, as JSON wants it; what is not UTF-8 becomes U+FFFD. */
+/* text between quotes, as JSON wants it; what is not UTF-8 becomes U+FFFD, what is not shown (see
+ * base/utf8.h) is escaped. */
 void fw_json_string(struct fw_str *out, const char *text);
-/* &, <, > and quotes as entities; bytes that XML forbids or that are not UTF-8 become U+FFFD. */
+/* &, <, > and quotes as entities; what is not UTF-8 or not shown becomes U+FFFD. */
 void fw_xml_text(struct fw_str *out, const char *text);
 /* Escapes what would start a column, an element or emphasis; line breaks become blanks. */
 void fw_md_text(struct fw_str *out, const char *text, size_t len);
