@@ -234,21 +234,26 @@ enum fw_status fw_study_want_numbers(struct fw_study *s, struct fw_error *err)
                    s->net->path, name, name);
 }
 
-enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
-                                   const struct fw_options *options, bool memory,
-                                   struct fw_error *err)
+enum fw_status fw_study_of_one(struct fw_study **ret, struct fw_net *net,
+                               const struct fw_options *options, bool memory, struct fw_error *err)
 {
     bool batch;
     FW_TRY(fw_study_new(ret, net, options, memory, err));
     const char *name = open_size(*ret, &batch);
-    if (name != NULL && batch && !was_given(net, name)) {
-        struct fw_study *open = *ret;
-        struct fw_binding one = {name, "1"};
-        enum fw_status status = fw_study_new_with(ret, net, options, memory, &one, err);
-        fw_study_free(open);
-        if (status != FW_OK)
-            return status;
-    }
+    if (name == NULL || !batch || was_given(net, name))
+        return FW_OK;
+    struct fw_study *open = *ret;
+    struct fw_binding one = {name, "1"};
+    enum fw_status status = fw_study_new_with(ret, net, options, memory, &one, err);
+    fw_study_free(open);
+    return status;
+}
+
+enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
+                                   const struct fw_options *options, bool memory,
+                                   struct fw_error *err)
+{
+    FW_TRY(fw_study_of_one(ret, net, options, memory, err));
     enum fw_status status = fw_study_want_numbers(*ret, err);
     if (status != FW_OK)
         fw_study_free(*ret);

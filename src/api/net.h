@@ -62,6 +62,9 @@ enum fw_status fw_study_new_with(struct fw_study **ret, struct fw_net *net,
 enum fw_status fw_study_want_numbers(struct fw_study *study, struct fw_error *err);
 /* A study in which all sizes of the inputs are numbers: a batch that is left open is 1. FW_USAGE
  * names another one that is open. */
+enum fw_status fw_study_of_one(struct fw_study **ret, struct fw_net *net,
+                               const struct fw_options *options, bool memory, struct fw_error *err);
+/* The same, and an error where another size is open. */
 enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
                                    const struct fw_options *options, bool memory,
                                    struct fw_error *err);

@@ -64,7 +64,7 @@ enum fw_status fw_check_report(struct fw_report **ret, struct fw_net *net,
     const struct fw_options *o = options != NULL ? options : &defaults;
     struct fw_study *study;
     struct fw_report *report = NULL;
-    FW_TRY(fw_study_new(&study, net, o, budget->max_memory != NULL, err));
+    FW_TRY(fw_study_of_one(&study, net, o, budget->max_memory != NULL, err));
     struct fw_asked asked = fw_asked_of(net, o);
     enum fw_status status = fw_answer_check(&report, &study->analysis, &asked, budget, err);
     return fw_study_own(status, report, study, ret);

@@ -96,7 +96,7 @@ static enum fw_status add_terms(struct fw_lesson *l, const struct parts *p)
     enum { N = 4 };
     static const struct fw_column c[N] = {
         {"term", "term", "", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_WRAP},
-        {"formula", "formula", "", FW_UNIT_NONE, FW_VIEW_WIDE},
+        {"formula", "formula", "", FW_UNIT_FORMULA, FW_VIEW_WIDE},
         {"flop", "FLOP", "", FW_UNIT_FLOP, FW_VIEW_TABLE},
         {"share", "of 6*N*T", "", FW_UNIT_CHANGE, FW_VIEW_TABLE},
     };

@@ -83,7 +83,7 @@ static const struct fw_column columns[N_COLUMNS] = {
     [FLOP_SIDES] = {"flop_by_sides", "FLOP", SIDES, FW_UNIT_NONE, 0},
     [STATE_SIDES] = {"state_by_sides", "state", SIDES, FW_UNIT_NONE, 0},
     [ONCE] = {"flop_per_tensor", "once", "FLOP done once for a whole tensor", FW_UNIT_FLOP, 0},
-    [RULE] = {"formula", "rule", "w parameter, g gradient", FW_UNIT_NONE,
+    [RULE] = {"formula", "rule", "w parameter, g gradient", FW_UNIT_FORMULA,
               FW_VIEW_WIDE | FW_VIEW_WRAP},
     [SOURCE] = {"source", "source", "", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_WRAP},
     [NOTE] = {"note", "note", "", FW_UNIT_NONE, 0},

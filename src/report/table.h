@@ -80,7 +80,8 @@ enum fw_unit {
     FW_UNIT_FLOP_RATE, // FLOP a second
     FW_UNIT_BYTE_RATE, // bytes a second
     FW_UNIT_SECONDS,
-    FW_UNIT_MEASURE // what is known to a few figures: 3.14e23, 1,022,362, 0.477
+    FW_UNIT_MEASURE, // what is known to a few figures: 3.14e23, 1,022,362, 0.477
+    FW_UNIT_FORMULA  // a text in the language of math.h
 };
 
 enum fw_view {           // where a column appears; JSON and CSV have all that are not PEOPLE

@@ -59,6 +59,15 @@ static void hand_over(struct fw_out *out)
     fw_str_reset(&out->text);
 }
 
+const struct fw_math *fw_cell_formula(const struct fw_column *column, const struct fw_value *v,
+                                      struct fw_arena *arena)
+{
+    const char *bad;
+    if (column->unit != FW_UNIT_FORMULA || v->kind != FW_VALUE_TEXT || v->text == NULL)
+        return NULL;
+    return v->text[0] != '\0' ? fw_math_parse(arena, v->text, strlen(v->text), &bad) : NULL;
+}
+
 void fw_out_pass(struct fw_out *out)
 {
     if (out->text.len >= PASS_BYTES && !out->text.failed)
@@ -192,8 +201,9 @@ void fw_xml_text(struct fw_str *out, const char *text)
 
 bool fw_column_is_number(const struct fw_table *t, uint32_t column)
 {
-    if (t->columns[column].unit != FW_UNIT_NONE || t->n_rows == 0)
-        return t->columns[column].unit != FW_UNIT_NONE;
+    enum fw_unit unit = t->columns[column].unit;
+    if ((unit != FW_UNIT_NONE && unit != FW_UNIT_FORMULA) || t->n_rows == 0)
+        return unit != FW_UNIT_NONE && unit != FW_UNIT_FORMULA;
     struct fw_value v = t->cell(t, 0, column);
     return fw_value_is_number(&v);
 }

@@ -66,7 +66,14 @@ static void put_cell(const struct fw_report *r, const struct fw_column *column, 
         put_value(r, &v, column->unit, FW_NUMBER_PLAIN, scratch, out);
         fw_str_add(out, "\">");
     }
-    put_value(r, &v, column->unit, FW_NUMBER_EXACT, scratch, out);
+    struct fw_arena arena;
+    fw_arena_init(&arena, r->alloc);
+    const struct fw_math *formula = fw_cell_formula(column, &v, &arena);
+    if (formula != NULL)
+        fw_math_mathml(formula, false, out);
+    else
+        put_value(r, &v, column->unit, FW_NUMBER_EXACT, scratch, out);
+    fw_arena_clear(&arena);
     fw_str_add(out, "</td>");
 }
 

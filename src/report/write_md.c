@@ -29,6 +29,18 @@ static void put_cell(const struct fw_report *r, const struct fw_column *column, 
             }
         return;
     }
+    struct fw_arena arena;
+    fw_arena_init(&arena, r->alloc);
+    const struct fw_math *formula = fw_cell_formula(column, &v, &arena);
+    bool line = formula != NULL && formula->kind != FW_MATH_LINES; // others need lines of their own
+    if (line) {
+        fw_str_addc(out, '$');
+        fw_math_latex(formula, out);
+        fw_str_addc(out, '$');
+    }
+    fw_arena_clear(&arena);
+    if (line)
+        return;
     fw_str_reset(scratch);
     fw_value_print(r, &v, column->unit, both ? FW_NUMBER_BOTH : FW_NUMBER_EXACT, scratch);
     fw_md_text(out, fw_str_text(scratch), scratch->len);

@@ -291,7 +291,7 @@ static enum fw_status shorten_names(struct layout *l)
 
 static bool is_number_column(const struct fw_column *c)
 {
-    return c->unit != FW_UNIT_NONE;
+    return c->unit != FW_UNIT_NONE && c->unit != FW_UNIT_FORMULA;
 }
 
 /* Lines a cell of a wrapped column takes. */

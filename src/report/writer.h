@@ -2,6 +2,7 @@
 #ifndef FW_REPORT_WRITER_H
 #define FW_REPORT_WRITER_H
 
+#include "report/math.h"
 #include "report/report.h"
 
 /* Output collected piece by piece: writers add to `text` and call fw_out_pass between rows. */
@@ -41,6 +42,9 @@ bool fw_column_is_number(const struct fw_table *t, uint32_t column);
 void fw_json_string(struct fw_str *out, const char *text);
 /* &, <, > and quotes as entities; what is not UTF-8 or not shown becomes U+FFFD. */
 void fw_xml_text(struct fw_str *out, const char *text);
+/* A cell that is a formula, parsed; NULL for any other. */
+const struct fw_math *fw_cell_formula(const struct fw_column *column, const struct fw_value *v,
+                                      struct fw_arena *arena);
 /* Escapes what would start a column, an element or emphasis; line breaks become blanks. */
 void fw_md_text(struct fw_str *out, const char *text, size_t len);
 /* One table with its title; nothing for those that people do not see. Errors: FW_MEMORY. */

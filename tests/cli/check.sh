@@ -6,5 +6,7 @@ echo "exit $?"
 echo "exit $?"
 "$FLOPWISE" check models/lstm_dyn.onnx --max-mac 1M
 echo "exit $?"
+"$FLOPWISE" check zoo:convnet --max-mac 138M --max-memory 20M --format csv
+echo "exit $?"
 "$FLOPWISE" check models/resnet18.onnx
 echo "exit $?"

@@ -35,6 +35,9 @@ COLUMNS=80 "$FLOPWISE" explain layer zoo:mlp,depth=2,width=16 --batch 4 --layer 
 COLUMNS=80 "$FLOPWISE" explain 6nt | sed -E 's/ [0-9.]+e-1[0-9]$/ rounding/'
 "$FLOPWISE" explain adam --format md | sed -n '/^## Adam/,/^## What/p'
 "$FLOPWISE" explain init --format html | grep -c '<math'
+# formulas in the cells of tables
+"$FLOPWISE" explain 6nt --format html | grep -c '<td><math'
+"$FLOPWISE" explain 6nt --format md | grep '^| gradients'
 "$FLOPWISE" explain 6nt models/alexnet.onnx --layer nothing
 "$FLOPWISE" explain nothing
 "$FLOPWISE" explain ratio models/alexnet.onnx --layer x
