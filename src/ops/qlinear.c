@@ -134,6 +134,10 @@ static enum fw_status infer_product(struct fw_cx *c)
     FW_TRY(fw_matmul_shape(c, q->a, q->b, q->flags, &rank, y));
     const struct fw_tensor *like = input(c, q->type);
     enum fw_dtype other = q->scale >= 0 ? FW_F32 : FW_I32;
+    bool whole = q->zero >= 0; // numbers without a zero point are real
+    FW_REQUIRE(like == NULL || whole || fw_dtype_is_float((enum fw_dtype)like->dtype), c->err,
+               FW_FORMAT, "input %d: real numbers are wanted, found %s", q->type,
+               fw_dtypes[like->dtype].name);
     return fw_set_out(c, 0, like != NULL ? (enum fw_dtype)like->dtype : other, rank, y);
 }
 
