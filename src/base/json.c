@@ -72,6 +72,8 @@ static enum fw_status read_code(struct parser *p, uint32_t *ret)
     if (code == UINT32_MAX)
         return fail_at(p, start, "four hexadecimal digits are wanted behind \\u");
     p->at += 4;
+    if (code == 0) // would end the text here for one reader and not for another
+        return fail_at(p, start, "a string without the character NUL is wanted");
     if (code >= 0xdc00 && code <= 0xdfff)
         return fail_at(p, start, "a lone surrogate is no character");
     if (code >= 0xd800 && code <= 0xdbff) {

@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     struct fw_error err = {.code = FW_OK, .at = -1};
     (void)signal(SIGPIPE, SIG_DFL); // a closed pipe ends the program without a word
     (void)signal(SIGBUS, file_is_gone);
-    (void)signal(SIGXFSZ, file_is_full);
+    (void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = file_is_full}, NULL);
     if (argc < 2) {
         (void)cli_help_all(2, &err);
         return FW_USAGE;

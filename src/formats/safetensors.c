@@ -134,8 +134,6 @@ static enum fw_status read_tensor(struct header *h, const struct fw_json *v,
                                   struct fw_safetensors_filter *filter)
 {
     struct fw_stored t = {.name = v->key};
-    if (strlen(v->key) != v->key_len)
-        return fail_at(h, v->at, "a tensor's name holds a zero byte");
     if (v->kind != FW_JSON_OBJECT)
         return fail_at(h, v->at,
                        "tensor '%.200s': an object with dtype, shape and data_offsets "

@@ -49,6 +49,12 @@ check "no room for the file" [ $? -eq 3 ]
 check "the file is as it was" [ "$(cat "$out/kept")" = old ]
 rm "$out/kept"
 check "nothing beside it" is_empty "$out"
+(
+    ulimit -f 0
+    "$flopwise" count "$resnet" --format json -o "$out/x"
+) >/dev/null 2>&1
+check "no room at all" [ $? -eq 3 ]
+check "no room at all leaves nothing" is_empty "$out"
 "$flopwise" count /nowhere -o "$out/x" 2>/dev/null
 check "an error leaves no file" is_empty "$out"
 
