@@ -4,6 +4,7 @@
 # and undefined-behaviour sanitizers, starting from tests/fuzz/corpus/NAME and from what earlier
 # runs found (build-fuzz/corpus/NAME). tests/fuzz/NAME.dict is used where it exists. An input that
 # breaks a target is left in build-fuzz/artifacts/NAME: mend the fault, add the input to the corpus.
+# One input may take FUZZ_TIMEOUT seconds by the clock (10; a machine with other work wants more).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:?seconds for each target}
@@ -37,8 +38,8 @@ passed=0 failed=0
 for name in "${names[@]}"; do
     corpus=$build/corpus/$name artifacts=$build/artifacts/$name
     mkdir -p "$corpus" "$artifacts"
-    args=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
-        -artifact_prefix="$artifacts/")
+    args=(-max_total_time="$seconds" -timeout="${FUZZ_TIMEOUT:-10}"
+        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$artifacts/")
     # a fixed seed repeats a run (CI, so that a change is judged and not the dice); else it explores
     [ -z "${FUZZ_SEED:-}" ] || args+=(-seed="$FUZZ_SEED")
     [ ! -f "tests/fuzz/$name.dict" ] || args+=(-dict="tests/fuzz/$name.dict")
