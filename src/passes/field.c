@@ -235,7 +235,7 @@ int64_t fw_field_size(const struct fw_field *f)
 {
     int64_t most = 0;
     for (uint32_t x = 0; x < f->period; x++)
-        if (f->hi[x] - f->lo[x] + 1 > most && f->lo[x] <= f->hi[x])
+        if (f->lo[x] <= f->hi[x] && f->hi[x] - f->lo[x] + 1 > most)
             most = f->hi[x] - f->lo[x] + 1;
     return most;
 }

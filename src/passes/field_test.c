@@ -181,3 +181,13 @@ void test_field__open_sizes(void **state)
               "{ y = Conv<auto_pad = \"SAME_UPPER\", strides = [2,2]>(x, w) }",
          "3 2/1 0 2 (1); 3 2/1 1 0 (1)");
 }
+
+void test_field__size(void **state)
+{
+    (void)state;
+    // the first of two positions depends on nothing
+    static const int64_t lo[] = {INT64_MAX, -2};
+    static const int64_t hi[] = {INT64_MIN, 2};
+    const struct fw_field f = {.period = 2, .lo = lo, .hi = hi};
+    assert_int_equal(fw_field_size(&f), 5);
+}
