@@ -29,6 +29,9 @@ struct fw_moments {
      * fw_moments_shape. NULL: normal. */
     const double *shape;
     double terms; // independent products it is the sum of; 0: not such a sum
+    /* Its gradient is divided by the deviation of its own values over the positions: the weights
+     * that made it large made that gradient small. */
+    bool divided;
     /* Of the function since the last layer, at variance 1; 0 and 1 where there was none. */
     double unit_mean, unit_second;
     const char *function; // "Relu"; NULL: none
@@ -70,6 +73,7 @@ struct fw_moment_cx {
     const struct fw_normal *normal;
     struct fw_arena *arena, *scratch; // what lasts, and what does for one node
     struct fw_pair_axis *axes;
+    struct fw_pair_map *maps;
     bool coarse; // fewer positions: faster
     /* The variance of the weight of a layer whose input went through a function of this gain. */
     double (*variance)(const struct fw_moment_cx *m, const struct fw_fans *fans, double gain);
@@ -115,6 +119,9 @@ void fw_moments_slope(const struct fw_moment_cx *m, const struct fw_moments *x, 
 /* The correlation that goes with a pair's moment (shared or far) of a normal variable. */
 double fw_moments_correlation(const struct fw_moments *base, double pair);
 double fw_moments_gain(const struct fw_moments *x); // of the function it went through
+/* E w^2/v of a weight and the variance v that it is a part of, relative to E w^2 E 1/v: 1 - 2/k for
+ * k weights in a value. 1 where the gradient of y is not divided by such a variance. */
+double fw_moments_less(const struct fw_moments *y, double fan_in);
 /* Attribute of the node by its name; NULL: the row has none. */
 const struct fw_attr *fw_moments_attr(const struct fw_moment_cx *m, const char *name);
 /* Adds to the gradient of x. */

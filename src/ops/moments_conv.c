@@ -19,9 +19,13 @@ bool fw_window_maps(struct fw_moment_cx *m, const struct fw_window *w, bool gath
                     enum fw_pair_how how, const struct fw_pairs *to, const struct fw_pairs *from,
                     struct fw_pair_map *ret)
 {
-    for (unsigned k = 0; k < w->n; k++)
-        if (!fw_pair_map(m->scratch, w, k, gather, how, to->axis[k], from->axis[k], &ret[k]))
+    for (unsigned k = 0; k < w->n; k++) {
+        const struct fw_pair_map *map =
+            fw_pair_map(&m->maps, m->arena, w, k, gather, how, to->axis[k], from->axis[k]);
+        if (map == NULL)
             return false;
+        ret[k] = *map;
+    }
     return true;
 }
 
@@ -36,6 +40,11 @@ static void scale(struct fw_pairs *p, unsigned set, double by)
 double fw_moments_gain(const struct fw_moments *x)
 {
     return x->unit_second > 0 ? 1 / sqrt(x->unit_second) : 1;
+}
+
+double fw_moments_less(const struct fw_moments *y, double fan_in)
+{
+    return y->divided && fan_in > 0 ? 1 - 2 * fmin(1 / fan_in, 0.25) : 1;
 }
 
 /* Of a transposed convolution the window's input is the layer's output. */
@@ -126,7 +135,7 @@ static void conv_backward(struct fw_moment_cx *m)
     m->weight = m->variance(m, &m->fans, fw_moments_gain(x));
     if (g == NULL || !fw_pairs_apply(m->scratch, g, g->at[0], c.maps, c.to, c.to->at[0]))
         return;
-    scale(c.to, 0, channels * m->weight);
+    scale(c.to, 0, channels * m->weight * fw_moments_less(fw_moments_out(m, 0), m->fans.in));
     fw_moments_give_pairs(m, x, c.to);
 }
 

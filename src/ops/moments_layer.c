@@ -86,7 +86,8 @@ static void product_backward(struct fw_moment_cx *m, const struct sides *s)
         both_backward(m, s);
         return;
     }
-    double sum = s->scale * s->n * m->variance(m, &m->fans, fw_moments_gain(x));
+    double sum = s->scale * s->n * m->variance(m, &m->fans, fw_moments_gain(x)) *
+                 fw_moments_less(y, m->fans.in);
     x->grad += sum * y->grad;
     x->grad_shared += sum * y->grad_shared;
 }

@@ -162,6 +162,7 @@ static void batch_backward(struct fw_moment_cx *m)
         to->at[0][i] += (float)(2 / n / by) * ((float)mean * h->at[0][i] - (float)along[p]);
     }
     fw_moments_give_pairs(m, fw_moments_in(m, 0), to);
+    fw_moments_in(m, 0)->divided = true;
 }
 
 enum { SCALE = 1u << 1 };

@@ -264,9 +264,10 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return b == 0 ? a : common_divisor(b, a % b);
 }
 
-/* Where windows move by more than one position, neighbours are held by different numbers of them,
- * and what is near a border is held far from it: a stored pair is the mean of all that it stands
- * for, or of many of them. */
+/* What a stored pair stands for differs: where windows move by more than one position, neighbours
+ * are held by different numbers of them; what is near a border is held far from it; and beside the
+ * middle, which is stored as one, lies what is stored alone. So it is the mean of all of it, or of
+ * many. */
 static void add_all(const struct mapping *p)
 {
     enum { ENOUGH = 256 };
@@ -287,33 +288,60 @@ static void list_terms(const struct mapping *p, size_t n_to, struct fw_pair_map 
                                       p->by[i] / p->n[i / p->n_from]};
 }
 
-bool fw_pair_map(struct fw_arena *arena, const struct fw_window *w, unsigned k, bool gather,
-                 enum fw_pair_how how, const struct fw_pair_axis *to,
-                 const struct fw_pair_axis *from, struct fw_pair_map *ret)
+static void fill_map(const struct mapping *p, size_t n_to)
 {
-    size_t n_to = (size_t)to->stored * to->stored, n_from = (size_t)from->stored * from->stored;
-    struct mapping p = {w, k, gather, how, to, from, n_from, NULL, NULL};
-    size_t terms = 0;
-    if (w->kernel[k].word > MAX_TAPS)
-        return false;
-    p.by = fw_arena_zalloc(arena, n_to * n_from * sizeof *p.by);
-    p.n = fw_arena_zalloc(arena, n_to * sizeof *p.n);
-    if (p.by == NULL || p.n == NULL)
-        return false;
-    if (!gather && w->stride[k] > 1 && to->n > to->stored)
-        add_all(&p);
+    if (p->to->n > p->to->stored && !p->gather)
+        add_all(p);
     for (unsigned i = 0; i < n_to; i++) {
         int64_t real[2];
-        fw_pair_real(to, i / to->stored, i % to->stored, real);
-        if (p.n[i] == 0)
-            add_pair(&p, i, real[0], real[1]);
+        fw_pair_real(p->to, i / p->to->stored, i % p->to->stored, real);
+        if (p->n[i] == 0)
+            add_pair(p, i, real[0], real[1]);
     }
+}
+
+static bool is_alike(const struct fw_pair_map *a, const struct fw_pair_map *b)
+{
+    return a->to == b->to && a->from == b->from && a->kernel == b->kernel &&
+           a->stride == b->stride && a->dilation == b->dilation && a->begin == b->begin &&
+           a->gather == b->gather && a->how == b->how;
+}
+
+const struct fw_pair_map *fw_pair_map(struct fw_pair_map **cache, struct fw_arena *arena,
+                                      const struct fw_window *w, unsigned k, bool gather,
+                                      enum fw_pair_how how, const struct fw_pair_axis *to,
+                                      const struct fw_pair_axis *from)
+{
+    const struct fw_pair_map want = {.to = to,
+                                     .from = from,
+                                     .kernel = w->kernel[k].word,
+                                     .stride = w->stride[k],
+                                     .dilation = w->dilation[k],
+                                     .begin = w->begin[k].word,
+                                     .gather = gather,
+                                     .how = how,
+                                     .next = *cache};
+    for (const struct fw_pair_map *m = *cache; m != NULL; m = m->next)
+        if (is_alike(m, &want))
+            return m;
+    size_t n_to = (size_t)to->stored * to->stored, n_from = (size_t)from->stored * from->stored;
+    struct mapping p = {w, k, gather, how, to, from, n_from, NULL, NULL};
+    struct fw_pair_map *ret = fw_arena_alloc(arena, sizeof *ret);
+    size_t terms = 0;
+    p.by = fw_arena_zalloc(arena, n_to * n_from * sizeof *p.by);
+    p.n = fw_arena_zalloc(arena, n_to * sizeof *p.n);
+    if (w->kernel[k].word > MAX_TAPS || ret == NULL || p.by == NULL || p.n == NULL)
+        return NULL;
+    fill_map(&p, n_to);
     for (size_t i = 0; i < n_to * n_from; i++)
         terms += p.by[i] != 0;
-    *ret = (struct fw_pair_map){to, fw_arena_array(arena, terms + 1, sizeof *ret->terms), 0};
-    if (ret->terms != NULL)
-        list_terms(&p, n_to, ret);
-    return ret->terms != NULL;
+    *ret = want;
+    ret->terms = fw_arena_array(arena, terms + 1, sizeof *ret->terms);
+    if (ret->terms == NULL)
+        return NULL;
+    list_terms(&p, n_to, ret);
+    *cache = ret;
+    return ret;
 }
 
 /* One axis: before and after are the pairs of the axes around it. */

@@ -35,16 +35,21 @@ struct fw_pair_term {
     uint32_t to, from;
     float by;
 };
-struct fw_pair_map {
-    const struct fw_pair_axis *to;
-    struct fw_pair_term *terms;
-    size_t n;
-};
-
 enum fw_pair_how {
     FW_PAIR_TAPS,    // both positions through the same tap: what a convolution does
     FW_PAIR_WINDOWS, // any element of one window with any of the other
     FW_PAIR_SHARED   // the elements that both windows hold
+};
+
+struct fw_pair_map {
+    const struct fw_pair_axis *to, *from;
+    struct fw_pair_term *terms;
+    size_t n;
+    /* What it was made for. */
+    int64_t kernel, stride, dilation, begin;
+    bool gather;
+    enum fw_pair_how how;
+    struct fw_pair_map *next;
 };
 
 /* All return NULL (false) where memory ran out. Axes are kept in *cache. */
@@ -63,11 +68,13 @@ size_t fw_pair_turned(const struct fw_pairs *p, size_t i);      // the pair the 
 size_t fw_pair_same(const struct fw_pairs *p, size_t position); // the pair of it with itself
 double fw_pair_share(const struct fw_pairs *p, size_t position);
 
-/* Axis k of a window. gather: to the windows from what they hold, else to what is held from the
- * windows that hold it. Errors: NULL terms. */
-bool fw_pair_map(struct fw_arena *arena, const struct fw_window *w, unsigned k, bool gather,
-                 enum fw_pair_how how, const struct fw_pair_axis *to,
-                 const struct fw_pair_axis *from, struct fw_pair_map *ret);
+/* Axis k of a window. gather: to the windows from what they hold, as it is for one of the pairs
+ * that a stored one stands for; else to what is held from the windows that hold it, the mean of all
+ * those pairs, so that nothing of a gradient is lost on the way. Kept in *cache. */
+const struct fw_pair_map *fw_pair_map(struct fw_pair_map **cache, struct fw_arena *arena,
+                                      const struct fw_window *w, unsigned k, bool gather,
+                                      enum fw_pair_how how, const struct fw_pair_axis *to,
+                                      const struct fw_pair_axis *from);
 /* One map for each axis of `in` and `out`. */
 bool fw_pairs_apply(struct fw_arena *arena, const struct fw_pairs *in, const float *from,
                     const struct fw_pair_map *maps, const struct fw_pairs *out, float *to);

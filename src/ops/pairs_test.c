@@ -73,12 +73,14 @@ void test_pairs__padding(void **state)
     struct fw_window w = window(224, 224, 3, 1, 1);
     struct fw_pairs *x = fw_pairs_new(&arena, 1, &a, &dim, 1);
     struct fw_pairs *y = fw_pairs_new(&arena, 1, &a, &dim, 1);
-    struct fw_pair_map map;
+    struct fw_pair_map *maps = NULL;
     assert_true(x != NULL && y != NULL);
     for (size_t i = 0; i < x->positions; i++)
         x->at[0][fw_pair_same(x, i)] = 1;
-    assert_true(fw_pair_map(&arena, &w, 0, true, FW_PAIR_TAPS, a, a, &map));
-    assert_true(fw_pairs_apply(&arena, x, x->at[0], &map, y, y->at[0]));
+    const struct fw_pair_map *map = fw_pair_map(&maps, &arena, &w, 0, true, FW_PAIR_TAPS, a, a);
+    assert_non_null(map);
+    assert_ptr_equal(fw_pair_map(&maps, &arena, &w, 0, true, FW_PAIR_TAPS, a, a), map);
+    assert_true(fw_pairs_apply(&arena, x, x->at[0], map, y, y->at[0]));
     assert_true(y->at[0][fw_pair_same(y, 0)] == 2);
     assert_true(y->at[0][fw_pair_same(y, 1)] == 3);
     assert_true(fabs(fw_pairs_same(y, y->at[0]) - (3 - 2.0 / 224)) < 1e-6);
@@ -99,12 +101,21 @@ void test_pairs__strides(void **state)
     struct fw_window w = window(55, 27, 3, 0, 2);
     struct fw_pairs *y = fw_pairs_new(&arena, 1, &out, &dim, 1);
     struct fw_pairs *x = fw_pairs_new(&arena, 1, &in, &dim, 1);
-    struct fw_pair_map map;
+    struct fw_pair_map *maps = NULL;
     assert_true(x != NULL && y != NULL);
     for (size_t i = 0; i < y->positions; i++)
         y->at[0][fw_pair_same(y, i)] = 1;
-    assert_true(fw_pair_map(&arena, &w, 0, false, FW_PAIR_TAPS, in, out, &map));
-    assert_true(fw_pairs_apply(&arena, y, y->at[0], &map, x, x->at[0]));
+    const struct fw_pair_map *map = fw_pair_map(&maps, &arena, &w, 0, false, FW_PAIR_TAPS, in, out);
+    assert_non_null(map);
+    assert_true(fw_pairs_apply(&arena, y, y->at[0], map, x, x->at[0]));
     assert_true(fabs(fw_pairs_same(x, x->at[0]) - 81.0 / 55) < 1e-6);
+    /* And on through windows of three that move by one: all but what falls on the padding. The
+     * first and the last position are held by one window, so 3*81 - 2. */
+    struct fw_window on = window(55, 55, 3, 1, 1);
+    struct fw_pairs *to = fw_pairs_new(&arena, 1, &in, &dim, 1);
+    map = fw_pair_map(&maps, &arena, &on, 0, false, FW_PAIR_TAPS, in, in);
+    assert_true(to != NULL && map != NULL);
+    assert_true(fw_pairs_apply(&arena, x, x->at[0], map, to, to->at[0]));
+    assert_true(fabs(fw_pairs_same(to, to->at[0]) - (3 * 81 - 2) / 55.0) < 1e-6);
     fw_arena_clear(&arena);
 }
