@@ -74,6 +74,8 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
     const char *optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
     FW_REQUIRE(o->optimizer == NULL || o->inference == 0, err, FW_USAGE,
                "--optimizer goes with --train: a forward pass updates nothing");
+    FW_REQUIRE(running->exact == 0 || running->winograd == 0, err, FW_USAGE,
+               "--winograd goes with --mode fast: plain C knows the direct algorithm only");
     e->how.fast = running->exact == 0;
     e->how.winograd = running->winograd != 0;
     e->how.begins = running->begins;

@@ -157,19 +157,18 @@ static enum fw_status measure_gemm(struct fw_peak *ret, struct fw_error *err)
     return FW_OK;
 }
 
-/* Whether the rates can all be true: a product is made of multiply-adds, and all cores do no less
- * than one. Other work on the machine makes them false. */
-static bool is_plausible(const struct fw_peak *p)
+const char *fw_peak_doubt(const struct fw_peak *p)
 {
     const double noise = 1.05;
-    bool good = true;
     for (unsigned n = FW_ONE_CORE; n <= FW_ALL_CORES; n++) {
         uint64_t fma = fw_peak_of(p, n == FW_ONE_CORE ? 1 : p->cores);
-        good &= fma == 0 || (double)p->rate[FW_PEAK_GEMM][n] <= noise * (double)fma;
+        if (fma > 0 && (double)p->rate[FW_PEAK_GEMM][n] > noise * (double)fma)
+            return "a product was faster than its multiply-adds can be: the machine was busy";
     }
     for (unsigned k = FW_PEAK_SCALAR; k <= FW_PEAK_GEMM; k++)
-        good &= noise * (double)p->rate[k][FW_ALL_CORES] >= (double)p->rate[k][FW_ONE_CORE];
-    return good;
+        if (noise * (double)p->rate[k][FW_ALL_CORES] < (double)p->rate[k][FW_ONE_CORE])
+            return "all cores together did less than one: the machine was busy";
+    return NULL;
 }
 
 static enum fw_status measure_all(const struct fw_machine *m, struct job *jobs, struct fw_peak *ret,
@@ -194,7 +193,7 @@ enum fw_status fw_peak_get(const struct fw_machine *m, bool fresh, struct fw_pea
 {
     memset(ret, 0, sizeof *ret);
     ret->cores = fw_usable_cores();
-    if (!fresh && fw_peak_load(m, ret) && is_plausible(ret))
+    if (!fresh && fw_peak_load(m, ret) && fw_peak_doubt(ret) == NULL)
         return FW_OK;
     size_t bytes = ret->cores * sizeof(struct job);
     struct job *jobs = fw_mem_resize(&fw_alloc_default, NULL, 0, bytes);
@@ -205,7 +204,7 @@ enum fw_status fw_peak_get(const struct fw_machine *m, bool fresh, struct fw_pea
     bool good = false;
     for (unsigned k = 0; k < AGAIN && status == FW_OK && !good; k++) {
         status = measure_all(m, jobs, ret, err);
-        good = is_plausible(ret);
+        good = fw_peak_doubt(ret) == NULL;
     }
     fw_mem_resize(&fw_alloc_default, jobs, bytes, 0);
     if (status == FW_OK && good) // what cannot be is not kept
@@ -222,4 +221,9 @@ uint64_t fw_peak_of(const struct fw_peak *p, unsigned n_threads)
         best = rate > best ? rate : best;
     }
     return best;
+}
+
+uint64_t fw_peak_sure(const struct fw_peak *p, unsigned n_threads)
+{
+    return fw_peak_doubt(p) == NULL ? fw_peak_of(p, n_threads) : 0;
 }

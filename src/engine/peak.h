@@ -29,7 +29,12 @@ enum { FW_ONE_CORE, FW_ALL_CORES };
  * ~/.cache). A cache that cannot be written is no error. Errors: FW_MEMORY, FW_IO (no thread). */
 enum fw_status fw_peak_get(const struct fw_machine *m, bool fresh, struct fw_peak *ret,
                            struct fw_error *err);
-/* The fastest fused multiply-adds of n threads. */
+/* Why the rates cannot all be true, in plain words, or NULL: a product is made of multiply-adds,
+ * and all cores do no less than one. Other work on the machine makes them false; then they are
+ * measured again twice, and what is still in doubt is not kept. */
+const char *fw_peak_doubt(const struct fw_peak *p);
+/* The fastest fused multiply-adds of n threads; sure: 0 where the rates are in doubt. */
 uint64_t fw_peak_of(const struct fw_peak *p, unsigned n_threads);
+uint64_t fw_peak_sure(const struct fw_peak *p, unsigned n_threads);
 
 #endif

@@ -89,7 +89,7 @@ static const struct fw_op rows[N_ROWS] = {
                             .infer = fw_infer_same,
                             .cost = cost_entropy_grad,
                             .grad = fw_grad_none,
-                            FW_RUN(cross_entropy_grad)},
+                            FW_RUN_SHARED(cross_entropy_grad)},
     [SQUARES] = {.name = "SumOfSquares",
                  .domain = "flopwise",
                  .formula = "mul = elements(Y) + 1, add = elements(Y) - 1",

@@ -41,7 +41,9 @@ KERNEL(cross_entropy_grad) // (probabilities, labels): (p - onehot(label))/rows
     size_t n_rows = r->in[1]->n;
     size_t classes = n_rows > 0 ? p->n / n_rows : 0;
     REAL by = one_over(n_rows);
-    for (size_t row = 0; row < n_rows; row++) {
+    size_t from_row, to_row;
+    fw_run_share(r, n_rows, &from_row, &to_row);
+    for (size_t row = from_row; row < to_row; row++) {
         size_t label;
         FW_TRY(label_of(r, row, classes, &label));
         REAL *dx = reals_out(r, 0) + row * classes;

@@ -11,6 +11,8 @@ static const struct fw_column machine_columns[] = {
     {"cached", "from the cache", "true: measured by an earlier call", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"peak_flop_per_second", "peak", "the fastest fused multiply-adds of all cores",
      FW_UNIT_FLOP_RATE, FW_VIEW_TABLE},
+    {"doubt", "in doubt", "why these rates cannot all be true; left out: nothing says so",
+     FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_WRAP},
 };
 
 static const struct fw_column columns[] = {
@@ -79,9 +81,14 @@ static enum fw_status build(struct peak *p, bool fresh, struct fw_error *err)
     fw_machine_here(&machine);
     FW_TRY(fw_peak_get(&machine, fresh, &p->found, err));
     const char *name = fw_arena_printf(&p->r->arena, "%s", machine.name);
-    struct fw_value values[] = {fw_value_text(name), fw_value_int(p->found.cores),
-                                fw_value_text(fw_dnn_version()), fw_value_bool(p->found.cached),
-                                fw_value_int((int64_t)fw_peak_of(&p->found, p->found.cores))};
+    const char *doubt = fw_peak_doubt(&p->found);
+    struct fw_value values[] = {fw_value_text(name),
+                                fw_value_int(p->found.cores),
+                                fw_value_text(fw_dnn_version()),
+                                fw_value_bool(p->found.cached),
+                                fw_value_int((int64_t)fw_peak_of(&p->found, p->found.cores)),
+                                doubt != NULL ? fw_value_text(doubt)
+                                              : fw_value_kind(FW_VALUE_ABSENT)};
     static const struct fw_table head = {.key = "machine", .flags = FW_TABLE_MERGE};
     FW_TRY(fw_report_record(p->r, &head, machine_columns, values, sizeof values / sizeof *values,
                             err));

@@ -46,7 +46,8 @@ static const struct fw_column run_columns[] = {
      FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"flop_per_second", "rate", "FLOP a step over the time of a step", FW_UNIT_FLOP_RATE,
      FW_VIEW_TABLE},
-    {"peak_flop_per_second", "peak", "fused multiply-adds of as many threads, as measured",
+    {"peak_flop_per_second", "peak",
+     "fused multiply-adds of as many threads, as measured; null: what was measured cannot be true",
      FW_UNIT_FLOP_RATE, FW_VIEW_TABLE},
     {"share_of_peak", "share of peak", "rate / peak", FW_UNIT_SHARE, FW_VIEW_TABLE},
     {"first_loss", "loss at first", "loss of the first step", FW_UNIT_NONE, FW_VIEW_TABLE},
@@ -318,7 +319,7 @@ static enum fw_status build(struct running *m, const struct fw_asked *asked,
     const struct fw_node_use *use = fw_engine_use(m->x->engine);
     fw_machine_here(&machine);
     FW_TRY(fw_peak_get(&machine, false, &m->peak, err));
-    m->most = fw_peak_of(&m->peak, how->n_threads);
+    m->most = fw_peak_sure(&m->peak, how->n_threads);
     m->times = m->x->steps > 1 ? (double)(m->x->steps - 1) : 1;
     for (uint32_t id = 0; id < a->model.graph.n_nodes; id++)
         m->phase[a->model.graph.nodes[id].phase].seconds += 1e-9 * (double)use[id].ns / m->times;

@@ -24,7 +24,7 @@ static enum fw_status add_program(struct fw_report *r, const struct fw_counter *
 {
     static const struct fw_table head = {.key = "program", .flags = FW_TABLE_MERGE};
     double rate = (double)s->flop[FW_FLOP_ALL] / s->ended.seconds;
-    uint64_t most = fw_peak_of(peak, peak->cores);
+    uint64_t most = fw_peak_sure(peak, peak->cores);
     const char *counter = fw_arena_printf(&r->arena, "%s, event 0x%04llx%s", c->machine.name,
                                           (unsigned long long)c->events[0].code,
                                           c->n_events > 1 ? " and others" : "");
@@ -87,7 +87,7 @@ static enum fw_status add_predicted(struct fw_report *r, struct fw_analysis *a,
     FW_REQUIRE(fw_count_is_const(all), err, FW_USAGE,
                "%s: its operations depend on open sizes: --batch, --seq and --set give them values",
                a->model.path);
-    uint64_t most = fw_peak_of(peak, peak->cores);
+    uint64_t most = fw_peak_sure(peak, peak->cores);
     double possible = (double)most * s->ended.seconds;
     struct fw_value values[] = {fw_value_text(a->model.path),
                                 fw_value_int((int64_t)steps),

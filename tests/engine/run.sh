@@ -111,6 +111,8 @@ check "a letter" fails 2 "letter 'n'" "$FLOPWISE" run zoo:mlp,depth=2 --batch n
 check "a rate without training" fails 2 "goes with --train" "$FLOPWISE" run zoo:onenet --lr 0.1
 check "a rule without training" fails 2 "goes with --train" "$FLOPWISE" \
     run zoo:onenet --optimizer lion
+check "Winograd in plain C" fails 2 "goes with --mode fast" "$FLOPWISE" \
+    run zoo:convnet,size=24 --mode exact --winograd
 check "no threads" fails 2 "from 1 to" "$FLOPWISE" run zoo:onenet --threads 0
 check "a wrong mode" fails 2 "fast or exact" "$FLOPWISE" run zoo:onenet --mode slow
 print_sums
