@@ -176,6 +176,8 @@ static void fill_qwen2_moe(const struct hf_config *c, struct hf_arch *a)
 static void fill_qwen3_moe(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_qwen3(c, a);
+    if (hf_flag(c, "use_sliding_window", false))
+        hf_windows(c, a, 1); // of all layers: this class does not ask from which on
     hf_qwen_experts(c, a);
     a->experts.shared = 0;
 }

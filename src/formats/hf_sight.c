@@ -1,6 +1,7 @@
 /* Language models that see: a tower, a projector, and the words behind the places of the picture:
  * LLaVA and those built like it, PaliGemma, Gemma 3, Llama 4, Mistral 3, InternVL, Idefics 3,
- * SmolVLM, Aya Vision. There is one picture for each sequence; `seq` counts the words alone. */
+ * SmolVLM, Aya Vision, Kimi's. There is one picture for each sequence; `seq` counts the words
+ * alone. */
 #include "formats/hf_vision.h"
 
 #include <string.h>
@@ -46,6 +47,19 @@ static const struct hf_tower internvl = {.names = {.layers = "encoder.layer.",
                                          .cls = "embeddings.cls_token",
                                          .positions = "embeddings.position_embeddings"};
 
+static const struct hf_tower moonvit = {.names = {.layers = "layers.",
+                                                  .final = "final_layernorm",
+                                                  .norm1 = "norm1",
+                                                  .norm2 = "norm2",
+                                                  .q = "attn.q_proj",
+                                                  .k = "attn.k_proj",
+                                                  .v = "attn.v_proj",
+                                                  .o = "attn.proj",
+                                                  .up = "mlp.fc1",
+                                                  .down = "mlp.fc2"},
+                                        .patches = "patch_embed.proj",
+                                        .positions = "patch_embed.pos_emb.position_embeddings"};
+
 /* Turned in two directions instead of positions, and gated. */
 static int see_pixtral(struct hf_arch *v, const struct hf_config *c)
 {
@@ -61,6 +75,25 @@ static int see_idefics(struct hf_arch *v, const struct hf_config *c)
 {
     hf_tower_arch(v, c, &idefics);
     return hf_layers(v, hf_tower_patches(v, &idefics));
+}
+
+/* A table of places that is stretched to the picture: here one as large as the table. */
+static int see_moonvit(struct hf_arch *v, const struct hf_config *c)
+{
+    struct fw_builder *b = c->b;
+    static const int64_t perm[3] = {0, 2, 1};
+    hf_tower_arch(v, c, &moonvit);
+    v->rotary = v->head;
+    int64_t patch = hf_size(c, "patch_size");
+    int64_t table[3] = {hf_size(c, "pos_emb_height"), hf_size(c, "pos_emb_width"), v->hidden};
+    int64_t pixels[4] = {v->batch, 3, table[0] * patch, table[1] * patch};
+    int64_t flat[3] = {v->batch, v->hidden, table[0] * table[1]};
+    int64_t row[2] = {flat[2], v->hidden};
+    struct fw_window_spec w = fw_window_of(2, patch, patch, 0);
+    int x = fw_input(b, "pixel_values", "float32", 4, pixels);
+    x = fw_reshape(b, fw_conv(b, x, moonvit.patches, v->hidden, &w), 3, flat);
+    int at = fw_reshape(b, hf_param(v, moonvit.positions, NULL, 3, table), 2, row);
+    return hf_layers(v, fw_add(b, fw_transpose(b, x, perm), at));
 }
 
 static int see_internvl(struct hf_arch *v, const struct hf_config *c)
@@ -101,7 +134,8 @@ static int see(const struct hf_job *job, const struct hf_config *c, struct hf_ar
     } towers[] = {
         {"clip_vision_model", see_clip, true},   {"siglip_vision_model", see_siglip, false},
         {"pixtral", see_pixtral, false},         {"internvl_vision", see_internvl, true},
-        {"idefics3_vision", see_idefics, false}, {"smolvlm_vision", see_idefics, false}};
+        {"kimi_k25_vision", see_moonvit, false}, {"idefics3_vision", see_idefics, false},
+        {"smolvlm_vision", see_idefics, false}};
     for (unsigned i = 0; i < sizeof towers / sizeof *towers; i++) {
         if (strcmp(c->type, towers[i].type) != 0)
             continue;
@@ -120,7 +154,9 @@ static int see(const struct hf_job *job, const struct hf_config *c, struct hf_ar
 static int gather(const struct hf_job *job, struct hf_arch *v, int x, const char *key, int64_t side)
 {
     int64_t each = side > 0 && side < 1024 ? side * side : 0;
-    int64_t places = hf_tower_places(v->c);
+    int64_t places = fw_size_of(job->b, x, 1);
+    if (!fw_build_ok(job->b))
+        return x;
     if (each < 1 || places % each != 0) {
         hf_complain(job->c, key, "squares that the %lld places are made of are wanted",
                     (long long)places);
@@ -209,6 +245,23 @@ static void build_idefics(const struct hf_job *job)
     x = gather(job, &v, x, "scale_factor", hf_size(job->c, "scale_factor"));
     x = hf_linear(&v, x, "connector.modality_projection.proj", text_width(&tc), false);
     hf_tell(job, &tc, "text_model", x, NULL, 0);
+}
+
+static void build_kimi(const struct hf_job *job)
+{
+    struct hf_config tc;
+    struct hf_config vc;
+    struct hf_arch v;
+    parts_of(job, "deepseek_v3", "kimi_k25_vision", &tc, &vc);
+    vc.type = "kimi_k25_vision"; // as released it has another name
+    int64_t side = hf_item(&vc, "merge_kernel_size", 0, 2);
+    int x = see(job, &vc, &v);
+    x = hf_norm_as(&v, x, "mm_projector.pre_norm", HF_LAYER_NORM);
+    x = gather(job, &v, x, "merge_kernel_size", side);
+    x = hf_linear(&v, x, "mm_projector.in_proj", fw_size_of(job->b, x, 2), true);
+    x = fw_activation(job->b, x, "gelu");
+    x = hf_linear(&v, x, "mm_projector.out_proj", text_width(&tc), true);
+    hf_tell(job, &tc, "language_model", x, NULL, 0);
 }
 
 static void build_aya(const struct hf_job *job)
@@ -336,6 +389,8 @@ const struct hf_family hf_sights[] = {
     ROW("internvl", "InternVLForConditionalGeneration", build_internvl),
     ROW("idefics3", "Idefics3ForConditionalGeneration", build_idefics),
     ROW("smolvlm", "SmolVLMForConditionalGeneration", build_idefics),
+    ROW("kimi_k25", "Kimi_K25ForConditionalGeneration", build_kimi),
+    {"kimi_vl", "kimi_k25", "KimiVLForConditionalGeneration", NULL, NULL, build_kimi, NULL},
     ROW("aya_vision", "AyaVisionForConditionalGeneration", build_aya),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
