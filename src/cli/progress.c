@@ -121,6 +121,6 @@ void cli_watch(void *ctx, const char *work, unsigned seconds)
     watch.deadline_ms =
         now_ms() + (int64_t)seconds * 1000 + FIRST_MS; // nodes that end say it first
     watch.on = 1;
-    if (line_length == 0)
-        set_timer(EVERY_MS, EVERY_MS);
+    if (line_length == 0) // one signal at the end: none disturbs what is measured
+        set_timer((long)seconds * 1000 + FIRST_MS, EVERY_MS);
 }

@@ -45,7 +45,8 @@ struct code {
     unsigned map;    // 1: 0F, 2: 0F 38, 0: anything else
     unsigned prefix; // 0, 0x66, 0xf3, 0xf2
     unsigned opcode;
-    bool wide, w; // 256 bits; the W bit
+    size_t operands; // where they begin
+    bool wide, w;    // 256 bits; the W bit
 };
 
 static bool read_vex(const uint8_t *p, size_t n, struct code *c)
@@ -60,6 +61,7 @@ static bool read_vex(const uint8_t *p, size_t n, struct code *c)
     c->wide = (last & 4) != 0;
     c->prefix = prefixes[last & 3];
     c->opcode = three ? p[3] : p[2];
+    c->operands = three ? 4 : 3;
     return c->map == 1 || c->map == 2;
 }
 
@@ -75,7 +77,25 @@ static bool read_legacy(const uint8_t *p, size_t n, struct code *c)
         return false;
     c->map = 1;
     c->opcode = p[i + 1];
+    c->operands = i + 2;
     return true;
+}
+
+/* Whether all of the operands (ModRM, SIB, displacement) is there. Of an instruction that lies on
+ * two pages QEMU lists the part on the first one, and then all of it where it begins a block. */
+static bool is_whole(const uint8_t *p, size_t n, const struct code *c)
+{
+    size_t need = c->operands + 1;
+    if (n < need)
+        return false;
+    unsigned mod = p[c->operands] >> 6, rm = p[c->operands] & 7;
+    if (mod == 3)
+        return true;
+    bool sib = rm == 4;
+    if (n < need + sib)
+        return false;
+    unsigned base = sib ? p[c->operands + 1] & 7u : rm;
+    return n >= need + sib + (mod == 1 ? 1u : mod == 2 || base == 5 ? 4u : 0u);
 }
 
 static unsigned lanes(const struct code *c)
@@ -89,7 +109,7 @@ static enum kind classify(const uint8_t *p, size_t n, unsigned *ret_operations)
 {
     struct code c = {0};
     bool vex = n > 2 && (p[0] == 0xc4 || p[0] == 0xc5);
-    if (!(vex ? read_vex(p, n, &c) : read_legacy(p, n, &c)))
+    if (!(vex ? read_vex(p, n, &c) : read_legacy(p, n, &c)) || !is_whole(p, n, &c))
         return NONE;
     *ret_operations = lanes(&c);
     if (c.map == 2) { // fused multiply-add, the odd ones from 9 on scalar
