@@ -10,10 +10,10 @@
 #include <string.h>
 
 static const struct hf_family *const tables[] = {
-    hf_llamas,     hf_moes,           hf_mambas,   hf_gpts,       hf_encoders,
-    hf_seq2seqs,   hf_states,         hf_visions,  hf_composites, hf_qwen_vls,
-    hf_diffusions, hf_dits,           hf_convnets, hf_swins,      hf_speeches,
-    hf_lfms,       hf_bidirectionals, hf_unets,    hf_remotes,    hf_sights};
+    hf_llamas,   hf_moes,    hf_mambas,     hf_gpts,     hf_encoders,       hf_seq2seqs,
+    hf_states,   hf_visions, hf_composites, hf_qwen_vls, hf_diffusions,     hf_dits,
+    hf_convnets, hf_swins,   hf_speeches,   hf_lfms,     hf_bidirectionals, hf_unets,
+    hf_remotes,  hf_sights,  hf_mllamas};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 const struct hf_family *hf_find_family(const char *type)

@@ -39,7 +39,7 @@ struct hf_family {
 extern const struct hf_family hf_llamas[], hf_moes[], hf_mambas[], hf_gpts[], hf_encoders[],
     hf_seq2seqs[], hf_states[], hf_visions[], hf_composites[], hf_qwen_vls[], hf_diffusions[],
     hf_dits[], hf_convnets[], hf_swins[], hf_speeches[], hf_lfms[], hf_bidirectionals[], hf_unets[],
-    hf_remotes[], hf_sights[];
+    hf_remotes[], hf_sights[], hf_mllamas[];
 const struct hf_family *hf_find_family(const char *type); // NULL: no such type
 
 /* A stack that reads words and gives words: embedding, layers, head. */

@@ -25,7 +25,9 @@ IDLE = ("token", "initializer", "init_", "use_cache", "rope_", "theta", "_eps", 
         "jitter", "seq_aux", "spec_augment", "mask_time", "mask_feature_", "ctc_",
         "median", "suppress", "label", "train", "pretraining")
 WHOLE = ("AutoencoderKL", "UNet2DConditionModel")  # whose families ask for defaults
-MADE = {"nemotron_h": "layers_block_type"}  # by the class, where the file has none
+MADE = {"nemotron_h": ("layers_block_type",),  # by the class, where the file has none
+        "mllama_text_model": ("cross_attention_layers",),
+        "mllama_vision_model": ("intermediate_layers_indices", "supported_aspect_ratios")}
 WANTED = ("num_experts_per_tok", "time_step_rank", "type_vocab_size", "qk_rope_head_dim",
           "mask_feature_size", "use_mask_token", "mm_tokens_per_image", "num_labels",
           "num_register_tokens")
@@ -107,8 +109,7 @@ def main():
         own = {k: diff for k, diff in ((k, changed(v)) for k, v in inner.items()) if diff}
         if own:
             entry["%"] = own
-        if kind in MADE:
-            entry[MADE[kind]] = getattr(cls(), MADE[kind])
+        entry.update({key: getattr(cls(), key) for key in MADE.get(kind, ())})
         lines[kind] = entry
     for kind in sorted(lines):
         print(kind + "\t" + json.dumps(lines[kind], separators=(",", ":")))
