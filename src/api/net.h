@@ -60,11 +60,10 @@ enum fw_status fw_study_new_with(struct fw_study **ret, struct fw_net *net,
                                  const struct fw_binding *instead, struct fw_error *err);
 /* FW_USAGE names a size of an input that is open. */
 enum fw_status fw_study_want_numbers(struct fw_study *study, struct fw_error *err);
-/* A study in which all sizes of the inputs are numbers: a batch that is left open is 1. FW_USAGE
- * names another one that is open. */
+/* A study in which a batch that is left open is 1. */
 enum fw_status fw_study_of_one(struct fw_study **ret, struct fw_net *net,
                                const struct fw_options *options, bool memory, struct fw_error *err);
-/* The same, and an error where another size is open. */
+/* The same; FW_USAGE names another size of the inputs that is open. */
 enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
                                    const struct fw_options *options, bool memory,
                                    struct fw_error *err);

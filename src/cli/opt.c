@@ -464,11 +464,10 @@ enum fw_status cli_help_all(int to, struct fw_error *err)
             "Usage: flopwise COMMAND [options] [MODEL]\n\nCommands:\n");
     for (size_t i = 0; i < cli_n_commands; i++)
         fprintf(out, "  %-9s %s\n", cli_commands[i].name, cli_commands[i].help);
-    fprintf(
-        out,
-        "\nMODEL is an ONNX file, binary or text, a config.json, a safetensors file or index, a\n"
-        "GGUF file, a folder with one of them, zoo:NAME, or - for standard input.\n"
-        "'flopwise help COMMAND' lists the options of a command.\n\nExample:\n  %s\n",
-        cli_commands[0].example);
+    fprintf(out,
+            "\nMODEL is an ONNX file, binary or text, a config.json, a safetensors file or\n"
+            "index, a GGUF file, a folder with one, zoo:NAME, or - for standard input.\n"
+            "'flopwise help COMMAND' lists the options of a command.\n\nExample:\n  %s\n",
+            cli_commands[0].example);
     return flush(out, err);
 }

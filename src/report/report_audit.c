@@ -90,7 +90,7 @@ static const struct fw_column columns[] = {
     {"phase", "phase", "part of the step", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"kernel", "kernel", "what computes its forward pass", FW_UNIT_NONE, FW_VIEW_WIDE},
     FLOP_COLUMN("dense_flop", "dense", "operations of every class by the rule"),
-    FLOP_COLUMN("valid_flop", "valid", "the same without taps that meet padding"),
+    {"valid_flop", "valid", "the same without taps that meet padding", FW_UNIT_FLOP, FW_VIEW_WIDE},
     FLOP_COLUMN("predicted_flop", "predicted", "what this kernel retires by its closed form"),
     FLOP_COLUMN("executed_flop", "executed",
                 "counted by running the counting kernel, see "

@@ -148,7 +148,8 @@ static const struct fw_column total_columns[] = {
      FW_VIEW_TABLE | FW_VIEW_BOTH},
 };
 static const struct fw_column line_columns[] = {
-    {"what", "counted differently", "a part of the forward pass", FW_UNIT_NONE, FW_VIEW_TABLE},
+    {"what", "counted differently", "a part of the forward pass", FW_UNIT_NONE,
+     FW_VIEW_TABLE | FW_VIEW_WRAP},
     {"theirs", "its count", "forward pass", FW_UNIT_COUNT, FW_VIEW_TABLE},
     {"flopwise", "counted here", "forward pass", FW_UNIT_COUNT, FW_VIEW_TABLE},
     {"difference", "difference", "its count less the one here", FW_UNIT_COUNT, FW_VIEW_TABLE},

@@ -198,7 +198,7 @@ static enum fw_status add_bytes(struct page *p, struct fw_error *err)
     static const struct fw_column c[N] = {
         {"precision", "precision", "", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"weight", "weight", "bytes per parameter", FW_UNIT_NONE, FW_VIEW_TABLE},
-        {"master", "master copy", "bytes per parameter", FW_UNIT_NONE, FW_VIEW_TABLE},
+        {"master", "master", "a copy, bytes per parameter", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"gradient", "gradient", "bytes per parameter", FW_UNIT_NONE, FW_VIEW_TABLE},
         {"state", "state", "bytes per parameter", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_WRAP},
         {"total", "in all", "bytes per parameter", FW_UNIT_NONE, FW_VIEW_TABLE | FW_VIEW_WRAP},

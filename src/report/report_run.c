@@ -124,7 +124,7 @@ static const struct fw_column phase_columns[] = {
     {"flop_per_second", "rate", "FLOP over time", FW_UNIT_FLOP_RATE, FW_VIEW_TABLE},
     {"share_of_peak", "of peak", "rate / peak", FW_UNIT_SHARE, FW_VIEW_TABLE},
     {"read_bytes", "bytes read", "as counted from the model", FW_UNIT_BYTES, FW_VIEW_TABLE},
-    {"write_bytes", "bytes written", "as counted from the model", FW_UNIT_BYTES, FW_VIEW_TABLE},
+    {"write_bytes", "written", "bytes, as counted from the model", FW_UNIT_BYTES, FW_VIEW_TABLE},
 };
 
 static struct fw_value phase_cell(const struct fw_table *t, uint32_t row, uint32_t column)
