@@ -57,9 +57,10 @@ static const struct fw_normal_largest *find_largest(struct fw_moment_cx *m,
     return r;
 }
 
-/* Deviations and correlations of the elements of a window. */
+/* Places, deviations and correlations of the elements of a window. */
 struct elements {
     unsigned k;
+    int64_t at[FW_MAX_SEVERAL][FW_PAIR_AXES];
     double deviation[FW_MAX_SEVERAL], c[FW_MAX_SEVERAL * FW_MAX_SEVERAL];
 };
 
@@ -101,43 +102,60 @@ static size_t pair_of(const struct fw_pairs *p, const int64_t *a, const int64_t 
 static void read_elements(const struct fw_moment_pool *p, const struct fw_pairs *base,
                           const struct fw_moments *x, size_t position, struct elements *e)
 {
-    int64_t at[FW_MAX_SEVERAL][FW_PAIR_AXES];
-    e->k = list_elements(p, position, at);
+    e->k = list_elements(p, position, e->at);
     for (unsigned i = 0; i < e->k; i++)
-        e->deviation[i] = fw_moments_scale(x, (double)base->at[0][pair_of(base, at[i], at[i])]);
+        e->deviation[i] =
+            fw_moments_scale(x, (double)base->at[0][pair_of(base, e->at[i], e->at[i])]);
     for (unsigned i = 0; i < e->k; i++)
         for (unsigned j = 0; j < e->k; j++) {
             double both = e->deviation[i] * e->deviation[j];
-            double pair = (double)base->at[0][pair_of(base, at[i], at[j])];
+            double pair = (double)base->at[0][pair_of(base, e->at[i], e->at[j])];
             e->c[i * e->k + j] = i == j ? 1 : fw_moments_tie(x, pair, both);
         }
+}
+
+/* How different the elements are from each other, and from those that are tied by c alike. */
+static double difference(const struct elements *e, double c)
+{
+    double different = 0;
+    for (unsigned i = 0; i < e->k; i++)
+        for (unsigned j = 0; j < i; j++)
+            different = fmax(different, fabs(e->c[i * e->k + j] - c) +
+                                            fabs(e->deviation[i] / e->deviation[j] - 1));
+    return different;
+}
+
+/* Values and slopes of the elements, each at its own deviation: *ret points into scratch. */
+static bool list_curves(struct fw_moment_cx *m, const struct fw_moments *x,
+                        const struct elements *e, struct fw_normal_several *ret)
+{
+    size_t size = (size_t)e->k * FW_NORMAL_POINTS;
+    double *f = fw_arena_array(m->scratch, 2 * size + 1, sizeof *f);
+    for (unsigned i = 0; f != NULL && i < e->k; i++) {
+        size_t at = (size_t)i * FW_NORMAL_POINTS;
+        fw_moments_curve_at(m, x, FW_OF_VALUE, e->deviation[i], f + at);
+        fw_moments_curve_at(m, x, FW_OF_SLOPE, e->deviation[i], f + size + at);
+    }
+    *ret = (struct fw_normal_several){e->k, f, f + size, e->c};
+    return f != NULL;
 }
 
 /* What is different from elements that are alike, found by the same points for both. */
 static bool find_different(struct fw_moment_cx *m, const struct fw_moments *x, struct elements *e,
                            struct window *w)
 {
-    double different = 0, square[2], slope[2];
-    size_t size = (size_t)e->k * FW_NORMAL_POINTS;
-    double *f = fw_arena_array(m->scratch, size, sizeof *f);
-    double *d = fw_arena_array(m->scratch, size, sizeof *d);
-    struct fw_normal_several s = {e->k, f, d, e->c};
-    for (unsigned i = 0; i < e->k; i++)
-        for (unsigned j = 0; j < i; j++)
-            different = fmax(different, fabs(e->c[i * e->k + j] - w->c) +
-                                            fabs(e->deviation[i] / e->deviation[j] - 1));
-    if (f == NULL || d == NULL || different < 1e-3 || !(w->variance > 0))
-        return f != NULL && d != NULL;
+    struct fw_normal_several s;
+    double square[2], slope[2];
+    if (difference(e, w->c) < 1e-3 || !(w->variance > 0))
+        return true;
     for (unsigned alike = 0; alike < 2; alike++) {
-        for (unsigned i = 0; i < e->k; i++) {
-            double deviation = alike ? sqrt(w->variance) : e->deviation[i];
-            size_t at = (size_t)i * FW_NORMAL_POINTS;
-            fw_moments_curve_at(m, x, FW_OF_VALUE, deviation, f + at);
-            fw_moments_curve_at(m, x, FW_OF_SLOPE, deviation, d + at);
-        }
+        for (unsigned i = 0; alike && i < e->k; i++)
+            e->deviation[i] = sqrt(w->variance);
         for (unsigned i = 0; alike && i < e->k * e->k; i++)
             e->c[i] = i % (e->k + 1) == 0 ? 1 : w->c;
-        fw_normal_max_of(m->normal, &s, &square[alike], &slope[alike]);
+        if (!list_curves(m, x, e, &s))
+            return false;
+        fw_normal_max_of(m->normal, &s, &square[alike], &slope[alike], NULL);
     }
     w->square *= square[1] > 0 ? square[0] / square[1] : 1;
     w->slope *= slope[1] > 0 ? slope[0] / slope[1] : 1;
@@ -149,7 +167,7 @@ static bool find_windows(struct fw_moment_cx *m, const struct fw_moment_pool *p,
                          const struct fw_moments *x, const struct fw_pairs *base,
                          const struct sums *s, struct window *w)
 {
-    struct elements e;
+    struct elements e = {.k = 0};
     const struct fw_moments *of = &m->all[x->base];
     for (size_t i = 0; i < p->out->positions; i++) {
         size_t pair = fw_pair_same(p->out, i), k = 0;
@@ -250,6 +268,69 @@ bool fw_pool_largest(struct fw_moment_cx *m, const struct fw_moment_pool *p,
     return true;
 }
 
+/* What part of a window's gradient each element gets: beside the padding values are smaller. */
+static bool find_parts(struct fw_moment_cx *m, const struct fw_moments *x, struct elements *e,
+                       double *ret)
+{
+    struct fw_normal_several s;
+    double ignored[2];
+    for (unsigned i = 0; i < e->k; i++)
+        ret[i] = 1.0 / e->k;
+    if (m->coarse || e->k < 2 || difference(e, e->c[1]) < 1e-3)
+        return true;
+    if (!list_curves(m, x, e, &s))
+        return false;
+    fw_normal_max_of(m->normal, &s, &ignored[0], &ignored[1], ret);
+    return true;
+}
+
+static size_t position_of(const struct fw_pairs *p, const int64_t *at)
+{
+    size_t position = 0;
+    for (unsigned k = 0; k < p->n; k++)
+        position = position * p->axis[k]->stored +
+                   fw_pair_stored(p->axis[k], at[k], at[k]) / p->axis[k]->stored;
+    return position;
+}
+
+/* Adds what windows give to the elements of their own, to E g^2 at each position of `to`. */
+static bool give_elements(struct fw_moment_cx *m, const struct fw_moment_pool *p,
+                          const struct fw_moments *x, const struct window *w,
+                          const struct fw_pairs *g, struct fw_pairs *to)
+{
+    const struct fw_moments *of = &m->all[x->base];
+    const struct fw_pairs *base = fw_moments_in_layout(m, of, p->in);
+    for (size_t i = 0; base != NULL && i < p->out->positions; i++) {
+        struct elements e = {.k = 0};
+        double part[FW_MAX_SEVERAL];
+        double windows = p->per_in * fw_pair_share(p->out, i); // for each element of the input
+        read_elements(p, base, of, i, &e);
+        if (!find_parts(m, x, &e, part))
+            return false;
+        for (unsigned k = 0; k < e.k; k++) {
+            size_t q = position_of(to, e.at[k]);
+            to->at[0][fw_pair_same(to, q)] +=
+                (float)(windows * w[i].slope * part[k] / fw_pair_share(to, q)) *
+                g->at[0][fw_pair_same(g, i)];
+        }
+    }
+    return base != NULL;
+}
+
+static bool is_small(const struct fw_window *w)
+{
+    int64_t taps = 1;
+    for (unsigned k = 0; k < w->n; k++)
+        taps *= w->kernel[k].word;
+    return taps <= FW_MAX_SEVERAL;
+}
+
+static void clear_same(struct fw_pairs *p)
+{
+    for (size_t i = 0; i < p->positions; i++)
+        p->at[0][fw_pair_same(p, i)] = 0;
+}
+
 /* To the value that was chosen, past the function, since that value is more likely than others to
  * lie where its slope is not 0. */
 void fw_pool_to_largest(struct fw_moment_cx *m, const struct fw_moment_pool *p,
@@ -276,13 +357,16 @@ void fw_pool_to_largest(struct fw_moment_cx *m, const struct fw_moment_pool *p,
                         (float)(sqrt(w[a].slope * w[b].slope) / fmax(w[a].n + w[b].n - shared, 1));
         two->at[0][i] = g->at[0][i] * (float)(apart / (w[a].n * w[b].n));
     }
-    for (size_t i = 0; i < two->positions; i++)
-        two->at[0][fw_pair_same(two, i)] = 0; // a window chooses one
+    clear_same(two); // a window chooses one
+    if (is_small(&p->w))
+        clear_same(one); // given element by element
     if (!fw_pairs_apply(m->scratch, one, one->at[0], maps, same, same->at[0]) ||
         !fw_pairs_apply(m->scratch, two, two->at[0], maps, to, to->at[0]))
         return;
     for (size_t i = 0; i < to->positions; i++)
         to->at[0][fw_pair_same(to, i)] = same->at[0][fw_pair_same(to, i)];
+    if (is_small(&p->w) && !give_elements(m, p, x, w, g, to))
+        return;
     fw_moments_give_pairs(m, &m->all[x->base], to);
 }
 

@@ -55,7 +55,8 @@ double fw_normal_overlap(const struct fw_normal *n, const double *f, double k, d
                          double shared);
 
 /* The largest of k functions of normal variables with any correlations: E of its square, and of the
- * square of the slope there, by 1024 points that fill the space evenly. */
+ * square of the slope there, by 1024 points that fill the space evenly; what part of the latter
+ * belongs to each of them (k), or NULL. */
 enum { FW_MAX_SEVERAL = 25 };
 struct fw_normal_several {
     unsigned k;
@@ -63,6 +64,6 @@ struct fw_normal_several {
     const double *c;     // (k * k) correlations
 };
 void fw_normal_max_of(const struct fw_normal *n, const struct fw_normal_several *s,
-                      double *ret_square, double *ret_slope);
+                      double *ret_square, double *ret_slope, double *ret_parts);
 
 #endif

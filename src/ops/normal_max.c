@@ -201,9 +201,11 @@ static double correct(const struct corrected *s, double n, double y)
 
 /* Both ends of a diameter. */
 static void look_at_point(const struct fw_normal *n, const struct fw_normal_several *s,
-                          const double *root, const double *g, double sign, struct corrected *sum)
+                          const double *root, const double *g, double sign, struct corrected *sum,
+                          double *parts)
 {
     double best = -INFINITY, slope = 0, square = 0;
+    unsigned chosen = 0;
     for (unsigned i = 0; i < s->k; i++) {
         double z = 0;
         for (unsigned j = 0; j <= i; j++)
@@ -214,17 +216,20 @@ static void look_at_point(const struct fw_normal *n, const struct fw_normal_seve
             double d = fw_normal_at(n, s->d + (size_t)i * FW_NORMAL_POINTS, sign * z);
             best = v;
             slope = d * d;
+            chosen = i;
         }
     }
+    parts[chosen] += slope;
     add_point(&sum[0], best * best, square);
     add_point(&sum[1], slope, square);
 }
 
 void fw_normal_max_of(const struct fw_normal *n, const struct fw_normal_several *s,
-                      double *ret_square, double *ret_slope)
+                      double *ret_square, double *ret_slope, double *ret_parts)
 {
     enum { POINTS = 512 };
     double g[FW_MAX_SEVERAL], root[FW_MAX_SEVERAL * FW_MAX_SEVERAL], square = 0;
+    double parts[FW_MAX_SEVERAL] = {0}, all = 0;
     struct corrected sum[2] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
     memcpy(root, s->c, (size_t)s->k * s->k * sizeof *root);
     take_root(root, s->k);
@@ -232,9 +237,13 @@ void fw_normal_max_of(const struct fw_normal *n, const struct fw_normal_several 
         square += fw_normal_square(n, s->f + (size_t)i * FW_NORMAL_POINTS) / s->k;
     for (unsigned i = 0; i < POINTS; i++) {
         even_point(i, s->k, g);
-        look_at_point(n, s, root, g, 1, sum);
-        look_at_point(n, s, root, g, -1, sum);
+        look_at_point(n, s, root, g, 1, sum, parts);
+        look_at_point(n, s, root, g, -1, sum, parts);
     }
     *ret_square = correct(&sum[0], 2 * POINTS, square);
     *ret_slope = correct(&sum[1], 2 * POINTS, square);
+    for (unsigned i = 0; i < s->k; i++)
+        all += parts[i];
+    for (unsigned i = 0; ret_parts != NULL && i < s->k; i++)
+        ret_parts[i] = all > 0 ? parts[i] / all : 1.0 / s->k;
 }

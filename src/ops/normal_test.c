@@ -86,13 +86,13 @@ void test_normal__any_correlations(void **state)
     }
     for (int i = 0; i < K * K; i++)
         c[i] = i % (K + 1) == 0 ? 1 : 0.9;
-    fw_normal_max_of(&n, &(struct fw_normal_several){K, f, d, c}, &square, &slope);
+    fw_normal_max_of(&n, &(struct fw_normal_several){K, f, d, c}, &square, &slope, NULL);
     fw_normal_max(&n, f, d, K, 0.9, &r);
     assert_true(fabs(square - r.square) < 0.01 * r.square);
     assert_true(fabs(slope - r.slope) < 0.01 * r.slope);
     for (int i = 0; i < K * K; i++)
         c[i] = i / K / 2 == i % K / 2 ? 1 : 0;
-    fw_normal_max_of(&n, &(struct fw_normal_several){K, f, d, c}, &square, &slope);
+    fw_normal_max_of(&n, &(struct fw_normal_several){K, f, d, c}, &square, &slope, NULL);
     fw_normal_max(&n, f, d, 2, 0, &r);
     assert_true(fabs(square - r.square) < 0.02 * r.square);
     // windows apart have nothing in common, the same one everything

@@ -19,7 +19,6 @@ for net in linearnet,size=4 convnet,size=8 deeperconvnet,n=3,size=8; do
 done
 # a residual network: sums, batch normalisation, a stride beside another one, more positions than
 # are followed one by one; weights are only declared
-# followed one by one; weights are only declared
 cat >residual.awk <<'A'
 function weight(name, shape, n, i) {
     weights = weights sprintf(", float[%s] %s = {0", shape, name)
