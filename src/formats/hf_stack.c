@@ -17,6 +17,11 @@ static void divides(const struct hf_config *c, const char *key, int64_t whole, c
 
 void hf_arch_spread(struct hf_arch *a)
 {
+    int64_t most = a->heads > a->kv_heads ? a->heads : a->kv_heads;
+    if (most * a->head > INT32_MAX) { // products of three such widths have to fit
+        hf_complain(a->c, "head_dim", "heads of less than 2^31 together are wanted");
+        a->heads = a->kv_heads = a->head = 1;
+    }
     if (a->heads % a->kv_heads != 0)
         divides(a->c, "num_attention_heads", a->heads, "num_key_value_heads", a->kv_heads);
     for (uint32_t i = 0; i < a->n_layers; i++) {

@@ -95,6 +95,8 @@ void test_hf__errors_name_the_key(void **state)
     wrong("{\"model_type\": \"llama\", \"hidden_size\": -4}", FW_FORMAT, "'hidden_size'");
     wrong("{\"model_type\": \"llama\", \"num_key_value_heads\": 5}", FW_FORMAT,
           "'num_attention_heads': a multiple of 'num_key_value_heads'");
+    wrong("{\"model_type\": \"phi3\", \"head_dim\": 2147483647}", FW_FORMAT,
+          "'head_dim': heads of less than 2^31");
     wrong("{\"model_type\": \"mpt\", \"n_heads\": 15}", FW_FORMAT,
           "'num_attention_heads': heads that are as wide as the layers (2048)");
     wrong("{\"_class_name\": \"UNet2DConditionModel\", \"dual_cross_attention\": true}", FW_FORMAT,
