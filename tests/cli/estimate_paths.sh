@@ -23,7 +23,7 @@ done
 try never
 try sub
 try - </dev/null
-cd run
+cd run || exit 1
 printf 'model = inside.onnx\nexamples = 10\nbatch = 2\nseq = 4\n' |
     "$FLOPWISE" estimate --run - --format csv | tail -n 1
 printf 'examples = 10\nbatch = 2\nseq = 4\n' >run.txt

@@ -7,6 +7,7 @@ header='{"a\u001b]0;x\u0007\u001b[31m.weight":{"dtype":"F32","shape":[2],"data_o
 name=$(printf 'm\033[31m\302\233\n.safetensors')
 {
     n=$(printf %s "$header" | wc -c)
+    # shellcheck disable=SC2059 # bytes of the length
     printf "$(printf '\\%03o\\%03o\\000\\000\\000\\000\\000\\000' $((n % 256)) $((n / 256)))"
     printf %s "$header"
     head -c 24 /dev/zero
