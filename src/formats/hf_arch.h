@@ -134,7 +134,8 @@ struct hf_arch {
     struct hf_latent latent;
     /* Of layers whose mixer is HF_OTHER_MIXER: (layer, x) to its output. */
     int (*mixer)(struct hf_arch *a, uint32_t i, int x);
-    int (*feed)(struct hf_arch *a, int x); // in place of the usual one, or NULL
+    int (*feed)(struct hf_arch *a, int x);   // in place of the usual one, or NULL
+    int (*behind)(struct hf_arch *a, int x); // of every layer, or NULL
     struct hf_state state;
     const char *state_name; // scope of the layer's mixer
     /* Letters. */

@@ -95,6 +95,39 @@ static int positions(struct hf_arch *a, int x, const char *stem)
     return x;
 }
 
+/* A narrow network that is added behind a layer, as fine-tuning to a language puts it there. */
+static int adapted(struct hf_arch *a, int x)
+{
+    struct fw_builder *b = a->b;
+    int y = hf_norm_as(a, x, "adapter_layer.norm", HF_LAYER_NORM);
+    y = hf_linear(a, y, "adapter_layer.linear_1", hf_size(a->c, "adapter_attn_dim"), true);
+    y = hf_linear(a, fw_relu(b, y), "adapter_layer.linear_2", a->hidden, true);
+    return fw_add(b, x, y);
+}
+
+/* Convolutions behind the layers, each halved by a gate, which shorten what is handed on. */
+static int shortened(struct hf_arch *a, int x)
+{
+    struct fw_builder *b = a->b;
+    static const int64_t perm[3] = {0, 2, 1};
+    int64_t wide = hf_int(a->c, "output_hidden_size", a->hidden);
+    int64_t n = hf_int(a->c, "num_adapter_layers", 3);
+    fw_enter(b, "adapter");
+    if (wide != a->hidden)
+        x = hf_norm_as(a, hf_linear(a, x, "proj", wide, true), "proj_layer_norm", HF_LAYER_NORM);
+    x = fw_transpose(b, x, perm);
+    struct fw_window_spec w = fw_window_of(1, hf_int(a->c, "adapter_kernel_size", 3),
+                                           hf_int(a->c, "adapter_stride", 2), 1);
+    for (uint32_t i = 0; i < n && fw_build_ok(b); i++) {
+        fw_enter_number(b, "layers.", i);
+        int both = fw_split(b, fw_conv(b, x, "conv", 2 * wide, &w), 1, 2, NULL);
+        x = fw_mul(b, both, fw_activation(b, both + 1, "sigmoid"));
+        fw_leave(b);
+    }
+    fw_leave(b);
+    return fw_transpose(b, x, perm);
+}
+
 static void build(const struct hf_job *job, const char *stem)
 {
     struct hf_arch a;
@@ -111,11 +144,20 @@ static void build(const struct hf_job *job, const char *stem)
     int x = positions(&a, features(&a, stem), stem);
     if (!before)
         x = hf_norm(&a, x, norm);
+    if (before && hf_int(job->c, "adapter_attn_dim", 0) > 0)
+        a.behind = adapted;
     bool weighed =
         job->head == HF_HEAD_SEQUENCE && hf_flag(job->c, "use_weighted_layer_sum", false);
     x = weighed ? hf_layers_weighed(&a, x) : hf_layers(&a, x);
     if (before && !weighed)
         x = hf_norm(&a, x, norm);
+    if (job->family->names == &wav2vec2 && hf_flag(job->c, "add_adapter", false)) {
+        if (job->head == HF_HEAD_SEQUENCE)
+            hf_complain(job->c, "add_adapter", "false is wanted, the head takes no adapters");
+        fw_enter(b, stem);
+        x = shortened(&a, x);
+        fw_leave(b);
+    }
     if (job->head != HF_HEAD_NONE && hf_ends(job->model, "ForCTC")) {
         x = hf_linear(&a, x, "lm_head", a.vocab, true);
     } else if (job->head == HF_HEAD_SEQUENCE) {

@@ -362,9 +362,10 @@ static int before(struct hf_arch *a, uint32_t i, int x)
 
 int hf_layer(struct hf_arch *a, uint32_t i, int x)
 {
-    if (a->layout == HF_PARALLEL)
-        return parallel(a, i, x);
-    return a->layout == HF_AFTER ? after(a, i, x) : before(a, i, x);
+    int (*const layouts[])(struct hf_arch *, uint32_t, int) = {
+        [HF_BEFORE] = before, [HF_AFTER] = after, [HF_PARALLEL] = parallel};
+    x = layouts[a->layout](a, i, x);
+    return a->behind != NULL ? a->behind(a, x) : x;
 }
 
 /* y has as many places as there are before the words of x. */

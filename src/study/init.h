@@ -5,11 +5,11 @@
 #include "passes/variance.h"
 #include "study/analysis.h"
 
-enum fw_draw {
-    FW_DRAW_NORMAL,
-    FW_DRAW_UNIFORM,
-    FW_DRAW_TRUNCATED, // normal, drawn again beyond two deviations
-    FW_DRAW_ORTHOGONAL
+enum fw_distribution {
+    FW_FROM_NORMAL,
+    FW_FROM_UNIFORM,
+    FW_FROM_TRUNCATED, // normal, drawn again beyond two deviations
+    FW_FROM_ORTHOGONAL
 };
 /* Deviation of a standard normal variable that is cut at two. */
 #define FW_TRUNCATED_DEVIATION 0.87962566103423978
@@ -19,7 +19,7 @@ struct fw_init_scheme {
     const char *name;
     const char *rule; // as a formula
     const char *doc;
-    uint8_t draw; // enum fw_draw
+    uint8_t draw; // enum fw_distribution
     bool gain;    // that of the function before the layer
     bool side;
     double scale, in, out, fixed; // fixed: the variance itself where it is not 0

@@ -99,13 +99,13 @@ static enum fw_status look_around(struct run *r)
  * one of them, which takes a nanosecond, and VGG-16 has 138 million weights. */
 enum { LIKELY_BITS = 16, LIKELY = 1 << LIKELY_BITS };
 
-static float *likely_values(struct run *r, enum fw_draw draw)
+static float *likely_values(struct run *r, enum fw_distribution draw)
 {
     float *v = fw_arena_array(&r->arena, LIKELY, sizeof *v);
-    double square = 0, least = draw == FW_DRAW_TRUNCATED ? erfc(sqrt(2)) / 2 : 0; // below -2
+    double square = 0, least = draw == FW_FROM_TRUNCATED ? erfc(sqrt(2)) / 2 : 0; // below -2
     for (unsigned i = 0; v != NULL && i < LIKELY; i++) {
         double p = least + (i + 0.5) / LIKELY * (1 - 2 * least);
-        v[i] = (float)(draw == FW_DRAW_UNIFORM ? 2 * p - 1 : fw_normal_quantile(p));
+        v[i] = (float)(draw == FW_FROM_UNIFORM ? 2 * p - 1 : fw_normal_quantile(p));
         square += (double)v[i] * (double)v[i] / LIKELY;
     }
     for (unsigned i = 0; v != NULL && i < LIKELY; i++)
@@ -147,7 +147,7 @@ static enum fw_status draw_layer(struct run *r, const struct fw_variance_layer *
 {
     size_t rows = (size_t)l->fans.rows, columns = (size_t)l->fans.columns;
     draw(r, r->likely, sqrt(l->weight), n);
-    if (r->scheme->draw != FW_DRAW_ORTHOGONAL)
+    if (r->scheme->draw != FW_FROM_ORTHOGONAL)
         return FW_OK;
     double less = fmin((double)rows, (double)columns);
     FW_REQUIRE(2 * less * less * fmax((double)rows, (double)columns) < 1e10, r->err, FW_LIMIT,
@@ -201,7 +201,7 @@ static enum fw_status make_room(struct run *r)
             most = drawn_elements(r, i);
     r->drawn = fw_arena_array(&r->arena, most + 1, sizeof *r->drawn);
     r->likely = likely_values(r, r->scheme->draw);
-    r->normal = likely_values(r, FW_DRAW_NORMAL);
+    r->normal = likely_values(r, FW_FROM_NORMAL);
     return r->drawn != NULL && r->likely != NULL && r->normal != NULL ? FW_OK
                                                                       : fw_fail_memory(r->err);
 }
