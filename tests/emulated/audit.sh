@@ -12,4 +12,4 @@ plugin=${FLOPS_PLUGIN:-$scratch/flops.so}
 # the emulator adds without locks: one thread
 FLOPWISE_COUNTER_FILE=$scratch/total \
     qemu-x86_64 -cpu max -plugin "file=$plugin,total=$scratch/total" \
-    "$FLOPWISE" audit "$@" --threads 1
+    "$FLOPWISE" audit "$@" --threads 1 --limit time=100000 # emulated, a step takes long
