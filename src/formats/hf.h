@@ -34,6 +34,15 @@ struct hf_family {
     void (*build)(const struct hf_job *job);
     const char *lm_head; // name of the layer that gives words
 };
+/* Rows: of layers in a row with words at both ends, and of what builds itself. */
+#define HF_DECODER_ROW(type, model, names, fill)                       \
+    {                                                                  \
+        type, NULL, model, &(names), fill, hf_build_decoder, "lm_head" \
+    }
+#define HF_BUILT_ROW(type, like, model, build)     \
+    {                                              \
+        type, like, model, NULL, NULL, build, NULL \
+    }
 
 /* Tables of families, one file each; the last row is empty. */
 extern const struct hf_family hf_llamas[], hf_moes[], hf_mambas[], hf_gpts[], hf_encoders[],

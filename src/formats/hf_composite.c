@@ -138,16 +138,12 @@ static void build_siglip(const struct hf_job *job)
         compare(&t, picture, text, true);
 }
 
-#define ROW(type, like, model, build)              \
-    {                                              \
-        type, like, model, NULL, NULL, build, NULL \
-    }
 const struct hf_family hf_composites[] = {
-    ROW("clip", NULL, "CLIPModel", build_clip),
-    ROW("clip_text_model", NULL, "CLIPTextModel", build_clip),
-    ROW("clip_vision_model", NULL, "CLIPVisionModel", build_clip),
-    ROW("siglip", NULL, "SiglipModel", build_siglip),
-    ROW("siglip_text_model", NULL, "SiglipTextModel", build_siglip),
-    ROW("siglip_vision_model", NULL, "SiglipVisionModel", build_siglip),
+    HF_BUILT_ROW("clip", NULL, "CLIPModel", build_clip),
+    HF_BUILT_ROW("clip_text_model", NULL, "CLIPTextModel", build_clip),
+    HF_BUILT_ROW("clip_vision_model", NULL, "CLIPVisionModel", build_clip),
+    HF_BUILT_ROW("siglip", NULL, "SiglipModel", build_siglip),
+    HF_BUILT_ROW("siglip_text_model", NULL, "SiglipTextModel", build_siglip),
+    HF_BUILT_ROW("siglip_vision_model", NULL, "SiglipVisionModel", build_siglip),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -272,27 +272,23 @@ static void fill_dbrx(const struct hf_config *c, struct hf_arch *a)
     hf_expert_layers(a, 0, 1, 0);
 }
 
-#define ROW(type, model, names, fill)                                  \
-    {                                                                  \
-        type, NULL, model, &(names), fill, hf_build_decoder, "lm_head" \
-    }
 const struct hf_family hf_gpts[] = {
-    ROW("dbrx", "DbrxForCausalLM", dbrx, fill_dbrx),
-    ROW("gpt2", "GPT2LMHeadModel", gpt2, fill_gpt2),
-    ROW("gpt_bigcode", "GPTBigCodeForCausalLM", gpt2, fill_gpt_bigcode),
-    ROW("gpt_neo", "GPTNeoForCausalLM", gpt_neo, fill_gpt_neo),
-    ROW("gptj", "GPTJForCausalLM", gptj, fill_gptj),
-    ROW("codegen", "CodeGenForCausalLM", codegen, fill_gptj),
+    HF_DECODER_ROW("dbrx", "DbrxForCausalLM", dbrx, fill_dbrx),
+    HF_DECODER_ROW("gpt2", "GPT2LMHeadModel", gpt2, fill_gpt2),
+    HF_DECODER_ROW("gpt_bigcode", "GPTBigCodeForCausalLM", gpt2, fill_gpt_bigcode),
+    HF_DECODER_ROW("gpt_neo", "GPTNeoForCausalLM", gpt_neo, fill_gpt_neo),
+    HF_DECODER_ROW("gptj", "GPTJForCausalLM", gptj, fill_gptj),
+    HF_DECODER_ROW("codegen", "CodeGenForCausalLM", codegen, fill_gptj),
     {"gpt_neox", NULL, "GPTNeoXForCausalLM", &gpt_neox, fill_gpt_neox, hf_build_decoder,
      "embed_out"},
-    ROW("opt", "OPTForCausalLM", opt, fill_opt),
-    ROW("biogpt", "BioGptForCausalLM", biogpt, fill_biogpt),
-    ROW("bloom", "BloomForCausalLM", bloom, fill_bloom),
-    ROW("falcon", "FalconForCausalLM", falcon, fill_falcon),
+    HF_DECODER_ROW("opt", "OPTForCausalLM", opt, fill_opt),
+    HF_DECODER_ROW("biogpt", "BioGptForCausalLM", biogpt, fill_biogpt),
+    HF_DECODER_ROW("bloom", "BloomForCausalLM", bloom, fill_bloom),
+    HF_DECODER_ROW("falcon", "FalconForCausalLM", falcon, fill_falcon),
     {"RefinedWeb", "falcon", "RWForCausalLM", &falcon, fill_refined_web, hf_build_decoder,
      "lm_head"},
     {"RefinedWebModel", "falcon", "RWForCausalLM", &falcon, fill_refined_web, hf_build_decoder,
      "lm_head"},
-    ROW("mpt", "MptForCausalLM", mpt, fill_mpt),
+    HF_DECODER_ROW("mpt", "MptForCausalLM", mpt, fill_mpt),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -345,18 +345,14 @@ static void fill_nemotron_h(const struct hf_config *c, struct hf_arch *a)
     }
 }
 
-#define ROW(type, model, names, fill)                                  \
-    {                                                                  \
-        type, NULL, model, &(names), fill, hf_build_decoder, "lm_head" \
-    }
 const struct hf_family hf_mambas[] = {
-    ROW("mamba", "MambaForCausalLM", mamba, fill_mamba),
-    ROW("falcon_mamba", "FalconMambaForCausalLM", mamba, fill_mamba),
-    ROW("mamba2", "Mamba2ForCausalLM", mamba, fill_mamba2),
-    ROW("jamba", "JambaForCausalLM", jamba, fill_jamba),
-    ROW("bamba", "BambaForCausalLM", bamba, fill_bamba),
-    ROW("falcon_h1", "FalconH1ForCausalLM", bamba, fill_falcon_h1),
-    ROW("granitemoehybrid", "GraniteMoeHybridForCausalLM", granite, fill_granite_hybrid),
-    ROW("nemotron_h", "NemotronHForCausalLM", nemotron, fill_nemotron_h),
+    HF_DECODER_ROW("mamba", "MambaForCausalLM", mamba, fill_mamba),
+    HF_DECODER_ROW("falcon_mamba", "FalconMambaForCausalLM", mamba, fill_mamba),
+    HF_DECODER_ROW("mamba2", "Mamba2ForCausalLM", mamba, fill_mamba2),
+    HF_DECODER_ROW("jamba", "JambaForCausalLM", jamba, fill_jamba),
+    HF_DECODER_ROW("bamba", "BambaForCausalLM", bamba, fill_bamba),
+    HF_DECODER_ROW("falcon_h1", "FalconH1ForCausalLM", bamba, fill_falcon_h1),
+    HF_DECODER_ROW("granitemoehybrid", "GraniteMoeHybridForCausalLM", granite, fill_granite_hybrid),
+    HF_DECODER_ROW("nemotron_h", "NemotronHForCausalLM", nemotron, fill_nemotron_h),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

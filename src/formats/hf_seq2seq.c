@@ -310,19 +310,15 @@ static void build_t5(const struct hf_job *job)
     finish(job, &d, x, "lm_head");
 }
 
-#define ROW(type, model, build)                    \
-    {                                              \
-        type, NULL, model, NULL, NULL, build, NULL \
-    }
 const struct hf_family hf_seq2seqs[] = {
-    ROW("t5", "T5ForConditionalGeneration", build_t5),
-    ROW("mt5", "MT5ForConditionalGeneration", build_t5),
-    ROW("umt5", "UMT5ForConditionalGeneration", build_t5),
-    ROW("bart", "BartForConditionalGeneration", build_bart),
-    ROW("mbart", "MBartForConditionalGeneration", build_mbart),
-    ROW("pegasus", "PegasusForConditionalGeneration", build_pegasus),
-    ROW("marian", "MarianMTModel", build_marian),
-    ROW("m2m_100", "M2M100ForConditionalGeneration", build_m2m),
-    ROW("whisper", "WhisperForConditionalGeneration", build_whisper),
+    HF_BUILT_ROW("t5", NULL, "T5ForConditionalGeneration", build_t5),
+    HF_BUILT_ROW("mt5", NULL, "MT5ForConditionalGeneration", build_t5),
+    HF_BUILT_ROW("umt5", NULL, "UMT5ForConditionalGeneration", build_t5),
+    HF_BUILT_ROW("bart", NULL, "BartForConditionalGeneration", build_bart),
+    HF_BUILT_ROW("mbart", NULL, "MBartForConditionalGeneration", build_mbart),
+    HF_BUILT_ROW("pegasus", NULL, "PegasusForConditionalGeneration", build_pegasus),
+    HF_BUILT_ROW("marian", NULL, "MarianMTModel", build_marian),
+    HF_BUILT_ROW("m2m_100", NULL, "M2M100ForConditionalGeneration", build_m2m),
+    HF_BUILT_ROW("whisper", NULL, "WhisperForConditionalGeneration", build_whisper),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -373,24 +373,20 @@ static void build_llama4(const struct hf_job *job)
     hf_tell(job, &tc, "language_model", x, NULL, 0);
 }
 
-#define ROW(type, model, build)                    \
-    {                                              \
-        type, NULL, model, NULL, NULL, build, NULL \
-    }
 const struct hf_family hf_sights[] = {
-    ROW("llava", "LlavaForConditionalGeneration", build_llava),
-    ROW("llava_next", "LlavaNextForConditionalGeneration", build_llava),
-    ROW("llava_next_video", "LlavaNextVideoForConditionalGeneration", build_llava),
-    ROW("llava_onevision", "LlavaOnevisionForConditionalGeneration", build_llava),
-    ROW("paligemma", "PaliGemmaForConditionalGeneration", build_paligemma),
-    ROW("gemma3", "Gemma3ForConditionalGeneration", build_gemma3),
-    ROW("llama4", "Llama4ForConditionalGeneration", build_llama4),
-    ROW("mistral3", "Mistral3ForConditionalGeneration", build_mistral3),
-    ROW("internvl", "InternVLForConditionalGeneration", build_internvl),
-    ROW("idefics3", "Idefics3ForConditionalGeneration", build_idefics),
-    ROW("smolvlm", "SmolVLMForConditionalGeneration", build_idefics),
-    ROW("kimi_k25", "Kimi_K25ForConditionalGeneration", build_kimi),
+    HF_BUILT_ROW("llava", NULL, "LlavaForConditionalGeneration", build_llava),
+    HF_BUILT_ROW("llava_next", NULL, "LlavaNextForConditionalGeneration", build_llava),
+    HF_BUILT_ROW("llava_next_video", NULL, "LlavaNextVideoForConditionalGeneration", build_llava),
+    HF_BUILT_ROW("llava_onevision", NULL, "LlavaOnevisionForConditionalGeneration", build_llava),
+    HF_BUILT_ROW("paligemma", NULL, "PaliGemmaForConditionalGeneration", build_paligemma),
+    HF_BUILT_ROW("gemma3", NULL, "Gemma3ForConditionalGeneration", build_gemma3),
+    HF_BUILT_ROW("llama4", NULL, "Llama4ForConditionalGeneration", build_llama4),
+    HF_BUILT_ROW("mistral3", NULL, "Mistral3ForConditionalGeneration", build_mistral3),
+    HF_BUILT_ROW("internvl", NULL, "InternVLForConditionalGeneration", build_internvl),
+    HF_BUILT_ROW("idefics3", NULL, "Idefics3ForConditionalGeneration", build_idefics),
+    HF_BUILT_ROW("smolvlm", NULL, "SmolVLMForConditionalGeneration", build_idefics),
+    HF_BUILT_ROW("kimi_k25", NULL, "Kimi_K25ForConditionalGeneration", build_kimi),
     {"kimi_vl", "kimi_k25", "KimiVLForConditionalGeneration", NULL, NULL, build_kimi, NULL},
-    ROW("aya_vision", "AyaVisionForConditionalGeneration", build_aya),
+    HF_BUILT_ROW("aya_vision", NULL, "AyaVisionForConditionalGeneration", build_aya),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

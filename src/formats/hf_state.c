@@ -427,16 +427,12 @@ static void build_rwkv(const struct hf_job *job)
     hf_heads(job, &a, x);
 }
 
-#define ROW(type, model, names, fill)                                  \
-    {                                                                  \
-        type, NULL, model, &(names), fill, hf_build_decoder, "lm_head" \
-    }
 const struct hf_family hf_states[] = {
-    ROW("qwen3_next", "Qwen3NextForCausalLM", qwen_next, fill_qwen_next),
-    ROW("qwen3_5_text", "Qwen3_5ForCausalLM", qwen35, fill_qwen_next),
-    ROW("qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", qwen35, fill_qwen_next),
-    ROW("kimi_linear", "KimiLinearForCausalLM", kimi, fill_kimi_linear),
-    ROW("minimax", "MiniMaxForCausalLM", minimax, fill_minimax),
+    HF_DECODER_ROW("qwen3_next", "Qwen3NextForCausalLM", qwen_next, fill_qwen_next),
+    HF_DECODER_ROW("qwen3_5_text", "Qwen3_5ForCausalLM", qwen35, fill_qwen_next),
+    HF_DECODER_ROW("qwen3_5_moe_text", "Qwen3_5MoeForCausalLM", qwen35, fill_qwen_next),
+    HF_DECODER_ROW("kimi_linear", "KimiLinearForCausalLM", kimi, fill_kimi_linear),
+    HF_DECODER_ROW("minimax", "MiniMaxForCausalLM", minimax, fill_minimax),
     {"minimax_text_01", "minimax", "MiniMaxText01ForCausalLM", &minimax, fill_minimax,
      hf_build_decoder, "lm_head"},
     {"minimax_m1", "minimax", "MiniMaxM1ForCausalLM", &minimax, fill_minimax, hf_build_decoder,

@@ -198,16 +198,12 @@ static void build_qwen(const struct hf_job *job)
     hf_tell(job, &tc, "", picture, deep, n);
 }
 
-#define ROW(type, model)                                \
-    {                                                   \
-        type, NULL, model, NULL, NULL, build_qwen, NULL \
-    }
 const struct hf_family hf_qwen_vls[] = {
-    ROW("qwen2_vl", "Qwen2VLForConditionalGeneration"),
-    ROW("qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration"),
-    ROW("qwen3_vl", "Qwen3VLForConditionalGeneration"),
-    ROW("qwen3_vl_moe", "Qwen3VLMoeForConditionalGeneration"),
-    ROW("qwen3_5", "Qwen3_5ForConditionalGeneration"),
-    ROW("qwen3_5_moe", "Qwen3_5MoeForConditionalGeneration"),
+    HF_BUILT_ROW("qwen2_vl", NULL, "Qwen2VLForConditionalGeneration", build_qwen),
+    HF_BUILT_ROW("qwen2_5_vl", NULL, "Qwen2_5_VLForConditionalGeneration", build_qwen),
+    HF_BUILT_ROW("qwen3_vl", NULL, "Qwen3VLForConditionalGeneration", build_qwen),
+    HF_BUILT_ROW("qwen3_vl_moe", NULL, "Qwen3VLMoeForConditionalGeneration", build_qwen),
+    HF_BUILT_ROW("qwen3_5", NULL, "Qwen3_5ForConditionalGeneration", build_qwen),
+    HF_BUILT_ROW("qwen3_5_moe", NULL, "Qwen3_5MoeForConditionalGeneration", build_qwen),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };

@@ -308,15 +308,11 @@ int hf_siglip_pool(struct hf_arch *a, int x, const char *stem)
     return y;
 }
 
-#define ROW(type, like, model, build)              \
-    {                                              \
-        type, like, model, NULL, NULL, build, NULL \
-    }
 const struct hf_family hf_visions[] = {
-    ROW("vit", NULL, "ViTModel", build_vit),
-    ROW("deit", NULL, "DeiTModel", build_deit),
-    ROW("beit", NULL, "BeitModel", build_beit),
-    ROW("dinov2", NULL, "Dinov2Model", build_dinov2),
-    ROW("dinov2_with_registers", NULL, "Dinov2WithRegistersModel", build_dinov2),
+    HF_BUILT_ROW("vit", NULL, "ViTModel", build_vit),
+    HF_BUILT_ROW("deit", NULL, "DeiTModel", build_deit),
+    HF_BUILT_ROW("beit", NULL, "BeitModel", build_beit),
+    HF_BUILT_ROW("dinov2", NULL, "Dinov2Model", build_dinov2),
+    HF_BUILT_ROW("dinov2_with_registers", NULL, "Dinov2WithRegistersModel", build_dinov2),
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
