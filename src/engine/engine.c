@@ -204,8 +204,7 @@ void fw_engine_size(const struct fw_engine *e, struct fw_engine_size *ret)
                                    .working_bytes = e->size[FW_BLOCK_WORKING],
                                    .n_fast = e->n_fast,
                                    .n_reference = e->n_reference,
-                                   .n_moves = e->n_moves,
-                                   .n_chained = e->n_chained};
+                                   .n_moves = e->n_moves};
     for (unsigned i = 0; i < FW_N_BLOCKS; i++)
         ret->allocated_bytes += e->memory[i] != NULL ? e->size[i] : 0;
 }

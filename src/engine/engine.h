@@ -42,7 +42,6 @@ struct fw_engine_size {
     uint64_t allocated_bytes;           // what was asked of the system, all in all
     uint32_t n_fast, n_reference;       // nodes by how they run
     uint32_t n_moves;                   // tensors brought into another order, every run
-    uint32_t n_chained;                 // nodes that go through memory together with the one before
 };
 
 /* places: of this graph. Errors: FW_UNSUPPORTED (a node without a kernel, oneDNN missing),

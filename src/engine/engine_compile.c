@@ -345,7 +345,5 @@ enum fw_status fw_engine_compile(struct fw_engine *e, struct fw_error *err)
             return status;
         }
     }
-    if (e->dnn != NULL)
-        fw_engine_chain(e);
     return FW_OK;
 }

@@ -1,6 +1,6 @@
 /* Inside of the engine: engine.c holds memory, engine_data.c its contents, engine_compile.c turns
- * nodes into steps, engine_fast.c those that fast kernels do, engine_join.c says what is done along
- * with what, engine_step.c executes. */
+ * nodes into steps, engine_fast.c those that fast kernels do, engine_join.c says which nodes are
+ * done by the kernel of another, engine_step.c executes. */
 #ifndef FW_ENGINE_ENGINE_IMPL_H
 #define FW_ENGINE_ENGINE_IMPL_H
 
@@ -35,16 +35,13 @@ struct fw_call {
 enum fw_step_kind { FW_STEP_FAST, FW_STEP_MOVE, FW_STEP_COPY, FW_STEP_CALL, FW_STEP_GLUE };
 enum {
     FW_STEP_PORTS = 10,
-    FW_PIECE_PORTS = 16,     // most of a node that is computed in pieces
-    FW_MAX_CHAIN = 8,        // steps
-    FW_WORTH_SHARING = 16384 // elements from which threads and chains help
+    FW_WORTH_SHARING = 16384 // elements from which threads help
 };
 
 struct fw_step {
     uint32_t node;
-    uint8_t kind;  // enum fw_step_kind
-    uint8_t n;     // ports
-    uint8_t chain; // steps behind it that can be taken along, piece by piece
+    uint8_t kind; // enum fw_step_kind
+    uint8_t n;    // ports
     struct fw_dnn_kernel *kernel;
     struct fw_address at[FW_STEP_PORTS]; // (n) of a copy: from, to
     struct fw_address scratch;
@@ -94,18 +91,12 @@ struct fw_engine {
     struct fw_watched *watched;
     uint64_t random;
     int64_t step_number; // from 1
-    uint32_t n_fast, n_reference, n_moves, n_chained;
+    uint32_t n_fast, n_reference, n_moves;
 };
 
 static inline void *fw_engine_at(const struct fw_engine *e, struct fw_address a)
 {
     return e->base[a.block] + a.offset;
-}
-/* Elements of a pointwise node's tensors of full size. */
-static inline size_t fw_engine_length(const struct fw_engine *e, const struct fw_call *call)
-{
-    const struct fw_buffer *v = e->g->nodes[call->node].n_out > 0 ? call->out[0] : call->in[0];
-    return v != NULL ? v->n : 0;
 }
 uint64_t fw_engine_elements(const struct fw_engine *e, uint32_t tensor);
 size_t fw_engine_bytes(const struct fw_engine *e, uint32_t tensor);           // as held in memory
@@ -134,8 +125,6 @@ enum fw_status fw_engine_move(struct fw_engine *e, uint32_t node, const struct f
 
 /* Which nodes are done by the kernel of another. */
 void fw_engine_join(struct fw_engine *e);
-/* Which steps can go through memory together. */
-void fw_engine_chain(struct fw_engine *e);
 
 /* ---- engine_fast.c ---- */
 

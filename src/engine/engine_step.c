@@ -8,11 +8,11 @@
 
 /* ---- reference kernels, shared among threads ---- */
 
+enum { PIECE_PORTS = 16 }; // most of a node that is computed in pieces
+
 struct task {
     struct fw_engine *e;
-    const struct fw_step *steps; // (n) calls, of more than one the pointwise ones of a chain
-    unsigned n;
-    uint64_t ns[FW_MAX_CHAIN]; // what each took of the first part's time
+    const struct fw_call *call;
     enum fw_status status[FW_MAX_THREADS];
     struct fw_error error[FW_MAX_THREADS];
     uint64_t random[FW_MAX_THREADS]; // each part draws its own and skips those of others
@@ -28,17 +28,16 @@ static enum fw_status shape_stays(struct fw_run *r, unsigned i, unsigned rank, c
     return FW_OK;
 }
 
-static struct fw_run run_of(struct task *t, const struct fw_call *call, unsigned part,
-                            unsigned parts)
+static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
 {
     struct fw_engine *e = t->e;
     return (struct fw_run){
         .cx = {.g = e->g,
                .sym = e->g->sym,
-               .node = &e->g->nodes[call->node],
+               .node = &e->g->nodes[t->call->node],
                .err = &t->error[part]},
-        .in = call->in,
-        .out = call->out,
+        .in = t->call->in,
+        .out = t->call->out,
         .scratch = &e->scratch[part],
         .part = part,
         .parts = parts,
@@ -63,18 +62,23 @@ static enum fw_status run_kernel(struct fw_run *r, const struct task *t)
 static void run_split(void *ctx, unsigned part, unsigned parts)
 {
     struct task *t = ctx;
-    struct fw_run r = run_of(t, t->steps[0].call, part, parts);
+    struct fw_run r = run_of(t, part, parts);
     t->status[part] = run_kernel(&r, t);
 }
 
-/* A node over elements from..to of every tensor. */
-static enum fw_status run_some(struct task *t, const struct fw_call *call, unsigned part,
-                               size_t from, size_t to)
+/* The same node over a piece of every tensor. */
+static void run_piece(void *ctx, unsigned part, unsigned parts)
 {
-    struct fw_run r = run_of(t, call, part, 1);
-    struct fw_buffer pieces[FW_PIECE_PORTS];
-    struct fw_buffer *ports[FW_PIECE_PORTS];
-    size_t all = fw_engine_length(t->e, call);
+    struct task *t = ctx;
+    const struct fw_call *call = t->call;
+    struct fw_run r = run_of(t, part, 1);
+    struct fw_buffer pieces[PIECE_PORTS];
+    struct fw_buffer *ports[PIECE_PORTS];
+    size_t all = r.cx.node->n_out > 0 ? call->out[0]->n : call->in[0]->n;
+    size_t share = (all / parts + 15) / 16 * 16, from = share * part;
+    size_t to = part + 1 == parts || from + share > all ? all : from + share;
+    if (from >= to)
+        return;
     for (unsigned i = 0; i < call->ports; i++) {
         const struct fw_buffer *v = call->in[i]; // outputs follow
         ports[i] = v == NULL ? NULL : &pieces[i];
@@ -92,53 +96,33 @@ static enum fw_status run_some(struct task *t, const struct fw_call *call, unsig
     r.in = ports;
     r.out = ports + r.cx.node->n_in;
     r.part = 0;
-    return run_kernel(&r, t);
+    t->status[part] = run_kernel(&r, t);
 }
 
-/* A part of every node: of a chain one after the other over so few elements that the next one finds
- * them in the cache. */
-static void run_pieces(void *ctx, unsigned part, unsigned parts)
+static enum fw_status run_call(struct fw_engine *e, const struct fw_call *call,
+                               struct fw_error *err)
 {
-    enum { FEW = 8192 };
-    struct task *t = ctx;
-    size_t all = fw_engine_length(t->e, t->steps[0].call);
-    size_t share = (all / parts + 15) / 16 * 16, from = share * part;
-    size_t to = part + 1 == parts ? all : from + share, some = t->n > 1 ? FEW : all;
-    for (to = to > all ? all : to; from < to; from += some) {
-        size_t end = to - from < some ? to : from + some;
-        for (unsigned k = 0; k < t->n && t->status[part] == FW_OK; k++) {
-            uint64_t begin = t->n > 1 && part == 0 ? fw_nanoseconds() : 0;
-            t->status[part] = run_some(t, t->steps[k].call, part, from, end);
-            t->ns[k] += begin > 0 ? fw_nanoseconds() - begin : 0;
-        }
-    }
-}
-
-static enum fw_status run_calls(struct task *t, struct fw_error *err)
-{
-    struct fw_engine *e = t->e;
-    const struct fw_call *call = t->steps[0].call;
+    struct task t = {.e = e, .call = call};
     unsigned threads = e->o.n_threads;
     size_t most = 0;
     for (unsigned i = 0; i < threads; i++)
-        t->random[i] = e->random;
+        t.random[i] = e->random;
     for (unsigned i = 0; i < call->ports; i++)
         if (call->in[i] != NULL && call->in[i]->n > most)
             most = call->in[i]->n;
-    bool pieces = call->pointwise && call->ports <= FW_PIECE_PORTS;
+    bool pieces = call->pointwise && call->ports <= PIECE_PORTS;
     bool split = pieces || e->g->nodes[call->node].op->run_shared;
-    void (*work)(void *, unsigned, unsigned) = pieces ? run_pieces : run_split;
     bool shared = threads > 1 && most >= FW_WORTH_SHARING && split;
-    if (!shared || !fw_dnn_team(work, t, threads))
-        (t->n > 1 ? run_pieces : run_split)(t, 0, 1);
-    e->random = t->random[0];
+    if (!shared || !fw_dnn_team(pieces ? run_piece : run_split, &t, threads))
+        run_split(&t, 0, 1);
+    e->random = t.random[0];
     for (unsigned i = 0; i < threads && i < FW_MAX_THREADS; i++) {
         fw_arena_clear(&e->scratch[i]);
-        if (t->status[i] == FW_OK)
+        if (t.status[i] == FW_OK)
             continue;
         if (err != NULL)
-            *err = t->error[i];
-        return t->status[i];
+            *err = t.error[i];
+        return t.status[i];
     }
     return FW_OK;
 }
@@ -165,8 +149,7 @@ static enum fw_status run_step(struct fw_engine *e, const struct fw_step *s, str
     case FW_STEP_CALL:
         break;
     }
-    struct task one = {.e = e, .steps = s, .n = 1};
-    return run_calls(&one, err);
+    return run_call(e, s->call, err);
 }
 
 /* Before a measured step, and behind it. */
@@ -194,19 +177,6 @@ static enum fw_status copy_watched(struct fw_engine *e, uint32_t node, struct fw
     return FW_OK;
 }
 
-/* All steps of a chain but the last take their time from it. */
-static enum fw_status run_chain(struct fw_engine *e, const struct fw_step *s, struct watch *before,
-                                struct fw_error *err)
-{
-    struct task all = {.e = e, .steps = s, .n = 1u + s->chain};
-    FW_TRY(run_calls(&all, err));
-    for (unsigned k = 0; k < s->chain; k++) {
-        e->use[s[k].node].ns += all.ns[k];
-        before->ns += all.ns[k];
-    }
-    return FW_OK;
-}
-
 enum fw_status fw_engine_run(struct fw_engine *e, bool timed, struct fw_counter *counter,
                              struct fw_error *err)
 {
@@ -216,24 +186,21 @@ enum fw_status fw_engine_run(struct fw_engine *e, bool timed, struct fw_counter 
         FW_TRY(look(&before, err));
     for (uint32_t i = 0; i < e->n_steps; i++) {
         const struct fw_step *s = &e->steps[i];
-        bool chained = s->chain > 0 && counter == NULL; // counted one by one
         enum fw_status status = fw_in_time(e->g->alloc, 0, err);
         if (status == FW_OK)
-            status = chained ? run_chain(e, s, &before, err) : run_step(e, s, err);
+            status = run_step(e, s, err);
         if (status != FW_OK) {
             fw_error_at_node(err, e->g, s->node);
             return status;
         }
-        i += chained ? s->chain : 0;
-        uint32_t node = e->steps[i].node;
-        bool last = i + 1 == e->n_steps || e->steps[i + 1].node != node;
+        bool last = i + 1 == e->n_steps || e->steps[i + 1].node != s->node;
         if (last)
-            FW_TRY(copy_watched(e, node, err));
+            FW_TRY(copy_watched(e, s->node, err));
         if (!watched || !last)
             continue;
         FW_TRY(look(&after, err));
-        e->use[node].ns += after.ns - before.ns;
-        e->use[node].retired += after.retired - before.retired;
+        e->use[s->node].ns += after.ns - before.ns;
+        e->use[s->node].retired += after.retired - before.retired;
         before = after;
     }
     e->step_number++;

@@ -118,14 +118,6 @@ void test_engine__fast_as_plain_residual(void **state)
 {
     (void)state;
     compare("zoo:resnet18,size=64,classes=10", "2", 1e-2);
-    // forward addition and relu, backward addition and relu: in pieces, one after the other
-    struct fw_study *s = open_study("zoo:resnet18,size=64,classes=10", "2", false);
-    struct fw_engine *e = open_engine(s, true);
-    struct fw_engine_size z;
-    fw_engine_size(e, &z);
-    assert_true(z.n_chained >= 4);
-    fw_engine_free(e);
-    fw_study_free(s);
 }
 
 void test_engine__memory_is_the_plan(void **state)
