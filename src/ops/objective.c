@@ -32,7 +32,8 @@ static void cost_entropy(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_ADD, rest, 1);
     fw_cost_add(c, cost, FW_DIV, all, 1);
     fw_cost_add(c, cost, FW_SPECIAL, n_rows, 1);
-    fw_cost_add(c, cost, FW_ADD, n_rows, 1); // R-1 of the sum, and the sign
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n_rows, fw_count_int(1)), 1);
+    fw_cost_add(c, cost, FW_ADD, fw_count_int(1), 1); // the sign
     fw_cost_add(c, cost, FW_DIV, fw_count_int(1), 1);
 }
 

@@ -20,6 +20,11 @@ void test_objective__attached(void **state)
          .starts = true,
          .cost = "mul=13 add=11",
          .backward_input = ""},
+        {.domain = "flopwise", // of no rows only the sign and the mean are left
+         .name = "CrossEntropy",
+         .in = {"f32[0,3]", "i64[0]"},
+         .out = {"f32[]", "f32[0,3]"},
+         .cost = "add=1 div=1"},
         {.domain = "flopwise", // a sum of nothing takes no adds
          .name = "SumOfSquares",
          .in = {"f32[0,3]"},
