@@ -1,6 +1,7 @@
 /* The table behind symbolic numbers: symbols, atoms, monomials, polynomials, each interned by a
  * hash of its bytes. */
 #include "base/poly_impl.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,17 +80,26 @@ static bool is_clean(const char *name, size_t len)
     return true;
 }
 
-/* name as an identifier; NULL when out of memory. */
+/* name as an identifier: what has no place in one is '_', a character beyond ASCII its code, as in
+ * u6570. NULL when out of memory. */
 static char *clean_name(struct fw_arena *arena, const char *name, size_t len)
 {
-    char *clean = len < SIZE_MAX / 2 ? fw_arena_alloc(arena, len + 2) : NULL;
+    enum { CODE = 8 }; // "u10ffff" and a NUL: four times the bytes of the character at most
+    char *text = fw_arena_strndup(arena, name, len);
+    char *clean = text && len < SIZE_MAX / CODE - 1 ? fw_arena_alloc(arena, (len + 1) * CODE) : NULL;
     if (!clean)
         return NULL;
     size_t n = 0;
-    if (len == 0 || is_digit(name[0]))
+    if (len == 0 || is_digit(text[0]))
         clean[n++] = '_';
-    for (size_t i = 0; i < len; i++)
-        clean[n++] = (char)(is_letter(name[i]) || is_digit(name[i]) ? name[i] : '_');
+    for (size_t i = 0; i < len;) {
+        unsigned bytes = fw_utf8_length(text + i);
+        if (bytes > 1)
+            n += (size_t)snprintf(clean + n, CODE, "u%x", (unsigned)fw_utf8_code(text + i, bytes));
+        else
+            clean[n++] = (char)(is_letter(text[i]) || is_digit(text[i]) ? text[i] : '_');
+        i += bytes > 1 ? bytes : 1;
+    }
     clean[n] = 0;
     return clean;
 }
@@ -126,22 +136,6 @@ static uint32_t symbol_intern(struct fw_symbols *s, const char *name, size_t len
     return s->n_symbols++;
 }
 
-fw_dim fw_dim_symbol(struct fw_symbols *s, const char *name, size_t len)
-{
-    uint32_t number;
-    if (is_clean(name, len)) {
-        number = symbol_intern(s, name, len);
-    } else {
-        struct fw_arena_mark mark = fw_arena_mark(&s->scratch);
-        char *clean = clean_name(&s->scratch, name, len);
-        if (!clean)
-            fw_poly_fault(s, FW_MEMORY);
-        number = clean ? symbol_intern(s, clean, strlen(clean)) : FW_POLY_NONE;
-        fw_arena_release(&s->scratch, mark);
-    }
-    return number == FW_POLY_NONE ? fw_dim_bad() : fw_dim_of(fw_var_word(s, number));
-}
-
 uint32_t fw_symbol_of(struct fw_symbols *s, fw_dim d)
 {
     if (fw_dim_is_const(d) || fw_dim_is_bad(d))
@@ -152,9 +146,9 @@ uint32_t fw_symbol_of(struct fw_symbols *s, fw_dim d)
     return UINT32_MAX;
 }
 
-static fw_dim fresh_symbol(struct fw_symbols *s, const char *stem, fw_dim upper)
+static fw_dim fresh_symbol(struct fw_symbols *s, const char *stem, size_t len, fw_dim upper)
 {
-    char *base = clean_name(&s->scratch, stem, strlen(stem));
+    char *base = clean_name(&s->scratch, stem, len);
     size_t size = base ? strlen(base) + 16 : 0;
     char *name = base ? fw_arena_alloc(&s->scratch, size) : NULL;
     if (!name) {
@@ -187,10 +181,32 @@ static fw_dim fresh_symbol(struct fw_symbols *s, const char *stem, fw_dim upper)
     return fw_dim_of(fw_var_word(s, number));
 }
 
+fw_dim fw_dim_symbol(struct fw_symbols *s, const char *name, size_t len)
+{
+    uint32_t number = fw_symbols_find(s, name, len);
+    if (number != UINT32_MAX)
+        return fw_dim_of(fw_var_word(s, number));
+    if (is_clean(name, len)) {
+        number = symbol_intern(s, name, len);
+        return number == FW_POLY_NONE ? fw_dim_bad() : fw_dim_of(fw_var_word(s, number));
+    }
+    struct fw_arena_mark mark = fw_arena_mark(&s->scratch);
+    fw_dim symbol = fresh_symbol(s, name, len, fw_dim_bad());
+    fw_arena_release(&s->scratch, mark);
+    if (fw_dim_is_bad(symbol))
+        return symbol;
+    const char *copy = fw_arena_strndup(&s->arena, name, len);
+    if (!copy || !fw_map_put(&s->symbol_map, copy, len, s->n_symbols - 1, NULL)) {
+        fw_poly_fault(s, FW_MEMORY);
+        return fw_dim_bad();
+    }
+    return symbol;
+}
+
 fw_dim fw_dim_fresh(struct fw_symbols *s, const char *stem, fw_dim upper)
 {
     struct fw_arena_mark mark = fw_arena_mark(&s->scratch);
-    fw_dim symbol = fresh_symbol(s, stem, upper);
+    fw_dim symbol = fresh_symbol(s, stem, strlen(stem), upper);
     fw_arena_release(&s->scratch, mark);
     return symbol;
 }

@@ -258,6 +258,24 @@ void test_poly__dims(void **state)
     fw_symbols_free(NULL);
 }
 
+void test_poly__names_that_are_no_identifiers(void **state)
+{
+    (void)state;
+    struct fw_symbols *s = fw_symbols_new(&fw_alloc_default);
+    /* two names stay two symbols, each found by what it was called */
+    (void)fw_dim_symbol(s, "a_b", 3);
+    (void)fw_dim_symbol(s, "a b", 3);
+    (void)fw_dim_symbol(s, "a.b", 3);
+    (void)fw_dim_symbol(s, "\xe6\x95\xb0", 3);
+    assert_string_equal(fw_symbol_name(s, 1), "a_b_2");
+    assert_string_equal(fw_symbol_name(s, 2), "a_b_3");
+    assert_string_equal(fw_symbol_name(s, 3), "u6570");
+    assert_int_equal(fw_symbols_find(s, "a b", 3), 1);
+    assert_true(fw_dim_eq(fw_dim_symbol(s, "a b", 3), fw_dim_symbol(s, "a_b_2", 5)));
+    assert_int_equal(fw_symbols_count(s), 4);
+    fw_symbols_free(s);
+}
+
 void test_poly__symbols(void **state)
 {
     (void)state;

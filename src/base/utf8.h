@@ -10,6 +10,11 @@ unsigned fw_utf8_length(const char *p);
 /* The same, and 0 too for what a terminal or an editor obeys instead of showing it: control
  * characters (NUL among them), those that end a line or turn its direction. */
 unsigned fw_utf8_shown(const char *p);
+/* The code of a character of so many bytes, as fw_utf8_length has them. */
+uint32_t fw_utf8_code(const char *p, unsigned bytes);
+/* Columns it takes on a terminal: 2 for what East Asian Width calls wide, 0 for marks that combine
+ * with what stands before, else 1. */
+unsigned fw_utf8_columns(const char *p, unsigned bytes);
 /* Writes code (a Unicode scalar value) and gives the number of bytes, 1 to 4. */
 unsigned fw_utf8_put(uint32_t code, char ret[4]);
 

@@ -89,3 +89,26 @@ void test_utf8__put(void **state)
         assert_memory_equal(text, codes[i].text, n);
     }
 }
+
+void test_utf8__code_and_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t code;
+        unsigned columns;
+    } widths[] = {{"a", 0x61, 1},
+                  {"\xc3\xa9", 0xe9, 1},
+                  {"\xcc\x81", 0x301, 0}, // an acute that combines
+                  {"\xe2\x82\xac", 0x20ac, 1},
+                  {"\xe6\x95\xb0", 0x6570, 2},
+                  {"\xef\xbc\xa1", 0xff21, 2}, // A, full width
+                  {"\xef\xbd\xa1", 0xff61, 1}, // half width
+                  {"\xf0\x9f\x98\x80", 0x1f600, 2},
+                  {"\xf4\x8f\xbf\xbf", 0x10ffff, 1}};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        unsigned n = fw_utf8_length(widths[i].text);
+        assert_int_equal(fw_utf8_code(widths[i].text, n), widths[i].code);
+        assert_int_equal(fw_utf8_columns(widths[i].text, n), widths[i].columns);
+    }
+}

@@ -36,7 +36,7 @@ static enum fw_status read_dim(struct fw_onnx *rd, struct fw_pb pb, struct size 
             FW_TRY(fw_pb_want(&pb, &f, FW_PB_VARINT, "dim_value", rd->err));
             if ((int64_t)f.value > FW_DIM_MAX)
                 return fw_fail(rd->err, FW_LIMIT, fw_pb_offset(&pb),
-                               "a dimension of at most 2^62 is wanted, found %" PRId64,
+                               "a dimension below 2^62 is wanted, found %" PRId64,
                                (int64_t)f.value);
             *ret = (struct size){(int64_t)f.value, {"", 0}};
         } else if (f.number == DIM_PARAM) {
@@ -195,7 +195,7 @@ static bool is_named(struct fw_onnx_text t)
     if (fw_onnx_is(t, "None"))
         return false;
     for (size_t i = 0; i < t.len; i++)
-        if (is_letter(t.s[i]) || is_digit(t.s[i]))
+        if (is_letter(t.s[i]) || is_digit(t.s[i]) || (unsigned char)t.s[i] >= 0x80)
             return true;
     return false;
 }
@@ -221,9 +221,10 @@ static fw_dim unnamed(struct fw_onnx *rd, const struct fw_tensor *t, unsigned k)
 {
     char name[96];
     size_t len = t->name != NULL ? strlen(t->name) : 0;
+    bool cut = len > sizeof name - 8; // others may begin alike
     if (k == 0)
         return fw_dim_symbol(rd->m->sym, "batch", 5);
-    if (len > sizeof name - 8)
+    if (cut)
         len = sizeof name - 8;
     if (len > 0)
         memcpy(name, t->name, len); // NOLINT(bugprone-not-null-terminated-result): more follows
@@ -232,7 +233,8 @@ static fw_dim unnamed(struct fw_onnx *rd, const struct fw_tensor *t, unsigned k)
     if (k >= 10)
         name[len++] = (char)('0' + k / 10);
     name[len++] = (char)('0' + k % 10);
-    return fw_dim_symbol(rd->m->sym, name, len);
+    name[len] = '\0';
+    return cut ? fw_dim_fresh(rd->m->sym, name, fw_dim_bad()) : fw_dim_symbol(rd->m->sym, name, len);
 }
 
 static enum fw_status set_shape(struct fw_onnx *rd, struct fw_graph *g, uint32_t id, unsigned rank,

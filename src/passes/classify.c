@@ -175,7 +175,8 @@ static enum fw_kind role(struct fw_graph *g, uint32_t id, uint8_t use)
     const struct fw_tensor *t = &g->tensors[id];
     if ((use & USED_AS_BUFFER) && !(use & USED_AS_WEIGHT))
         return FW_KIND_BUFFER;
-    if (!may_learn(t) || t->rank == 0 || (use & ~USED_AS_BUFFER) == 0)
+    bool quantised_bias = t->dtype == FW_I32 && (use & USED_AS_WEIGHT);
+    if (!(may_learn(t) || quantised_bias) || t->rank == 0 || (use & ~USED_AS_BUFFER) == 0)
         return FW_KIND_CONSTANT;
     return is_written_down(g, id, use) ? FW_KIND_CONSTANT : FW_KIND_PARAM;
 }

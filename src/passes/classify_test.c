@@ -213,6 +213,25 @@ void test_classify__product_of_two_weights(void **state)
     end(&w);
 }
 
+/* Biases of quantised layers are sums of products: 32 bits. An index is no bias. */
+void test_classify__quantised_bias(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    uint32_t x = tensor(&w, FW_KIND_INPUT, 2);
+    uint32_t bias = stored(&w, 1), index = stored(&w, 1), scale = stored(&w, 0);
+    w.g.tensors[bias].dtype = w.g.tensors[index].dtype = FW_I32;
+    uint32_t y = node(&w, "Gemm", x, stored(&w, 2),
+                      node(&w, "DequantizeLinear", bias, scale, FW_NONE));
+    (void)node(&w, "Gather", y, index, FW_NONE);
+    classify(&w);
+    assert_kind(&w, bias, FW_KIND_PARAM);
+    assert_kind(&w, index, FW_KIND_CONSTANT);
+    assert_kind(&w, scale, FW_KIND_CONSTANT);
+    end(&w);
+}
+
 void test_classify__small_weights_are_not_folded(void **state)
 {
     (void)state;

@@ -177,12 +177,16 @@ enum fw_status fw_grid_print(const struct fw_grid *grid, struct fw_str *out, str
     return ok ? FW_OK : fw_fail_memory(err);
 }
 
-/* Bytes of the first n characters of text (fewer where it ends). */
-static size_t bytes_of(const char *text, size_t n)
+/* Bytes of the characters that fill at most so many columns (fewer where the text ends). */
+static size_t bytes_of(const char *text, size_t columns)
 {
     size_t at = 0;
-    while (n-- > 0 && text[at] != '\0') {
+    while (text[at] != '\0') {
         unsigned len = fw_utf8_length(text + at);
+        unsigned wide = len > 1 ? fw_utf8_columns(text + at, len) : 1;
+        if (wide > columns)
+            break;
+        columns -= wide;
         at += len == 0 ? 1 : len;
     }
     return at;
@@ -201,7 +205,10 @@ void fw_text_shorten(const char *text, size_t columns, bool middle, bool ascii, 
     size_t tail = middle ? kept - kept / 2 : 0;
     fw_str_addn(out, text, bytes_of(text, kept - tail));
     fw_str_add(out, mark);
-    fw_str_add(out, text + bytes_of(text, all - tail));
+    text += bytes_of(text, all - tail);
+    if (fw_text_columns(text, strlen(text)) > tail) // half of a wide character has room
+        text += fw_utf8_length(text);
+    fw_str_add(out, text);
 }
 
 /* How good it is to end a line after `at` bytes, 0 for not at all: best behind a blank or before a
@@ -220,7 +227,7 @@ static int break_at(const char *text, size_t at, int depth)
 
 size_t fw_text_line(const char *text, size_t columns)
 {
-    size_t most = bytes_of(text, columns > 0 ? columns : 1);
+    size_t most = bytes_of(text, columns > 2 ? columns : 2);
     if (text[most] == '\0')
         return most;
     size_t best[4] = {0};

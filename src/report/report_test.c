@@ -69,6 +69,12 @@ void test_report__shortened_text(void **state)
     assert_string_equal(shorten("layer1.conv1", 8, false, true), "layer1..");
     assert_string_equal(shorten("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f", 3, true, false),
                         "\xc3\xa4\xe2\x80\xa6\xc3\x9f");
+    /* ideographs take two columns each: one of them before the mark and one behind, or none */
+    static const char numbers[] = "\xe6\x95\xb0\xe6\x95\xb0\xe6\x95\xb0";
+    assert_string_equal(shorten(numbers, 6, true, false), numbers);
+    assert_string_equal(shorten(numbers, 5, true, false),
+                        "\xe6\x95\xb0\xe2\x80\xa6\xe6\x95\xb0");
+    assert_string_equal(shorten(numbers, 3, true, false), "\xe2\x80\xa6");
 }
 
 void test_report__lines(void **state)

@@ -8,8 +8,11 @@
 size_t fw_text_columns(const char *text, size_t n)
 {
     size_t columns = 0;
-    for (size_t i = 0; i < n; i++)
-        columns += ((unsigned char)text[i] & 0xc0u) != 0x80u;
+    for (size_t i = 0; i < n;) {
+        unsigned bytes = (unsigned char)text[i] < 0x80 ? 1 : fw_utf8_length(text + i);
+        columns += bytes > 1 ? fw_utf8_columns(text + i, bytes) : 1;
+        i += bytes > 1 ? bytes : 1;
+    }
     return columns;
 }
 

@@ -31,6 +31,14 @@ static struct fw_tensor *input_at(struct binder *b, uint32_t i)
     return &b->m->graph.tensors[b->m->graph.inputs[i]];
 }
 
+static bool has_letter(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') || text[i] == '_')
+            return true;
+    return false;
+}
+
 static enum fw_status parse_dim(struct binder *b, const char *what, const char *text, size_t len,
                                 fw_dim *ret)
 {
@@ -38,7 +46,7 @@ static enum fw_status parse_dim(struct binder *b, const char *what, const char *
     enum fw_status status = fw_count_parse(b->m->sym, text, len, &v, b->err);
     if (status == FW_USAGE)
         return fw_fail(b->err, FW_USAGE, -1,
-                       "'%s': a positive number or a letter is wanted, found '%.*s'", what,
+                       "'%s': a positive whole number or a letter is wanted, found '%.*s'", what,
                        (int)len, text);
     if (status != FW_OK) {
         fw_error_prefix(b->err, "'%s': ", what);
@@ -47,8 +55,9 @@ static enum fw_status parse_dim(struct binder *b, const char *what, const char *
     *ret = fw_dim_of(v);
     FW_REQUIRE(!fw_dim_is_bad(*ret), b->err, FW_USAGE, "'%s': '%.*s' is too large for a size", what,
                (int)len, text);
-    FW_REQUIRE(!(fw_dim_is_const(*ret) && ret->word < 1), b->err, FW_USAGE,
-               "'%s': a positive number or a letter is wanted, found '%.*s'", what, (int)len, text);
+    FW_REQUIRE(fw_dim_is_const(*ret) ? ret->word >= 1 : has_letter(text, len), b->err, FW_USAGE,
+               "'%s': a positive whole number or a letter is wanted, found '%.*s'", what, (int)len,
+               text);
     return FW_OK;
 }
 

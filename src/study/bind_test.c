@@ -90,6 +90,7 @@ void test_bind__rows(void **state)
         {.shapes = {"4,n"}, .symbol = {"batch", "8"}, .status = FW_USAGE, .message = "has n"},
         {.shapes = {"n,3"}, .symbol = {"k", "8"}, .status = FW_USAGE, .message = "the model has n"},
         {.shapes = {"n,3"}, .symbol = {"n", "0"}, .status = FW_USAGE, .message = "positive"},
+        {.shapes = {"n,3"}, .symbol = {"n", "3/2"}, .status = FW_USAGE, .message = "whole"},
         {.shapes = {"n,3"}, .symbol = {"n", "3+"}, .status = FW_USAGE, .message = "'n': "},
         {.shapes = {"n,3"}, .shape = {"z", "1x3"}, .status = FW_USAGE, .message = "no input 'z'"},
         {.shapes = {"n,3"}, .shape = {"x", "1x3x4"}, .status = FW_SHAPE, .message = "2 dimensions"},
