@@ -430,10 +430,24 @@ static enum fw_status add_phases(struct count *c)
 static const struct fw_column summary_columns[] = {
     {"params", "parameters", "", FW_UNIT_COUNT, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"trainable", "trainable", "", FW_UNIT_COUNT, FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"unreached", "no gradient", "", FW_UNIT_COUNT, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"buffers", "buffers", "", FW_UNIT_COUNT, FW_VIEW_TABLE},
     {"ratio", "backward:forward", "", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"complete", "count", "", FW_UNIT_NONE, FW_VIEW_TABLE},
 };
+
+/* Parameters that could learn and that no gradient reaches: a rounding stands between, or no output
+ * depends on them. */
+static struct fw_value unreached(const struct count *c)
+{
+    const struct fw_graph *g = &c->a->model.graph;
+    fw_count n = c->a->totals.trainable_params;
+    for (uint32_t id = 0; id < g->n_nodes; id++)
+        if (g->nodes[id].phase == FW_PHASE_UPDATE)
+            n = fw_count_sub(c->sym, n, fw_tensor_elements(g, &g->tensors[g->nodes[id].in[0]]));
+    return c->training && !fw_count_is(n, 0) ? fw_value_count(n)
+                                             : fw_value_kind(FW_VALUE_ABSENT);
+}
 
 static enum fw_status add_summary(struct count *c)
 {
@@ -449,6 +463,7 @@ static enum fw_status add_summary(struct count *c)
     }
     struct fw_value values[] = {
         fw_value_count(totals->params), frozen ? fw_value_count(totals->trainable_params) : absent,
+        unreached(c),
         fw_count_is(totals->buffers, 0) ? absent : fw_value_count(totals->buffers),
         ratio_kind == FW_VALUE_TEXT ? absent : c->ratio, fw_value_text(state)};
     static const struct fw_table head = {.key = "summary", .title = "", .flags = FW_TABLE_PEOPLE};

@@ -68,6 +68,29 @@ void test_analysis__weights_of_a_loop_body(void **state)
     fw_analysis_clear(&a);
 }
 
+/* An old softmax works on a matrix, of which the new one knows nothing: both cost the same, and the
+ * gradient gets to the product before. */
+void test_analysis__softmax_on_a_matrix(void **state)
+{
+    (void)state;
+#define SOFTMAX(opset)                                                                    \
+    "<ir_version: 4, opset_import: [\"\": " opset "]> "                                   \
+    "g (float[2,3,5,8] x) => (float[2,3,5,4] y) "                                         \
+    "<float[8,7] w = [\"location\": \"w\"], float[7,4] v = [\"location\": \"w\"]> "         \
+    "{ q = MatMul(x, w) p = Softmax<axis = 3>(q) y = MatMul(p, v) }"
+    struct fw_analysis old, new;
+    analyse(&old, SOFTMAX("11"), false);
+    analyse(&new, SOFTMAX("13"), false);
+    for (unsigned p = 0; p < FW_N_PHASES; p++)
+        for (unsigned k = 0; k < FW_N_COSTS; k++)
+            assert_true(old.totals.phase[p].n[k].word == new.totals.phase[p].n[k].word);
+    want(&old, FW_PHASE_BACKWARD_INPUT, FW_FMA, "840");   // 30 x 4 x 7
+    want(&old, FW_PHASE_BACKWARD_WEIGHT, FW_FMA, "2520"); // and 30 x 8 x 7
+    fw_analysis_clear(&old);
+    fw_analysis_clear(&new);
+#undef SOFTMAX
+}
+
 /* Two prompts of 3 tokens to a length of 8, over a vocabulary of 10: the prompt once, then 4 steps
  * of which the products cost 40 each for 2 rows, and Neg of everything so far 16 per token. */
 void test_analysis__greedy_search(void **state)
