@@ -86,7 +86,8 @@ static char *clean_name(struct fw_arena *arena, const char *name, size_t len)
 {
     enum { CODE = 8 }; // "u10ffff" and a NUL: four times the bytes of the character at most
     char *text = fw_arena_strndup(arena, name, len);
-    char *clean = text && len < SIZE_MAX / CODE - 1 ? fw_arena_alloc(arena, (len + 1) * CODE) : NULL;
+    char *clean =
+        text && len < SIZE_MAX / CODE - 1 ? fw_arena_alloc(arena, (len + 1) * CODE) : NULL;
     if (!clean)
         return NULL;
     size_t n = 0;

@@ -45,19 +45,18 @@ unsigned fw_utf8_columns(const char *p, unsigned bytes)
         uint32_t first, last;
         unsigned columns;
     } blocks[] = {
-        {0x300, 0x36f, 0},     // combining marks
-        {0x1100, 0x115f, 2},   // Hangul initials
-        {0x200b, 0x200f, 0},   // joiners
-        {0x2e80, 0x303e, 2},   // radicals, punctuation
-        {0x3041, 0xa4cf, 2},   // kana, ideographs, Yi
-        {0xac00, 0xd7a3, 2},   // Hangul
-        {0xf900, 0xfaff, 2},   // ideographs
-        {0xfe30, 0xfe6f, 2},   // vertical and small forms
-        {0xff01, 0xff60, 2},   // full width
-        {0xffe0, 0xffe6, 2},   // signs of full width
-        {0x1f300, 0x1f64f, 2}, // pictures
-        {0x1f900, 0x1f9ff, 2},
-        {0x20000, 0x3fffd, 2}, // ideographs
+        {0x300, 0x36f, 0},                            // combining marks
+        {0x1100, 0x115f, 2},                          // Hangul initials
+        {0x200b, 0x200f, 0},                          // joiners
+        {0x2e80, 0x303e, 2},                          // radicals, punctuation
+        {0x3041, 0xa4cf, 2},                          // kana, ideographs, Yi
+        {0xac00, 0xd7a3, 2},                          // Hangul
+        {0xf900, 0xfaff, 2},                          // ideographs
+        {0xfe30, 0xfe6f, 2},                          // vertical and small forms
+        {0xff01, 0xff60, 2},                          // full width
+        {0xffe0, 0xffe6, 2},                          // signs of full width
+        {0x1f300, 0x1f64f, 2},                        // pictures
+        {0x1f900, 0x1f9ff, 2}, {0x20000, 0x3fffd, 2}, // ideographs
     };
     uint32_t code = fw_utf8_code(p, bytes);
     for (unsigned i = 0; i < sizeof blocks / sizeof *blocks && code >= blocks[i].first; i++)

@@ -234,7 +234,8 @@ static fw_dim unnamed(struct fw_onnx *rd, const struct fw_tensor *t, unsigned k)
         name[len++] = (char)('0' + k / 10);
     name[len++] = (char)('0' + k % 10);
     name[len] = '\0';
-    return cut ? fw_dim_fresh(rd->m->sym, name, fw_dim_bad()) : fw_dim_symbol(rd->m->sym, name, len);
+    return cut ? fw_dim_fresh(rd->m->sym, name, fw_dim_bad())
+               : fw_dim_symbol(rd->m->sym, name, len);
 }
 
 static enum fw_status set_shape(struct fw_onnx *rd, struct fw_graph *g, uint32_t id, unsigned rank,

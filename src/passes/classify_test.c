@@ -222,8 +222,8 @@ void test_classify__quantised_bias(void **state)
     uint32_t x = tensor(&w, FW_KIND_INPUT, 2);
     uint32_t bias = stored(&w, 1), index = stored(&w, 1), scale = stored(&w, 0);
     w.g.tensors[bias].dtype = w.g.tensors[index].dtype = FW_I32;
-    uint32_t y = node(&w, "Gemm", x, stored(&w, 2),
-                      node(&w, "DequantizeLinear", bias, scale, FW_NONE));
+    uint32_t y =
+        node(&w, "Gemm", x, stored(&w, 2), node(&w, "DequantizeLinear", bias, scale, FW_NONE));
     (void)node(&w, "Gather", y, index, FW_NONE);
     classify(&w);
     assert_kind(&w, bias, FW_KIND_PARAM);

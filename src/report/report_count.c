@@ -445,8 +445,7 @@ static struct fw_value unreached(const struct count *c)
     for (uint32_t id = 0; id < g->n_nodes; id++)
         if (g->nodes[id].phase == FW_PHASE_UPDATE)
             n = fw_count_sub(c->sym, n, fw_tensor_elements(g, &g->tensors[g->nodes[id].in[0]]));
-    return c->training && !fw_count_is(n, 0) ? fw_value_count(n)
-                                             : fw_value_kind(FW_VALUE_ABSENT);
+    return c->training && !fw_count_is(n, 0) ? fw_value_count(n) : fw_value_kind(FW_VALUE_ABSENT);
 }
 
 static enum fw_status add_summary(struct count *c)
@@ -461,11 +460,13 @@ static enum fw_status add_summary(struct count *c)
                                 c->a->model.no_network);
         ratio_kind = FW_VALUE_TEXT;
     }
-    struct fw_value values[] = {
-        fw_value_count(totals->params), frozen ? fw_value_count(totals->trainable_params) : absent,
-        unreached(c),
-        fw_count_is(totals->buffers, 0) ? absent : fw_value_count(totals->buffers),
-        ratio_kind == FW_VALUE_TEXT ? absent : c->ratio, fw_value_text(state)};
+    struct fw_value values[] = {fw_value_count(totals->params),
+                                frozen ? fw_value_count(totals->trainable_params) : absent,
+                                unreached(c),
+                                fw_count_is(totals->buffers, 0) ? absent
+                                                                : fw_value_count(totals->buffers),
+                                ratio_kind == FW_VALUE_TEXT ? absent : c->ratio,
+                                fw_value_text(state)};
     static const struct fw_table head = {.key = "summary", .title = "", .flags = FW_TABLE_PEOPLE};
     return fw_report_record(c->r, &head, summary_columns, values, sizeof values / sizeof *values,
                             c->err);

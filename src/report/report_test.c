@@ -72,8 +72,7 @@ void test_report__shortened_text(void **state)
     /* ideographs take two columns each: one of them before the mark and one behind, or none */
     static const char numbers[] = "\xe6\x95\xb0\xe6\x95\xb0\xe6\x95\xb0";
     assert_string_equal(shorten(numbers, 6, true, false), numbers);
-    assert_string_equal(shorten(numbers, 5, true, false),
-                        "\xe6\x95\xb0\xe2\x80\xa6\xe6\x95\xb0");
+    assert_string_equal(shorten(numbers, 5, true, false), "\xe6\x95\xb0\xe2\x80\xa6\xe6\x95\xb0");
     assert_string_equal(shorten(numbers, 3, true, false), "\xe2\x80\xa6");
 }
 

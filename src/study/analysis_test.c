@@ -73,10 +73,10 @@ void test_analysis__weights_of_a_loop_body(void **state)
 void test_analysis__softmax_on_a_matrix(void **state)
 {
     (void)state;
-#define SOFTMAX(opset)                                                                    \
-    "<ir_version: 4, opset_import: [\"\": " opset "]> "                                   \
-    "g (float[2,3,5,8] x) => (float[2,3,5,4] y) "                                         \
-    "<float[8,7] w = [\"location\": \"w\"], float[7,4] v = [\"location\": \"w\"]> "         \
+#define SOFTMAX(opset)                                                              \
+    "<ir_version: 4, opset_import: [\"\": " opset "]> "                             \
+    "g (float[2,3,5,8] x) => (float[2,3,5,4] y) "                                   \
+    "<float[8,7] w = [\"location\": \"w\"], float[7,4] v = [\"location\": \"w\"]> " \
     "{ q = MatMul(x, w) p = Softmax<axis = 3>(q) y = MatMul(p, v) }"
     struct fw_analysis old, new;
     analyse(&old, SOFTMAX("11"), false);

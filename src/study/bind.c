@@ -34,7 +34,8 @@ static struct fw_tensor *input_at(struct binder *b, uint32_t i)
 static bool has_letter(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') || text[i] == '_')
+        if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z') ||
+            text[i] == '_')
             return true;
     return false;
 }
