@@ -58,9 +58,8 @@ const char *fw_symbol_name(const struct fw_symbols *s, uint32_t i);
 uint32_t fw_symbols_find(const struct fw_symbols *s, const char *name, size_t len);
 /* The number of the symbol that d is, or UINT32_MAX where it is something else. */
 uint32_t fw_symbol_of(struct fw_symbols *s, fw_dim d);
-/* The symbol of this name, created when new. Names are [A-Za-z_][A-Za-z0-9_]*: of another one
- * ("batch size", "B:0") the symbol is called much the same, and like no other (batch_size, B_0,
- * B_0_2). */
+/* The symbol of this name, created when new. One whose name is not [A-Za-z_][A-Za-z0-9_]* ("batch
+ * size", "B:0") is called alike, and as no other is (batch_size, B_0, B_0_2). */
 fw_dim fw_dim_symbol(struct fw_symbols *s, const char *name, size_t len);
 /* A new symbol whose name starts with stem and is not taken yet (stem, stem_2, stem_3 ...);
  * upper: a bound that is known for it, or fw_dim_bad() for none. */

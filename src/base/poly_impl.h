@@ -107,6 +107,10 @@ struct fw_symbols {
 
 /* poly_table.c */
 void fw_poly_fault(struct fw_symbols *s, enum fw_status why);
+/* poly_name.c: whether a symbol may have this name, and one it may have instead: what has no place
+ * in it is '_', a character beyond ASCII its code, as in u6570. NULL when out of memory. */
+bool fw_poly_is_name(const char *name, size_t len);
+char *fw_poly_name(struct fw_arena *arena, const char *name, size_t len);
 fw_count fw_poly_bad(struct fw_symbols *s, enum fw_status why); // fault, as a word
 void fw_poly_over(struct fw_symbols *s, enum fw_limit which);   // a fault: more than the limit
 uint32_t fw_mono_mul(struct fw_symbols *s, uint32_t a, uint32_t b);

@@ -1,7 +1,6 @@
 /* The table behind symbolic numbers: symbols, atoms, monomials, polynomials, each interned by a
  * hash of its bytes. */
 #include "base/poly_impl.h"
-#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,52 +58,6 @@ static void *grow(struct fw_symbols *s, void *array, uint32_t n, uint32_t *cap, 
 
 /* --- symbols --- */
 
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_clean(const char *name, size_t len)
-{
-    if (len == 0 || !is_letter(name[0]))
-        return false;
-    for (size_t i = 1; i < len; i++) {
-        if (!is_letter(name[i]) && !is_digit(name[i]))
-            return false;
-    }
-    return true;
-}
-
-/* name as an identifier: what has no place in one is '_', a character beyond ASCII its code, as in
- * u6570. NULL when out of memory. */
-static char *clean_name(struct fw_arena *arena, const char *name, size_t len)
-{
-    enum { CODE = 8 }; // "u10ffff" and a NUL: four times the bytes of the character at most
-    char *text = fw_arena_strndup(arena, name, len);
-    char *clean =
-        text && len < SIZE_MAX / CODE - 1 ? fw_arena_alloc(arena, (len + 1) * CODE) : NULL;
-    if (!clean)
-        return NULL;
-    size_t n = 0;
-    if (len == 0 || is_digit(text[0]))
-        clean[n++] = '_';
-    for (size_t i = 0; i < len;) {
-        unsigned bytes = fw_utf8_length(text + i);
-        if (bytes > 1)
-            n += (size_t)snprintf(clean + n, CODE, "u%x", (unsigned)fw_utf8_code(text + i, bytes));
-        else
-            clean[n++] = (char)(is_letter(text[i]) || is_digit(text[i]) ? text[i] : '_');
-        i += bytes > 1 ? bytes : 1;
-    }
-    clean[n] = 0;
-    return clean;
-}
-
 static uint64_t name_prefix(const char *name, size_t len)
 {
     uint64_t prefix = 0;
@@ -149,7 +102,7 @@ uint32_t fw_symbol_of(struct fw_symbols *s, fw_dim d)
 
 static fw_dim fresh_symbol(struct fw_symbols *s, const char *stem, size_t len, fw_dim upper)
 {
-    char *base = clean_name(&s->scratch, stem, len);
+    char *base = fw_poly_name(&s->scratch, stem, len);
     size_t size = base ? strlen(base) + 16 : 0;
     char *name = base ? fw_arena_alloc(&s->scratch, size) : NULL;
     if (!name) {
@@ -187,7 +140,7 @@ fw_dim fw_dim_symbol(struct fw_symbols *s, const char *name, size_t len)
     uint32_t number = fw_symbols_find(s, name, len);
     if (number != UINT32_MAX)
         return fw_dim_of(fw_var_word(s, number));
-    if (is_clean(name, len)) {
+    if (fw_poly_is_name(name, len)) {
         number = symbol_intern(s, name, len);
         return number == FW_POLY_NONE ? fw_dim_bad() : fw_dim_of(fw_var_word(s, number));
     }
