@@ -76,6 +76,14 @@ struct fw_dnn {
     const struct fw_alloc *alloc;
 };
 
+/* The kernels of products are made with the first one: before any step, which would pay for it. */
+static bool make_products(void)
+{
+    const float a[4] = {0};
+    float c[4];
+    return fw_dnn.dnnl_sgemm('N', 'N', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success;
+}
+
 enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *options,
                            const struct fw_alloc *alloc, struct fw_error *err)
 {
@@ -95,7 +103,8 @@ enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *opt
                     dnnl_success &&
                 fw_dnn.dnnl_primitive_attr_create(&d->attr) == dnnl_success &&
                 fw_dnn.dnnl_primitive_attr_set_scratchpad_mode(
-                    d->attr, dnnl_scratchpad_mode_user) == dnnl_success;
+                    d->attr, dnnl_scratchpad_mode_user) == dnnl_success &&
+                make_products();
     if (!good) {
         fw_dnn_close(d);
         return fw_fail_memory(err);

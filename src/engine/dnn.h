@@ -8,6 +8,7 @@
 #include "ops/gemm.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* "oneDNN 2.6.3", or "none" where it is not installed or flopwise was built without. */
 const char *fw_dnn_version(void);
@@ -16,6 +17,12 @@ bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads);
 /* Any product whose matrices have rows or columns of neighbours; on one thread where it is called
  * by a team. */
 fw_gemm fw_dnn_gemm;
+/* Operations that such a product retires with AVX2 on one thread; onto: added to what c holds, as
+ * there. Matrices without their elements. */
+uint64_t fw_dnn_gemm_flop(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+                          const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b,
+                          bool onto);
+bool fw_dnn_is_avx2(void); // its kernels take AVX2, and nothing beyond
 /* Runs work(ctx, part, parts) on n threads, those that oneDNN uses. False when it is not there. */
 bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *ctx, unsigned n);
 

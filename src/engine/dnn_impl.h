@@ -13,7 +13,7 @@ struct fw_dnn_library {
     int (*omp_pause_resource_all)(int);
     int (*omp_get_thread_num)(void);
     void (*gomp_parallel)(void (*)(void *), void *, unsigned, unsigned);
-    bool there;
+    bool there, avx2; // avx2: its kernels take that, and nothing beyond
     char version[32];
 };
 

@@ -39,6 +39,8 @@ static void load(void)
     const dnnl_version_t *v = fw_dnn.dnnl_version();
     (void)snprintf(fw_dnn.version, sizeof fw_dnn.version, "oneDNN %d.%d.%d", v->major, v->minor,
                    v->patch);
+    dnnl_cpu_isa_t isa = fw_dnn.dnnl_get_effective_cpu_isa();
+    fw_dnn.avx2 = isa == dnnl_cpu_isa_avx2 || isa == dnnl_cpu_isa_avx2_vnni;
     fw_dnn.there = v->major == 2;
 }
 
@@ -84,6 +86,11 @@ bool fw_dnn_gemm(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
         return false;
     return fw_dnn.dnnl_sgemm((char)by_a, (char)by_b, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k,
                              1.f, a->p, of_a, b->p, of_b, 1.f, c->p, of_c) == dnnl_success;
+}
+
+bool fw_dnn_is_avx2(void)
+{
+    return fw_dnn_there() && fw_dnn.avx2;
 }
 
 struct team {

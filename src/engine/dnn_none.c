@@ -29,6 +29,11 @@ bool fw_dnn_gemm(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
     return false;
 }
 
+bool fw_dnn_is_avx2(void)
+{
+    return false;
+}
+
 bool fw_dnn_team(void (*work)(void *ctx, unsigned part, unsigned parts), void *ctx, unsigned n)
 {
     (void)work;

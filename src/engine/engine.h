@@ -33,7 +33,9 @@ struct fw_engine;
 /* What executing a node took, over all runs since the last fw_engine_reset. */
 struct fw_node_use {
     uint64_t ns;
-    uint64_t retired; // operations, when a counter is given
+    uint64_t retired;  // operations, when a counter is given
+    uint64_t products; // what the library's products in a reference kernel retire by their closed
+                       // form, beyond two for each multiply-add
 };
 
 struct fw_engine_size {

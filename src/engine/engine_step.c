@@ -15,8 +15,21 @@ struct task {
     const struct fw_call *call;
     enum fw_status status[FW_MAX_THREADS];
     struct fw_error error[FW_MAX_THREADS];
-    uint64_t random[FW_MAX_THREADS]; // each part draws its own and skips those of others
+    uint64_t random[FW_MAX_THREADS];   // each part draws its own and skips those of others
+    uint64_t products[FW_MAX_THREADS]; // as in struct fw_node_use
 };
+
+static _Thread_local uint64_t products; // of the kernel that runs
+
+static bool gemm_noted(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+                       const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b)
+{
+    if (!fw_dnn_gemm(m, n, k, c, a, b))
+        return false;
+    if (fw_dnn_is_avx2())
+        products += fw_dnn_gemm_flop(m, n, k, c, a, b, true) - 2 * (uint64_t)m * n * k;
+    return true;
+}
 
 static enum fw_status shape_stays(struct fw_run *r, unsigned i, unsigned rank, const int64_t *dims)
 {
@@ -46,7 +59,7 @@ static struct fw_run run_of(struct task *t, unsigned part, unsigned parts)
         .step = e->step_number,
         .clip = 1,
         .random = &t->random[part],
-        .gemm = e->dnn != NULL ? fw_dnn_gemm : NULL,
+        .gemm = e->dnn != NULL ? gemm_noted : NULL,
         .shape = shape_stays,
     };
 }
@@ -63,7 +76,9 @@ static void run_split(void *ctx, unsigned part, unsigned parts)
 {
     struct task *t = ctx;
     struct fw_run r = run_of(t, part, parts);
+    products = 0;
     t->status[part] = run_kernel(&r, t);
+    t->products[part] = products;
 }
 
 /* The same node over a piece of every tensor. */
@@ -118,6 +133,7 @@ static enum fw_status run_call(struct fw_engine *e, const struct fw_call *call,
     e->random = t.random[0];
     for (unsigned i = 0; i < threads && i < FW_MAX_THREADS; i++) {
         fw_arena_clear(&e->scratch[i]);
+        e->use[call->node].products += t.products[i];
         if (t.status[i] == FW_OK)
             continue;
         if (err != NULL)

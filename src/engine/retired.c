@@ -6,11 +6,14 @@
  * is counted (fw_wide in ops/value.h). oneDNN's kernels were measured (AMD Zen 5 by the hardware's
  * counter, 16 channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
  * skip padding taps but compute whole blocks of channels; partial sums over blocks of input
- * channels are added up; products are what they are, and the bias is an add; normalisation 7
- * forward, 10 backward an element; poolings as many adds as taps. */
+ * channels are added up; products with AVX2 are in dnn_flop.c, those with AVX-512 are what they
+ * are, and the bias is an add; normalisation 7 forward, 10 backward an element; poolings as many
+ * adds as taps. */
 #include "engine/retired.h"
 
 #include "engine/engine_impl.h"
+
+#include <string.h>
 
 static struct fw_retired exactly(uint64_t flop)
 {
@@ -70,17 +73,19 @@ static uint64_t real_taps(const struct fw_fast *f)
     return all;
 }
 
-/* AVX2, 8 channels a block: sums over input channels are added up in pieces of 4 blocks (1x1: of 8
- * and 16), and a 1x1 kernel's weight gradient is added up over the batch. */
+/* AVX2, 8 channels a block: sums over output channels are added up in pieces of 4 blocks, of 2 or
+ * of 1 where rows are long (1x1: of 8, over input channels of 16), and a 1x1 kernel's weight
+ * gradient is added up over the batch. */
 static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise)
 {
-    int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
+    int64_t in = f->x[1] / f->group, out = f->y[1] / f->group, width = f->y[f->axes + 1];
+    unsigned piece = f->axes > 2 || width >= 40 ? 8 : width >= 15 ? 16 : 32;
     switch (f->kind) {
     case FW_FAST_CONV:
         return pointwise ? y * (blocks(in, 128) - 1) : 0;
     case FW_FAST_CONV_DX:
         return pointwise ? y / (uint64_t)f->y[1] * (uint64_t)f->x[1] * (blocks(out, 64) - 1)
-                         : x * (blocks(out, 32) - 1);
+                         : x * (blocks(out, piece) - 1);
     default:
         return pointwise ? (uint64_t)(in * f->y[1]) * (uint64_t)(f->x[0] - 1) : 0;
     }
@@ -106,6 +111,27 @@ static uint64_t convolution(const struct fw_fast *f, uint64_t mac, unsigned bloc
     bool pointwise = product(f->kernel, 0, f->axes) == 1;
     uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1));
     return work + (block >= 16 ? sums_avx512(f, x, y, pointwise) : sums_avx2(f, x, y, pointwise));
+}
+
+/* A product and its bias, which is added in whole vectors: a row at a time, of a few columns as
+ * many rows as fit. */
+static uint64_t matrices(const struct fw_engine *e, uint32_t node, uint64_t plainly)
+{
+    enum { LANES = 8 };
+    const struct fw_fast *f = &e->fast[node];
+    bool none = f->m == 0 || f->n == 0;
+    if (none || !fw_dnn_is_avx2() || strncmp(fw_dnn_kernel_name(e->kernels[node]), "gemm", 4) != 0)
+        return plainly;
+    const struct fw_gemm_matrix a = {NULL, f->a.row, f->a.column},
+                                b = {NULL, f->b.row, f->b.column};
+    const struct fw_gemm_matrix c = {NULL, f->c.row, f->c.column};
+    size_t m = (size_t)f->m, n = (size_t)f->n, k = (size_t)f->k;
+    uint64_t times = 1, wide = n >= LANES ? blocks(f->n, LANES) * LANES : LANES / (LANES / n);
+    for (unsigned i = 0; i < f->n_batch; i++)
+        times *= (uint64_t)f->batch[i];
+    uint64_t filled = f->in[2] >= 0 ? m * (wide - n) : 0;
+    return plainly +
+           times * (fw_dnn_gemm_flop(m, n, k, &c, &a, &b, false) - 2 * m * n * k + filled);
 }
 
 /* Every call of the library does a few operations of its own. */
@@ -142,7 +168,9 @@ static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct f
     case FW_FAST_MEAN_POOL:
     case FW_FAST_MEAN_POOL_DX:
         return (taps + 2) * y;
-    default: // products are what they are, maxima nothing
+    case FW_FAST_PRODUCT:
+        return matrices(e, node, plain(cost, false).flop);
+    default: // maxima are nothing
         return plain(cost, false).flop;
     }
 }
@@ -155,6 +183,6 @@ struct fw_retired fw_retired_predict(const struct fw_engine *e, uint32_t node,
     if (e->kernels[node] != NULL)
         return exactly(by_kind(e, node, cost, padding) + calls(e, node));
     struct fw_retired r = plain(cost, !e->o.fast);
-    r.flop += calls(e, node);
+    r.flop += calls(e, node) + e->use[node].products;
     return r;
 }

@@ -117,30 +117,31 @@ static void pad_group(const struct conv *v, struct matrix big, size_t group, REA
     }
 }
 
-/* Windows first..first+n-1 as a matrix (c*taps, n). */
-static void unfold(const struct conv *v, const REAL *padded, size_t first, size_t n, REAL *windows)
+/* Windows first..first+n-1 as a matrix (c*taps, n), its rows `row` apart. */
+static void unfold(const struct conv *v, const REAL *padded, size_t first, size_t n, REAL *windows,
+                   size_t row)
 {
     for (size_t k = 0; k < v->c * v->taps; k++) {
         size_t c, tap;
         column(v, k, &c, &tap);
         const REAL *from = padded + c * v->n_padded + v->tap[tap];
         for (size_t i = 0; i < n; i++)
-            windows[k * n + i] = from[v->at[first + i]];
+            windows[k * row + i] = from[v->at[first + i]];
     }
 }
 
-static size_t block_of(const struct conv *v, size_t rows)
+static size_t block_of(size_t rows, size_t windows)
 {
     size_t n = BLOCK / (rows > 0 ? rows : 1);
     n = n < 16 ? 16 : n;
-    return n < v->n_small ? n : v->n_small;
+    return n < windows ? n : windows;
 }
 
 static enum fw_status gather(struct fw_run *r, const struct conv *v, const REAL *w, const REAL *big,
                              REAL *small)
 {
     size_t rows = v->c * v->taps;
-    size_t block = block_of(v, rows);
+    size_t block = block_of(rows, v->n_small);
     REAL *padded = scratch_zeros(r, v->c * v->n_padded);
     REAL *windows = scratch_reals(r, rows * block);
     size_t from, to;
@@ -156,7 +157,7 @@ static enum fw_status gather(struct fw_run *r, const struct conv *v, const REAL 
             size_t some = v->n_small - first < block ? v->n_small - first : block;
             struct matrix part = {y.p + (ptrdiff_t)(g * v->m) * y.row + (ptrdiff_t)first * y.column,
                                   y.row, y.column};
-            unfold(v, padded, first, some, windows);
+            unfold(v, padded, first, some, windows, some);
             FW_TRY(
                 product(r, v->m, some, rows, part, weights(v, w, g), matrix_of(windows, some, 1)));
         }
@@ -203,30 +204,52 @@ static enum fw_status scatter(struct fw_run *r, const struct conv *v, const REAL
     return FW_OK;
 }
 
+/* Windows side by side (c*taps, n), of as many images as there is room for, and what the small side
+ * has there (m, n). */
+struct pile {
+    size_t room, n; // columns
+    REAL *windows, *small;
+};
+
+/* Puts windows of an image on it, from the first one named; how many there was room for. */
+static size_t pile_up(const struct conv *v, struct pile *p, const REAL *padded, struct matrix small,
+                      size_t first)
+{
+    size_t left = v->n_small - first, room = p->room - p->n;
+    size_t some = left < room ? left : room;
+    unfold(v, padded, first, some, p->windows + p->n, p->room);
+    for (size_t m = 0; m < v->m; m++)
+        for (size_t i = 0; i < some; i++)
+            p->small[m * p->room + p->n + i] =
+                small.p[(ptrdiff_t)m * small.row + (ptrdiff_t)(first + i) * small.column];
+    p->n += some;
+    return some;
+}
+
 static enum fw_status weigh(struct fw_run *r, const struct conv *v, const REAL *small,
                             const REAL *big, REAL *w)
 {
     size_t rows = v->c * v->taps;
-    size_t block = block_of(v, rows);
+    struct pile p = {.room = block_of(rows > v->m ? rows : v->m, v->batch * v->n_small)};
     REAL *padded = scratch_zeros(r, v->c * v->n_padded);
-    REAL *windows = scratch_reals(r, rows * block);
+    p.windows = scratch_reals(r, rows * p.room);
+    p.small = scratch_reals(r, v->m * p.room);
     size_t from, to;
-    if (padded == NULL || windows == NULL)
+    if (padded == NULL || p.windows == NULL || p.small == NULL)
         return fw_fail_memory(r->cx.err);
     fw_run_share(r, v->groups, &from, &to);
-    for (size_t g = from; g < to; g++) {
-        for (size_t n = 0; n < v->batch; n++) {
-            struct matrix y = image(v, small, n, v->groups * v->m, v->n_small);
-            pad_group(v, image(v, big, n, v->groups * v->c, v->n_big), g, padded, false);
-            for (size_t first = 0; first < v->n_small; first += block) {
-                size_t some = v->n_small - first < block ? v->n_small - first : block;
-                struct matrix part = {y.p + (ptrdiff_t)(g * v->m) * y.row +
-                                          (ptrdiff_t)first * y.column,
-                                      y.row, y.column};
-                unfold(v, padded, first, some, windows);
-                FW_TRY(product(r, v->m, rows, some, weights(v, w, g), part,
-                               turned(matrix_of(windows, some, 1))));
-            }
+    for (size_t i = from * v->batch; i < to * v->batch; i++) {
+        size_t g = i / v->batch, n = i % v->batch, first = 0;
+        struct matrix y = image(v, small, n, v->groups * v->m, v->n_small);
+        y.p += (ptrdiff_t)(g * v->m) * y.row;
+        pad_group(v, image(v, big, n, v->groups * v->c, v->n_big), g, padded, false);
+        while (first < v->n_small) {
+            first += pile_up(v, &p, padded, y, first);
+            if (p.n < p.room && (n + 1 < v->batch || first < v->n_small))
+                continue;
+            FW_TRY(product(r, v->m, rows, p.n, weights(v, w, g), matrix_of(p.small, p.room, 1),
+                           turned(matrix_of(p.windows, p.room, 1))));
+            p.n = 0;
         }
     }
     return FW_OK;
