@@ -344,6 +344,23 @@ static enum fw_status check_operands(const struct cli_command *command, const st
                      command->operands, command->name);
 }
 
+/* What a forward pass makes nothing of is not left out in silence. */
+static enum fw_status check_phases(const struct cli_args *args, struct fw_error *err)
+{
+    const struct fw_options *o = &args->options;
+    const struct {
+        const char *option, *value, *why;
+    } training[] = {{"--optimizer", o->optimizer, "updates nothing"},
+                    {"--loss", o->loss, "wants no gradient"},
+                    {"--recompute", o->recompute, "keeps nothing for later"},
+                    {"--input-grad", o->input_grad ? "" : NULL, "has no gradients"}};
+    for (size_t i = 0; o->inference && i < sizeof training / sizeof *training; i++)
+        if (training[i].value != NULL && strcmp(training[i].value, "none") != 0)
+            return cli_usage(err, "%s goes with --train: a forward pass %s", training[i].option,
+                             training[i].why);
+    return FW_OK;
+}
+
 enum fw_status cli_parse(const struct cli_command *command, int n, char **argv,
                          struct cli_args *args, struct fw_error *err)
 {
@@ -373,7 +390,8 @@ enum fw_status cli_parse(const struct cli_command *command, int n, char **argv,
                              command->name, command->max ? command->operands : "none");
         args->positional[args->n_positional++] = argv[i];
     }
-    return check_operands(command, args, err);
+    enum fw_status status = check_operands(command, args, err);
+    return status == FW_OK ? check_phases(args, err) : status;
 }
 
 /* ---- help ---- */

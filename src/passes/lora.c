@@ -18,6 +18,7 @@ struct lora {
     int64_t rank;
     const char *target[MAX_TARGETS];
     unsigned n_targets;
+    unsigned found; // bit i: a layer is called target i
     uint32_t *now; // (n_tensors at the start) what stands for each tensor behind its adapter
     uint32_t n_tensors;
     uint32_t adapters;
@@ -33,7 +34,8 @@ static enum fw_status add_target(struct lora *l, const char *text, size_t len)
     return l->target[l->n_targets++] != NULL ? FW_OK : fw_fail_memory(l->err);
 }
 
-static enum fw_status parse(struct lora *l, const char *what)
+/* Sets *ret_named where the option names its targets: each of those must be found. */
+static enum fw_status parse(struct lora *l, const char *what, bool *ret_named)
 {
     static const char *const usual[] = {"q_proj",          "v_proj",   "query",
                                         "value",           "c_attn",   "*qkv*",
@@ -42,6 +44,7 @@ static enum fw_status parse(struct lora *l, const char *what)
         size_t len = strcspn(p, ",");
         if (len > 2 && strncmp(p, "r=", 2) == 0) {
             char *end;
+            FW_REQUIRE(l->rank == 0, l->err, FW_USAGE, "--lora: r is given twice");
             l->rank = strtoll(p + 2, &end, 10);
             FW_REQUIRE(end == p + len && l->rank > 0 && l->rank <= MAX_RANK, l->err, FW_USAGE,
                        "--lora: r is a number from 1 to %d, found '%.*s'", MAX_RANK, (int)(len - 2),
@@ -60,6 +63,7 @@ static enum fw_status parse(struct lora *l, const char *what)
         p += len + (p[len] == ',');
     }
     FW_REQUIRE(l->rank > 0, l->err, FW_USAGE, "--lora: the rank is missing, as in r=16");
+    *ret_named = l->n_targets > 0;
     for (unsigned i = 0; l->n_targets == 0 && i < sizeof usual / sizeof *usual; i++)
         l->target[i] = usual[i];
     if (l->n_targets == 0)
@@ -70,7 +74,7 @@ static enum fw_status parse(struct lora *l, const char *what)
 /* ---- adapters ---- */
 
 /* A product of an activation with a stored matrix, whose name matches. */
-static bool matches(const struct lora *l, const struct fw_node *n)
+static bool matches(struct lora *l, const struct fw_node *n)
 {
     const struct fw_graph *g = l->g;
     if (n->name == NULL || !(n->op->flags & FW_OP_CONTRACTION) || n->n_in < 2 || n->n_out != 1)
@@ -80,10 +84,12 @@ static bool matches(const struct lora *l, const struct fw_node *n)
         return false;
     const char *dot = strrchr(n->name, '.');
     const char *last = dot != NULL ? dot + 1 : n->name;
+    unsigned hits = 0;
     for (unsigned i = 0; i < l->n_targets; i++)
         if (fw_glob(l->target[i], last) || fw_glob(l->target[i], n->name))
-            return true;
-    return false;
+            hits |= 1u << i;
+    l->found |= hits;
+    return hits != 0;
 }
 
 static enum fw_status append(struct lora *l, const char *op, const char *name, const uint32_t *in,
@@ -198,11 +204,15 @@ static enum fw_status rewrite(struct lora *l)
 enum fw_status fw_lora(struct fw_graph *g, const char *what, struct fw_error *err)
 {
     struct lora l = {.g = g, .err = err};
-    FW_TRY(parse(&l, what));
+    bool named;
+    FW_TRY(parse(&l, what, &named));
     uint32_t before = g->n_tensors;
     FW_TRY(rewrite(&l));
     FW_REQUIRE(l.adapters > 0, err, FW_USAGE,
                "--lora: no layer with a matrix has a name that matches; targets=NAME names some");
+    for (unsigned i = 0; named && i < l.n_targets; i++)
+        FW_REQUIRE(l.found >> i & 1u, err, FW_USAGE, "--lora: no layer with a matrix is called '%s'",
+                   l.target[i]);
     for (uint32_t id = 0; id < before; id++)
         if (g->tensors[id].kind == FW_KIND_PARAM)
             g->tensors[id].flags |= FW_TENSOR_FROZEN;

@@ -23,5 +23,7 @@ for how in "" "--attention flash" "--recompute selective" "--recompute layers"; 
 done
 $FLOPWISE count config.json --lora rank=4
 $FLOPWISE count config.json --lora r=4,targets=nobody
+$FLOPWISE count config.json --lora r=4,targets=q_proj+nobody
+$FLOPWISE count config.json --lora r=4,r=8
 $FLOPWISE count models/lstm_dyn.onnx --convention 6nd
 $FLOPWISE count models/lstm_dyn.onnx --attention flash

@@ -38,4 +38,6 @@ try count zoo:mlp --batch 2 --batch 3
 try count zoo:mlp -o a --output=b
 try run models/lstm_dyn.onnx
 try run zoo:onenet --convention torch
+try memory zoo:mlp --infer --optimizer adam
+try run zoo:onenet --input-grad
 try frobnicate --format json
