@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { USED_WHOLE = 1, LOOKED_UP = 2, ROUTED = 4, MODELS_OWN = 8, MAX_STEPS = 8 };
+enum { USED_WHOLE = 1, LOOKED_UP = 2, ROUTED = 4, MODELS_OWN = 8, DECODED = 16, MAX_STEPS = 8 };
 
 struct walk {
     struct fw_graph *g;
@@ -78,17 +78,45 @@ static void look_at_weights(struct walk *w, struct fw_cx *c)
     }
 }
 
-/* Words: the first input of whole numbers. */
+static bool is_words(const struct fw_tensor *t)
+{
+    return t->rank == 2 && fw_dtypes[t->dtype].class == 'i';
+}
+
+/* Words: the first input of whole numbers. Those that are decoded: of an encoder and a decoder the
+ * decoder's, else all. */
 static void find_tokens(struct walk *w)
 {
-    for (uint32_t i = 0; i < w->g->n_inputs; i++) {
-        const struct fw_tensor *t = &w->g->tensors[w->g->inputs[i]];
-        if (t->rank == 2 && fw_dtypes[t->dtype].class == 'i') {
-            w->l->tokens = fw_dims_product(w->g->sym, t->dims, 2);
-            w->sequences = fw_count_of(t->dims[0]);
-            return;
-        }
+    const struct fw_graph *g = w->g;
+    bool decoder = false;
+    for (uint32_t i = g->n_inputs; i-- > 0;) {
+        const struct fw_tensor *t = &g->tensors[g->inputs[i]];
+        if (!is_words(t))
+            continue;
+        w->l->tokens = fw_dims_product(g->sym, t->dims, 2);
+        w->sequences = fw_count_of(t->dims[0]);
+        decoder |= t->name != NULL && strncmp(t->name, "decoder", 7) == 0;
     }
+    for (uint32_t i = g->n_inputs; i-- > 0;) {
+        const struct fw_tensor *t = &g->tensors[g->inputs[i]];
+        if (!is_words(t) || (decoder && strncmp(t->name != NULL ? t->name : "", "decoder", 7) != 0))
+            continue;
+        w->l->decoded_tokens = fw_dims_product(g->sym, t->dims, 2);
+        w->use[g->inputs[i]] |= DECODED;
+    }
+}
+
+/* Does the node depend on words that are decoded? */
+static bool is_decoded(struct walk *w, const struct fw_node *n)
+{
+    bool any = false;
+    for (unsigned i = 0; i < n->n_in && !any; i++)
+        any = n->in[i] != FW_NONE && !(i < 32 && n->op->shape_only >> i & 1u) &&
+              (w->use[n->in[i]] & DECODED);
+    for (unsigned i = 0; any && i < n->n_out; i++)
+        if (n->out[i] != FW_NONE)
+            w->use[n->out[i]] |= DECODED;
+    return any;
 }
 
 static void look_at_cache(struct walk *w, struct fw_cx *c)
@@ -104,7 +132,10 @@ static void look_at_cache(struct walk *w, struct fw_cx *c)
     w->l->cache_per_token = add(w, w->l->cache_per_token, cache.per_token);
     w->l->cache = add(w, w->l->cache, fw_count_mul(s, cache.per_token, length));
     w->l->state = add(w, w->l->state, cache.fixed);
-    w->l->cache_bits = fw_tensor_bits(w->precision, &w->g->tensors[c->node->out[0]]);
+    const struct fw_tensor *y = &w->g->tensors[c->node->out[0]];
+    if (y->rank == 3) // pictures stand among the words
+        w->l->decoded_tokens = fw_dims_product(s, y->dims, 2);
+    w->l->cache_bits = fw_tensor_bits(w->precision, y);
 }
 
 /* FLOP over all pairs of a query and a key, and over those that the mask leaves. */
@@ -190,6 +221,7 @@ static void look(struct walk *w, uint32_t id)
     struct fw_node *n = &w->g->nodes[id];
     struct fw_cx c = fw_cx_make(w->g, n, w->precision, NULL);
     struct fw_cost cost;
+    bool decoded = n->phase == FW_PHASE_FORWARD && is_decoded(w, n);
     if (n->flags & (FW_NODE_GAP | FW_NODE_SHAPE) || n->phase > FW_PHASE_BACKWARD_WEIGHT)
         return;
     (void)fw_node_cost(w->g, id, w->precision, &cost);
@@ -197,6 +229,8 @@ static void look(struct walk *w, uint32_t id)
     bool forward = n->phase == FW_PHASE_FORWARD;
     fw_count *sum = forward ? &w->l->forward : &w->l->backward;
     *sum = add(w, *sum, flop);
+    if (decoded)
+        w->l->decoded = add(w, w->l->decoded, flop);
     if (forward && n->flags & FW_NODE_FURTHER)
         w->l->further_forward = add(w, w->l->further_forward, flop);
     look_at_attention(w, id, flop);
@@ -222,7 +256,7 @@ static void add_params(struct walk *w)
         l->active = add(w, l->active, few ? w->met[id] : all);
         if (w->use[id] & LOOKED_UP)
             l->tables = add(w, l->tables, all);
-        if ((w->use[id] & ~MODELS_OWN) == LOOKED_UP)
+        if ((w->use[id] & (USED_WHOLE | LOOKED_UP | ROUTED)) == LOOKED_UP)
             l->tables_only = add(w, l->tables_only, all);
     }
 }

@@ -16,6 +16,9 @@ struct fw_language {
     fw_count tables_only; // of them, those that nothing else uses
     /* matmul FLOP of all nodes, forward and backward, counted in full; and by attention. */
     fw_count forward, backward;
+    /* Of forward, what depends on the words that are decoded (no encoder, no tower), and among how
+     * many places of the decoder it is divided. */
+    fw_count decoded, decoded_tokens;
     fw_count attention, attention_needed; // forward: in full, and pairs that the masks leave
     fw_count attention_back, attention_back_needed;
     fw_count router; // products that choose experts, forward

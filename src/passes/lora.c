@@ -19,7 +19,7 @@ struct lora {
     const char *target[MAX_TARGETS];
     unsigned n_targets;
     unsigned found; // bit i: a layer is called target i
-    uint32_t *now; // (n_tensors at the start) what stands for each tensor behind its adapter
+    uint32_t *now;  // (n_tensors at the start) what stands for each tensor behind its adapter
     uint32_t n_tensors;
     uint32_t adapters;
 };
@@ -211,8 +211,8 @@ enum fw_status fw_lora(struct fw_graph *g, const char *what, struct fw_error *er
     FW_REQUIRE(l.adapters > 0, err, FW_USAGE,
                "--lora: no layer with a matrix has a name that matches; targets=NAME names some");
     for (unsigned i = 0; named && i < l.n_targets; i++)
-        FW_REQUIRE(l.found >> i & 1u, err, FW_USAGE, "--lora: no layer with a matrix is called '%s'",
-                   l.target[i]);
+        FW_REQUIRE(l.found >> i & 1u, err, FW_USAGE,
+                   "--lora: no layer with a matrix is called '%s'", l.target[i]);
     for (uint32_t id = 0; id < before; id++)
         if (g->tensors[id].kind == FW_KIND_PARAM)
             g->tensors[id].flags |= FW_TENSOR_FROZEN;

@@ -25,8 +25,9 @@ static const struct fw_column columns[] = {
     {"causal/training", "training, causal", "the same of forward and backward", FW_UNIT_FLOP,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"prefill_flop", "prefill", "reading the tokens: the forward pass, causal", FW_UNIT_FLOP, 0},
-    {"decode_flop_per_token", "decoding one more", "matmul FLOP of a token that meets all of them",
-     FW_UNIT_FLOP, FW_VIEW_TABLE | FW_VIEW_BOTH},
+    {"decode_flop_per_token", "decoding one more",
+     "matmul FLOP of a word that meets all before, no encoder", FW_UNIT_FLOP,
+     FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"kv_cache/bytes_per_token", "cache per token", "bytes kept of a token while decoding",
      FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"kv_cache/bytes", "cache", "bytes kept of all sequences at this length", FW_UNIT_BYTES,
@@ -54,12 +55,12 @@ static fw_count bytes(struct fw_symbols *s, const struct fw_language *l, fw_coun
 
 /* What falls on each token; a whole number where it comes out even. */
 static struct fw_value per_token(struct fw_report *r, struct fw_symbols *s, fw_count n,
-                                 const struct fw_language *l)
+                                 fw_count tokens)
 {
-    fw_count each = fw_count_div(s, n, l->tokens);
+    fw_count each = fw_count_div(s, n, tokens);
     if (fw_count_is_const(each))
         return fw_value_count(each);
-    return fw_quotient(s, n, l->tokens, &r->arena);
+    return fw_quotient(s, n, tokens, &r->arena);
 }
 
 /* Sequences of a pass: what is kept of one is kept of each. */
@@ -98,14 +99,14 @@ enum fw_status fw_report_add_language(struct fw_report *r, struct fw_analysis *a
         fw_value_count(l.active),
         fw_value_count(l.tables),
         fw_value_count(l.tokens),
-        per_token(r, s, l.forward, &l),
-        a->trained ? per_token(r, s, step, &l) : none,
+        per_token(r, s, l.forward, l.tokens),
+        a->trained ? per_token(r, s, step, l.tokens) : none,
         attends ? fw_value_count(l.attention) : none,
         attends ? fw_value_count(l.attention_needed) : none,
         fw_value_count(causal),
         a->trained ? fw_value_count(causal_step) : none,
         l.keeps ? fw_value_count(causal) : none,
-        l.keeps ? per_token(r, s, l.forward, &l) : none,
+        l.keeps ? per_token(r, s, l.decoded, l.decoded_tokens) : none,
         l.keeps ? fw_value_count(bytes(s, &l, l.cache_per_token)) : none,
         l.keeps ? fw_value_count(bytes(s, &l, kept)) : none,
         l.keeps ? fw_value_count(bytes(s, &l, fw_count_mul(s, each, l.state))) : none,
@@ -240,7 +241,7 @@ enum fw_status fw_report_add_whole(struct fw_report *r, struct fw_analysis *a,
     struct fw_value values[] = {
         fw_value_text(w->name),    fw_value_text("FLOP"),
         fw_value_text(w->formula), fw_value_count(forward),
-        fw_value_count(step),      per_token(r, s, step, &l),
+        fw_value_count(step),      per_token(r, s, step, l.tokens),
         fw_value_count(l.forward), fw_value_count(fw_count_sub(s, forward, l.forward))};
     static const struct fw_table head = {.key = "convention", .title = "Convention"};
     FW_TRY(fw_report_record(r, &head, total_columns, values, sizeof values / sizeof *values, err));
