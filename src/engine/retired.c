@@ -7,8 +7,8 @@
  * counter, 16 channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
  * skip padding taps but compute whole blocks of channels; partial sums over blocks of input
  * channels are added up; products with AVX2 are in dnn_flop.c, those with AVX-512 are what they
- * are, and the bias is an add; normalisation 7 forward, 10 backward an element; poolings as many
- * adds as taps. */
+ * are, and the bias is an add; normalisation 7 forward, 10 backward an element and something for
+ * each image; poolings as many adds as taps, and what the mean takes. */
 #include "engine/retired.h"
 
 #include "engine/engine_impl.h"
@@ -44,6 +44,12 @@ static uint64_t blocks(int64_t channels, unsigned block)
     return ((uint64_t)channels + block - 1) / block;
 }
 
+/* Channels as they are held: whole blocks of them. */
+static uint64_t fill(int64_t channels, unsigned block)
+{
+    return blocks(channels, block) * block;
+}
+
 /* Multiply-adds on real taps, with channels filled up to whole blocks. */
 static double padded_mac(const struct fw_fast *f, uint64_t mac, unsigned block)
 {
@@ -51,10 +57,10 @@ static double padded_mac(const struct fw_fast *f, uint64_t mac, unsigned block)
     bool depthwise = in == 1 && out == 1;
     double by = 1;
     if (depthwise)
-        return (double)mac * (double)(blocks(f->x[1], block) * block) / (double)f->x[1];
+        return (double)mac * (double)fill(f->x[1], block) / (double)f->x[1];
     if (in > 4) // few channels stay as they are
-        by *= (double)(blocks(in, block) * block) / (double)in;
-    return (double)mac * by * (double)(blocks(out, block) * block) / (double)out;
+        by *= (double)fill(in, block) / (double)in;
+    return (double)mac * by * (double)fill(out, block) / (double)out;
 }
 
 /* Pairs of a window and an element that it meets, padding left out, over all channels. */
@@ -75,20 +81,24 @@ static uint64_t real_taps(const struct fw_fast *f)
 
 /* AVX2, 8 channels a block: sums over output channels are added up in pieces of 4 blocks, of 2 or
  * of 1 where rows are long (1x1: of 8, over input channels of 16), and a 1x1 kernel's weight
- * gradient is added up over the batch. */
+ * gradient is added up over the batch and over pieces of an image. */
 static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise)
 {
+    enum { PIECE = 128, LAST = 192 }; // positions of an image; a last piece is shorter than LAST
     int64_t in = f->x[1] / f->group, out = f->y[1] / f->group, width = f->y[f->axes + 1];
+    uint64_t n = product(f->y, 2, f->axes + 2), batch = (uint64_t)f->x[0];
     unsigned piece = f->axes > 2 || width >= 40 ? 8 : width >= 15 ? 16 : 32;
     switch (f->kind) {
     case FW_FAST_CONV:
         return pointwise ? y * (blocks(in, 128) - 1) : 0;
     case FW_FAST_CONV_DX:
-        return pointwise ? y / (uint64_t)f->y[1] * (uint64_t)f->x[1] * (blocks(out, 64) - 1)
+        return pointwise ? n * batch * fill(f->x[1], 8) * (blocks(out, 64) - 1)
                          : x * (blocks(out, piece) - 1);
     default:
-        return pointwise ? (uint64_t)(in * f->y[1]) * (uint64_t)(f->x[0] - 1) : 0;
+        break;
     }
+    uint64_t pieces = n < LAST ? 1 : (n - LAST) / PIECE + 2;
+    return pointwise ? fill(in, 8) * fill(f->y[1], 8) * (batch * pieces - 1) : 0;
 }
 
 /* AVX-512, 16 channels a block. */
@@ -110,7 +120,49 @@ static uint64_t convolution(const struct fw_fast *f, uint64_t mac, unsigned bloc
     uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
     bool pointwise = product(f->kernel, 0, f->axes) == 1;
     uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1));
-    return work + (block >= 16 ? sums_avx512(f, x, y, pointwise) : sums_avx2(f, x, y, pointwise));
+    if (block >= 16 || x == 0 || y == 0)
+        return work + sums_avx512(f, x, y, pointwise);
+    x = x / (uint64_t)f->x[1] * fill(f->x[1], 8);
+    y = y / (uint64_t)f->y[1] * fill(f->y[1], 8);
+    return work + sums_avx2(f, x, y, pointwise);
+}
+
+/* One for each tap and for the division; where padding does not count, how much there is of it is
+ * found out for every few windows of a row. */
+static uint64_t mean_pool(const struct fw_engine *e, uint32_t node)
+{
+    enum { TOGETHER = 16 };
+    const struct fw_fast *f = &e->fast[node];
+    uint64_t y = product(f->y, 0, f->axes + 2), taps = real_taps(f);
+    if (strncmp(fw_dnn_kernel_name(e->kernels[node]), "simple", 6) == 0)
+        return f->kind == FW_FAST_MEAN_POOL ? taps + y : 2 * taps;
+    int64_t width = f->y[f->axes + 1];
+    if (y == 0)
+        return 0;
+    uint64_t found = f->with_padding ? 0 : y / (uint64_t)width * blocks(width, TOGETHER);
+    unsigned block = e->blocks[node] > 0 ? e->blocks[node] : 1;
+    return (taps + y + found) / (uint64_t)f->x[1] * fill(f->x[1], block);
+}
+
+/* Normalisation by channels, whole blocks of them or row by row, whose partial sums are added up
+ * for each image of the batch; and what the engine does to its statistics. */
+static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
+{
+    enum { FORWARD_GLUE = 9, BACKWARD_GLUE = 2 };
+    const struct fw_fast *f = &e->fast[node];
+    bool forward = f->kind == FW_FAST_NORM;
+    bool rows = strncmp(fw_dnn_kernel_name(e->kernels[node]), "ncsp", 4) == 0;
+    unsigned block = rows || e->blocks[node] == 0 ? 1 : e->blocks[node];
+    uint64_t batch = (uint64_t)f->x[0], channels = (uint64_t)f->x[1];
+    uint64_t filled = fill(f->x[1], block);
+    uint64_t x = product(f->x, 2, f->axes + 2) * batch * filled;
+    if (forward && rows)
+        return 7 * x + (7 + 5 * batch) * channels + FORWARD_GLUE * channels + 1;
+    if (forward)
+        return 7 * x + (4 + 3 * batch) * filled + FORWARD_GLUE * channels + 2;
+    if (rows)
+        return 12 * x + (9 + 3 * batch) * channels + BACKWARD_GLUE * channels;
+    return 10 * x + (6 + 6 * batch) * filled + BACKWARD_GLUE * channels + 1;
 }
 
 /* A product and its bias, which is added in whole vectors: a row at a time, of a few columns as
@@ -126,7 +178,7 @@ static uint64_t matrices(const struct fw_engine *e, uint32_t node, uint64_t plai
                                 b = {NULL, f->b.row, f->b.column};
     const struct fw_gemm_matrix c = {NULL, f->c.row, f->c.column};
     size_t m = (size_t)f->m, n = (size_t)f->n, k = (size_t)f->k;
-    uint64_t times = 1, wide = n >= LANES ? blocks(f->n, LANES) * LANES : LANES / (LANES / n);
+    uint64_t times = 1, wide = n >= LANES ? fill(f->n, LANES) : LANES / (LANES / n);
     for (unsigned i = 0; i < f->n_batch; i++)
         times *= (uint64_t)f->batch[i];
     uint64_t filled = f->in[2] >= 0 ? m * (wide - n) : 0;
@@ -149,25 +201,22 @@ static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct f
                         const struct fw_cost *padding)
 {
     const struct fw_fast *f = &e->fast[node];
-    uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
-    uint64_t taps = product(f->kernel, 0, f->axes), channels = (uint64_t)f->x[1];
     switch (f->kind) {
     case FW_FAST_CONV:
     case FW_FAST_CONV_DX:
     case FW_FAST_CONV_DW:
         return convolution(f, (uint64_t)(cost->n[FW_FMA].word - padding->n[FW_FMA].word),
                            e->blocks[node]);
-    case FW_FAST_NORM: // and the running statistics
-        return 7 * x + 25 * channels + 2;
-    case FW_FAST_NORM_GIVEN:
-        return 2 * x;
+    case FW_FAST_NORM:
     case FW_FAST_NORM_DX:
-        return 10 * x + 32 * channels + 1;
+        return normalisation(e, node);
+    case FW_FAST_NORM_GIVEN:
+        return 2 * product(f->x, 0, f->axes + 2);
     case FW_FAST_MAX_POOL_DX:
         return real_taps(&e->fast[e->g->nodes[node].layer]);
     case FW_FAST_MEAN_POOL:
     case FW_FAST_MEAN_POOL_DX:
-        return (taps + 2) * y;
+        return mean_pool(e, node);
     case FW_FAST_PRODUCT:
         return matrices(e, node, plain(cost, false).flop);
     default: // maxima are nothing

@@ -62,6 +62,7 @@ if "$FLOPWISE" peak --format json | grep -q '"gemm_by": "none"'; then
     echo "SKIPPED fast mode: oneDNN is not installed"
 else
     audit 0.0001 zoo:convnet,size=48 --batch 2 --mode fast
+    audit 0.0001 zoo:mobilenet_v2,size=32,classes=10 --batch 2 --mode fast
     audit 0.0001 zoo:gpt2,layers=2,width=32,heads=2,vocab=50 --batch 2 --seq 7 --mode fast
 fi
 echo "$passed passed, $failed failed, 0 skipped"
