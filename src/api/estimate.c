@@ -106,12 +106,11 @@ static enum fw_status read_all(struct job *j)
 
 /* ---- a step of a model ---- */
 
-static enum fw_status bind(struct fw_net *net, const struct job *j, const struct fw_run_phase *p,
-                           const char *batch, const char *seq)
+static enum fw_status bind(struct fw_net *net, const struct job *j, const char *batch,
+                           const char *seq)
 {
     FW_TRY(batch != NULL ? fw_net_set(net, "batch", batch, j->err) : FW_OK);
     FW_TRY(seq != NULL ? fw_net_set(net, "seq", seq, j->err) : FW_OK);
-    (void)p;
     for (size_t i = 0; i < j->request->n_settings; i++) {
         const struct fw_setting *s = &j->request->settings[i];
         const char *equals = strrchr(s->value, '=');
@@ -237,7 +236,7 @@ static enum fw_status study(struct job *j, const struct fw_run_phase *p, const c
     o.recompute = recompute;
     o.precision = NULL;
     FW_TRY(open_model(j, p->model, &net));
-    enum fw_status status = bind(net, j, p, batch, seq);
+    enum fw_status status = bind(net, j, batch, seq);
     if (status == FW_OK)
         status = fw_study_new(&study, net, &o, false, j->err);
     if (status == FW_OK) {
@@ -336,8 +335,7 @@ static enum fw_status answer(struct job *j)
         if (j->run.phases[i].model != NULL)
             FW_TRY(count_phase(j, &j->run.phases[i]));
     FW_TRY(fw_estimate_run(&j->run, &j->estimate, j->err));
-    return fw_answer_estimate(j->r, &j->estimate, j->request->file, j->request->document != 0,
-                              j->err);
+    return fw_answer_estimate(j->r, &j->estimate, j->request->document != 0, j->err);
 }
 
 /* Errors of a run file name it, whatever they are about. */

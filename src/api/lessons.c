@@ -249,9 +249,10 @@ enum fw_status fw_study_of_one(struct fw_study **ret, struct fw_net *net,
     return status;
 }
 
-enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
-                                   const struct fw_options *options, bool memory,
-                                   struct fw_error *err)
+/* fw_study_of_one; FW_USAGE names another size of the inputs that is open. */
+static enum fw_status study_of_numbers(struct fw_study **ret, struct fw_net *net,
+                                       const struct fw_options *options, bool memory,
+                                       struct fw_error *err)
 {
     FW_TRY(fw_study_of_one(ret, net, options, memory, err));
     enum fw_status status = fw_study_want_numbers(*ret, err);
@@ -280,7 +281,7 @@ enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
     how.simulate = q->simulate != 0;
     how.draws = (uint32_t)draws;
     o.loss = "none";
-    FW_TRY(fw_study_of_numbers(&study, net, &o, how.simulate, err)); // with its memory planned
+    FW_TRY(study_of_numbers(&study, net, &o, how.simulate, err)); // with its memory planned
     struct fw_asked asked = {&o, net->symbols, net->n_symbols};
     enum fw_status status = fw_answer_init(ret, &study->analysis, &asked, &how, err);
     if (status != FW_OK) {

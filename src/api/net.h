@@ -63,10 +63,6 @@ enum fw_status fw_study_want_numbers(struct fw_study *study, struct fw_error *er
 /* A study in which a batch that is left open is 1. */
 enum fw_status fw_study_of_one(struct fw_study **ret, struct fw_net *net,
                                const struct fw_options *options, bool memory, struct fw_error *err);
-/* The same; FW_USAGE names another size of the inputs that is open. */
-enum fw_status fw_study_of_numbers(struct fw_study **ret, struct fw_net *net,
-                                   const struct fw_options *options, bool memory,
-                                   struct fw_error *err);
 void fw_study_free(struct fw_study *study); // NULL-safe
 struct fw_asked fw_asked_of(const struct fw_net *net, const struct fw_options *options);
 /* Gives the study to the report it stands on, or frees it after an error. */

@@ -111,11 +111,6 @@ void fw_limits_start(struct fw_limits *limits)
     limits->deadline_ms = fw_clock_ms() + (int64_t)limits->most[FW_MOST_time] * 1000;
 }
 
-void fw_limits_stop(struct fw_limits *limits)
-{
-    limits->deadline_ms = 0;
-}
-
 unsigned fw_limits_renew(const struct fw_alloc *alloc)
 {
     if (alloc->limits == NULL || alloc->limits->deadline_ms == 0)

@@ -57,9 +57,8 @@ void fw_limit_error(const struct fw_alloc *alloc, enum fw_limit which, int64_t a
     } while (0)
 
 int64_t fw_clock_ms(void); // never goes back where the system has such a clock
-/* From now on an analysis has its time; stop: it is over, what follows is not measured. */
+/* From now on an analysis has its time. */
 void fw_limits_start(struct fw_limits *limits);
-void fw_limits_stop(struct fw_limits *limits);
 
 /* Another piece of work that the caller asked for, as the next step of a training: where there is a
  * limit of time it begins anew. The value: its seconds, 0 without a limit. */

@@ -121,7 +121,6 @@ uint32_t fw_mono_gcd(struct fw_symbols *s, uint32_t a, uint32_t b);
 uint32_t fw_mono_exponent(const struct fw_symbols *s, uint32_t mono, uint32_t var);
 /* < 0 when a stands before b (is the higher one). */
 int fw_mono_compare(const struct fw_symbols *s, uint32_t a, uint32_t b);
-int fw_var_compare(const struct fw_symbols *s, uint32_t a, uint32_t b);
 int fw_word_compare(const struct fw_symbols *s, fw_count a, fw_count b);
 struct fw_atom *fw_poly_atom(const struct fw_symbols *s, uint32_t var);
 /* The atom as a polynomial; p and q with integer coefficients. */

@@ -193,7 +193,7 @@ void fw_symbol_set_upper(struct fw_symbols *s, uint32_t i, fw_dim upper)
 
 /* --- order --- */
 
-int fw_var_compare(const struct fw_symbols *s, uint32_t a, uint32_t b)
+static int compare_vars(const struct fw_symbols *s, uint32_t a, uint32_t b)
 {
     if (a == b)
         return 0;
@@ -220,7 +220,7 @@ int fw_mono_compare(const struct fw_symbols *s, uint32_t a, uint32_t b)
     if (x->degree != y->degree)
         return x->degree > y->degree ? -1 : 1;
     for (uint32_t i = 0; i < x->n && i < y->n; i++) {
-        int order = fw_var_compare(s, x->powers[i].var, y->powers[i].var);
+        int order = compare_vars(s, x->powers[i].var, y->powers[i].var);
         if (order)
             return order;
         if (x->powers[i].exp != y->powers[i].exp)
@@ -299,7 +299,7 @@ uint32_t fw_mono_mul(struct fw_symbols *s, uint32_t a, uint32_t b)
     while (i < x->n || j < y->n) {
         int order = i == x->n   ? 1
                     : j == y->n ? -1
-                                : fw_var_compare(s, x->powers[i].var, y->powers[j].var);
+                                : compare_vars(s, x->powers[i].var, y->powers[j].var);
         if (order < 0)
             powers[n++] = x->powers[i++];
         else if (order > 0)

@@ -74,7 +74,8 @@ static void close_event(int fd)
 }
 #endif
 
-const struct fw_counter_os fw_counter_linux = {open_event, read_event, close_event, fw_canary_sing};
+static const struct fw_counter_os counter_linux = {open_event, read_event, close_event,
+                                                   fw_canary_sing};
 
 /* ---- in plain words ---- */
 
@@ -148,7 +149,7 @@ enum fw_status fw_counter_open_with(struct fw_counter **ret, const struct fw_all
         return fw_fail_memory(err);
     memset(c, 0, sizeof *c);
     c->alloc = alloc;
-    c->os = os != NULL ? os : &fw_counter_linux;
+    c->os = os != NULL ? os : &counter_linux;
     c->fd = -1;
     if (machine != NULL)
         c->machine = *machine;

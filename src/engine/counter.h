@@ -22,7 +22,6 @@ struct fw_counter_os {
     void (*close)(int fd);
     void (*canary)(enum fw_canary kind); // 1,000 of its instruction
 };
-extern const struct fw_counter_os fw_counter_linux;
 extern const struct fw_counter_os fw_counter_file; // an emulator's, see engine/counter_file.c
 /* 1,000 of the instruction (engine/canary.c). Only where the machine has it. */
 void fw_canary_sing(enum fw_canary kind);

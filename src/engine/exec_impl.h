@@ -26,7 +26,6 @@ struct fw_exec {
     struct fw_arena scratch; // of one node
     struct fw_arena made;    // values that are no tensor's: until the next run of the graph
     struct child *children;
-    struct fw_exec *parent;
     uint64_t *random;
     uint64_t own_random;
     int64_t step;

@@ -50,7 +50,6 @@ static struct fw_exec *child_of(struct fw_exec *e, struct fw_graph *body, struct
         fw_mem_resize(e->o.alloc, c, sizeof *c, 0);
         return NULL;
     }
-    c->exec->parent = e;
     c->exec->random = e->random;
     c->next = e->children;
     e->children = c;

@@ -11,12 +11,13 @@
 #include "formats/formats.def"
 #undef FW_FORMAT_ROW
 
-const struct fw_format *const fw_formats[] = {
+/* In the order they are asked. */
+static const struct fw_format *const formats[] = {
 #define FW_FORMAT_ROW(name) &fw_format_##name,
 #include "formats/formats.def"
 #undef FW_FORMAT_ROW
 };
-const unsigned fw_n_formats = sizeof fw_formats / sizeof *fw_formats;
+static const unsigned n_formats = sizeof formats / sizeof *formats;
 
 /* Files people have at hand and give by mistake. */
 struct magic {
@@ -75,7 +76,8 @@ static const char *known_kind(const unsigned char *data, size_t size)
     return NULL;
 }
 
-const char *fw_format_sniff(const unsigned char *data, size_t size)
+/* What these bytes seem to be: "a zip archive (...)"; "of no kind known here" when nothing fits. */
+static const char *sniff(const unsigned char *data, size_t size)
 {
     const char *kind = known_kind(data, size);
     if (kind != NULL)
@@ -107,22 +109,22 @@ static bool has_extension(const char *name, const char *extensions)
 
 bool fw_format_takes(const char *name)
 {
-    for (unsigned i = 0; i < fw_n_formats; i++)
-        if (has_extension(name, fw_formats[i]->extensions))
+    for (unsigned i = 0; i < n_formats; i++)
+        if (has_extension(name, formats[i]->extensions))
             return true;
     return false;
 }
 
 static const struct fw_format *choose(const unsigned char *data, size_t size, const char *name)
 {
-    for (unsigned i = 0; i < fw_n_formats; i++)
-        if (fw_formats[i]->match(data, size) == 0)
-            return fw_formats[i];
+    for (unsigned i = 0; i < n_formats; i++)
+        if (formats[i]->match(data, size) == 0)
+            return formats[i];
     if (known_kind(data, size) != NULL)
         return NULL;
-    for (unsigned i = 0; i < fw_n_formats; i++)
-        if (has_extension(name, fw_formats[i]->extensions))
-            return fw_formats[i];
+    for (unsigned i = 0; i < n_formats; i++)
+        if (has_extension(name, formats[i]->extensions))
+            return formats[i];
     return NULL;
 }
 
@@ -137,7 +139,7 @@ enum fw_status fw_format_read_bytes(struct fw_model *model, const void *data, si
     const struct fw_format *format = choose(bytes, size, name);
     if (format == NULL)
         return fw_fail(err, FW_FORMAT, size == 0 ? -1 : 0, "a model file is wanted, this one is %s",
-                       fw_format_sniff(bytes, size));
+                       sniff(bytes, size));
     model->format = format->name;
     FW_TRY(format->read(model, bytes, size, err));
     bool beside = model->whole_folder && model->weights == NULL;

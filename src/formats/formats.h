@@ -19,9 +19,6 @@ struct fw_format {
                            struct fw_error *err);
 };
 
-extern const struct fw_format *const fw_formats[]; // in the order they are asked
-extern const unsigned fw_n_formats;
-
 /* Opens path ("-": standard input) into model->file and reads it. model must be fresh from
  * fw_model_init; after an error it is fit for fw_model_clear only. */
 enum fw_status fw_format_read(struct fw_model *model, const char *path, struct fw_error *err);
@@ -30,7 +27,5 @@ enum fw_status fw_format_read_bytes(struct fw_model *model, const void *data, si
                                     const char *name, struct fw_error *err);
 /* Whether a reader's ending fits this name. */
 bool fw_format_takes(const char *name);
-/* What these bytes seem to be: "a zip archive (...)"; "of no kind known here" when nothing fits. */
-const char *fw_format_sniff(const unsigned char *data, size_t size);
 
 #endif

@@ -205,7 +205,6 @@ int hf_attention(struct hf_arch *a, uint32_t i, int x);
 int hf_latent_attention(struct hf_arch *a, uint32_t i, int x);
 int hf_cross_attention(struct hf_arch *a, int x);
 int hf_feed(struct hf_arch *a, uint32_t i, int x);
-int hf_experts_feed(struct hf_arch *a, int x);
 /* Gate and up of one linear layer: act(first half) * second half. */
 int hf_gate(struct hf_arch *a, int both, int64_t width);
 

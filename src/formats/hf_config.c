@@ -23,7 +23,7 @@ static const char *find_line(const char *type, size_t len)
     return NULL;
 }
 
-bool hf_knows_defaults(const char *type, size_t len)
+static bool has_defaults(const char *type, size_t len)
 {
     return find_line(type, len) != NULL;
 }
@@ -58,8 +58,8 @@ bool hf_config_part(const struct hf_config *c, const char *key, const char *type
     const struct fw_json *own = fw_json_get(json, "model_type");
     if (json != NULL && json->kind != FW_JSON_OBJECT)
         json = NULL;
-    bool known = own != NULL && own->kind == FW_JSON_STRING &&
-                 hf_knows_defaults(own->text, own->len) && strcmp(own->text, c->type) != 0;
+    bool known = own != NULL && own->kind == FW_JSON_STRING && has_defaults(own->text, own->len) &&
+                 strcmp(own->text, c->type) != 0;
     if (known) // some files give a part the type of the whole
         type = own->text;
     else if (named != NULL)

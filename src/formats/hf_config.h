@@ -27,7 +27,6 @@ void hf_config_init(struct hf_config *c, struct fw_builder *b, const struct fw_j
  * there is no such part. */
 bool hf_config_part(const struct hf_config *c, const char *key, const char *type,
                     struct hf_config *ret);
-bool hf_knows_defaults(const char *type, size_t len);
 
 /* The value, NULL where it is absent or null. */
 const struct fw_json *hf_value(const struct hf_config *c, const char *key);

@@ -129,7 +129,7 @@ static int shared_expert(struct hf_arch *a, int x)
     return fw_mul(b, y, s);
 }
 
-int hf_experts_feed(struct hf_arch *a, int x)
+static int experts(struct hf_arch *a, int x)
 {
     struct fw_builder *b = a->b;
     const struct hf_experts *e = &a->experts;
@@ -169,5 +169,5 @@ int hf_feed(struct hf_arch *a, uint32_t i, int x)
 {
     if (a->feed != NULL)
         return a->feed(a, x);
-    return a->layer[i].feed == HF_EXPERTS ? hf_experts_feed(a, x) : dense(a, x, a->layer[i].width);
+    return a->layer[i].feed == HF_EXPERTS ? experts(a, x) : dense(a, x, a->layer[i].width);
 }

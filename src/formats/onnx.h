@@ -237,8 +237,6 @@ enum fw_status fw_onnx_attr_ints(struct fw_onnx *rd, const struct fw_onnx_attr *
                                  const int64_t **ret);
 enum fw_status fw_onnx_attr_floats(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
                                    const double **ret);
-enum fw_status fw_onnx_attr_strings(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
-                                    const char *const **ret);
 /* The value into a row's slot of the type the row wants. */
 enum fw_status fw_onnx_attr_slot(struct fw_onnx *rd, struct fw_onnx_node *node,
                                  const struct fw_onnx_attr *attr, const struct fw_attr_spec *spec,

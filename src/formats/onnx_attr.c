@@ -242,8 +242,8 @@ enum fw_status fw_onnx_attr_floats(struct fw_onnx *rd, const struct fw_onnx_attr
     return FW_OK;
 }
 
-enum fw_status fw_onnx_attr_strings(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
-                                    const char *const **ret)
+static enum fw_status strings_of(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
+                                 const char *const **ret)
 {
     const char **out = fw_arena_array(&rd->m->arena, attr->n, sizeof *out);
     if (out == NULL)
@@ -325,7 +325,7 @@ enum fw_status fw_onnx_attr_slot(struct fw_onnx *rd, struct fw_onnx_node *node,
     case FW_ATTR_FLOATS:
         return fw_onnx_attr_floats(rd, attr, &ret->floats);
     case FW_ATTR_STRINGS:
-        return fw_onnx_attr_strings(rd, attr, &ret->strings);
+        return strings_of(rd, attr, &ret->strings);
     case FW_ATTR_TENSOR:
         return tensor_slot(rd, attr, ret);
     case FW_ATTR_GRAPH:

@@ -59,8 +59,6 @@ struct fw_text_number {
 enum fw_status fw_text_number(struct fw_text *t, struct fw_text_number *ret);
 
 /* onnx_text_value.c */
-/* An element type's number by its name, 0 when there is none. */
-uint32_t fw_text_dtype(struct fw_onnx_text name);
 /* A TypeProto in the given field. */
 enum fw_status fw_text_type(struct fw_text *t, uint32_t field);
 /* "float[3] = {..}" behind a type: the rest of a TensorProto in the given field. */

@@ -23,7 +23,8 @@ static const struct {
     {"float8e8m0", 0},     {"uint2", 0},         {"int2", 0},
 };
 
-uint32_t fw_text_dtype(struct fw_onnx_text name)
+/* An element type's number by its name, 0 when there is none. */
+static uint32_t dtype_of(struct fw_onnx_text name)
 {
     for (uint32_t i = 1; i < sizeof types / sizeof *types; i++)
         if (fw_onnx_is(name, types[i].name))
@@ -74,7 +75,7 @@ static enum fw_status container(struct fw_text *t, struct fw_onnx_text word, boo
     FW_TRY(fw_text_expect(t, '('));
     if (field == TYPE_MAP) {
         FW_TRY(fw_text_name(t, &key));
-        fw_wire_varint(t, 1, fw_text_dtype(key));
+        fw_wire_varint(t, 1, dtype_of(key));
         FW_TRY(fw_text_expect(t, ','));
         inner = 2;
     }
@@ -101,7 +102,7 @@ enum fw_status fw_text_type(struct fw_text *t, uint32_t field)
         FW_TRY(fw_text_expect(t, '('));
         FW_TRY(fw_text_name(t, &word));
     }
-    uint32_t dtype = fw_text_dtype(word);
+    uint32_t dtype = dtype_of(word);
     if (dtype == 0) {
         t->p = start;
         return fw_text_fail(t, "an element type");
@@ -175,7 +176,7 @@ enum fw_status fw_text_tensor(struct fw_text *t, uint32_t field, const char *typ
     struct fw_wire_mark mark = fw_wire_begin(t, field);
     t->p = type_at;
     FW_TRY(fw_text_name(t, &word));
-    uint32_t dtype = fw_text_dtype(word);
+    uint32_t dtype = dtype_of(word);
     if (dtype == 0)
         return fw_text_fail(t, "a tensor's type");
     fw_wire_varint(t, T_TYPE, dtype);
@@ -206,7 +207,7 @@ static bool is_type_word(struct fw_onnx_text word)
     for (unsigned i = 0; i < sizeof no_type_words / sizeof *no_type_words; i++)
         if (fw_onnx_is(word, no_type_words[i]))
             return true;
-    return fw_text_dtype(word) != 0;
+    return dtype_of(word) != 0;
 }
 
 /* A value that starts with a word: a tensor, a type, or a graph. in_list: fields of lists. */
@@ -222,7 +223,7 @@ static enum fw_status word_value(struct fw_text *t, bool in_list, enum fw_onnx_t
         *type = in_list ? FW_ONNX_GRAPHS : FW_ONNX_GRAPH;
         return fw_text_graph(t, in_list ? A_GRAPHS : A_G, word);
     }
-    if (fw_text_dtype(word) == 0 || *type == FW_ONNX_TYPE_PROTO) {
+    if (dtype_of(word) == 0 || *type == FW_ONNX_TYPE_PROTO) {
         t->p = start;
         *type = FW_ONNX_TYPE_PROTO;
         return fw_text_type(t, A_TP);

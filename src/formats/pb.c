@@ -18,7 +18,8 @@ bool fw_pb_varint_slow(struct fw_pb *pb, uint64_t *ret)
     return false;
 }
 
-int fw_pb_fail(const struct fw_pb *pb, const char *what, struct fw_error *err)
+/* Fills err with what is wrong at pb->at. */
+static int fail(const struct fw_pb *pb, const char *what, struct fw_error *err)
 {
     (void)fw_fail(err, FW_FORMAT, fw_pb_offset(pb), "%s", what);
     return -1;
@@ -40,10 +41,10 @@ static int next_value(struct fw_pb *pb, struct fw_pb_field *ret, struct fw_error
     case FW_PB_VARINT:
         return fw_pb_varint(pb, &ret->value)
                    ? 1
-                   : fw_pb_fail(pb, "a number that ends inside its message is wanted", err);
+                   : fail(pb, "a number that ends inside its message is wanted", err);
     case FW_PB_LEN:
         if (!fw_pb_varint(pb, &len))
-            return fw_pb_fail(pb, "a length that ends inside its message is wanted", err);
+            return fail(pb, "a length that ends inside its message is wanted", err);
         left = (size_t)(pb->end - pb->at);
         if (len > left) {
             (void)fw_fail(
@@ -61,12 +62,12 @@ static int next_value(struct fw_pb *pb, struct fw_pb_field *ret, struct fw_error
     case FW_PB_I64:
         len = ret->wire == FW_PB_I32 ? 4 : 8;
         if (len > (size_t)(pb->end - pb->at))
-            return fw_pb_fail(pb, "a number that ends inside its message is wanted", err);
+            return fail(pb, "a number that ends inside its message is wanted", err);
         ret->value = fixed(pb->at, (unsigned)len);
         pb->at += len;
         return 1;
     default:
-        return fw_pb_fail(pb, "a field of a known wire type is wanted, found a group", err);
+        return fail(pb, "a field of a known wire type is wanted, found a group", err);
     }
 }
 
@@ -75,10 +76,10 @@ int fw_pb_next_slow(struct fw_pb *pb, struct fw_pb_field *ret, struct fw_error *
     const unsigned char *start = pb->at;
     uint64_t tag;
     if (!fw_pb_varint(pb, &tag))
-        return fw_pb_fail(pb, "a field tag that ends inside its message is wanted", err);
+        return fail(pb, "a field tag that ends inside its message is wanted", err);
     if (tag >> 3 == 0 || tag >> 3 > 0x1fffffff) {
         pb->at = start;
-        return fw_pb_fail(pb, "a field number between 1 and 2^29 - 1 is wanted", err);
+        return fail(pb, "a field number between 1 and 2^29 - 1 is wanted", err);
     }
     ret->number = (uint32_t)(tag >> 3);
     ret->wire = (uint32_t)(tag & 7);
@@ -126,7 +127,7 @@ int fw_pb_number(struct fw_pb_numbers *in, uint64_t *ret, struct fw_error *err)
     if (in->width == 0)
         return fw_pb_varint(&in->in, ret)
                    ? 1
-                   : fw_pb_fail(&in->in, "a number that ends inside its list is wanted", err);
+                   : fail(&in->in, "a number that ends inside its list is wanted", err);
     *ret = fixed(in->in.at, in->width);
     in->in.at += in->width;
     return 1;

@@ -54,9 +54,6 @@ static inline bool fw_pb_varint(struct fw_pb *pb, uint64_t *ret)
     return fw_pb_varint_slow(pb, ret);
 }
 
-/* Fills err with what is wrong at pb->at. */
-int fw_pb_fail(const struct fw_pb *pb, const char *what, struct fw_error *err);
-
 /* The next field: 1 found, 0 end of the message, -1 malformed (FW_FORMAT with the byte offset). */
 int fw_pb_next_slow(struct fw_pb *pb, struct fw_pb_field *ret, struct fw_error *err);
 static inline int fw_pb_next(struct fw_pb *pb, struct fw_pb_field *ret, struct fw_error *err)

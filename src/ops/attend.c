@@ -387,4 +387,3 @@ static const struct fw_op rows[N_ROWS] = {
          FW_RUN_SHARED(attend_grad)},
 };
 const struct fw_op_table fw_ops_attend = {rows, N_ROWS};
-const struct fw_op *const fw_op_attend = &rows[ATTEND];

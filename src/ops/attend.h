@@ -19,8 +19,6 @@ enum fw_attend_attr {
     FW_ATTEND_N
 };
 
-extern const struct fw_op *const fw_op_attend;
-
 /* Pairs of a query and a key that is not later among the first n places, of windows or chunks where
  * these are not 0. */
 fw_count fw_pairs_of(struct fw_symbols *s, fw_count n, int64_t window, int64_t chunk);

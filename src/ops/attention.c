@@ -398,7 +398,8 @@ static enum fw_status infer_group(struct fw_cx *c)
 
 /* ---- cost ---- */
 
-fw_count fw_attention_rows(struct fw_cx *c, const struct fw_attention *a)
+/* batch * heads * q_len */
+static fw_count query_rows(struct fw_cx *c, const struct fw_attention *a)
 {
     fw_dim dims[3] = {a->batch, a->heads, a->q_len};
     return fw_product(c, dims, 0, 3);
@@ -439,7 +440,7 @@ static void cost_around(struct fw_cx *c, struct fw_cost *cost, const struct fw_a
 {
     const struct fw_attention_ports *p = ports_of(c);
     fw_dim tokens[2] = {a->batch, a->q_len};
-    fw_count q = fw_count_mul(c->sym, fw_attention_rows(c, a), fw_count_of(a->head));
+    fw_count q = fw_count_mul(c->sym, query_rows(c, a), fw_count_of(a->head));
     fw_dim kv[4] = {a->batch, a->kv_len, a->kv_heads, a->head};
     fw_count k = fw_product(c, kv, 0, 4);
     kv[3] = a->v_head;
@@ -488,7 +489,7 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
     struct fw_attention a;
     if (ports_of(c)->read(c, &a) != FW_OK)
         return; // infer has refused such a node
-    fw_count rows = fw_attention_rows(c, &a);
+    fw_count rows = query_rows(c, &a);
     cost_scores(c, cost, &a, fw_count_mul(c->sym, rows, fw_count_of(a.total)), rows);
     cost_around(c, cost, &a);
     cost_bytes(c, cost, &a);
@@ -511,7 +512,7 @@ static void needed(struct fw_cx *c, bool all, struct fw_cost *cost)
     struct fw_attention a;
     if (ports_of(c)->read(c, &a) != FW_OK)
         return;
-    fw_count rows = fw_attention_rows(c, &a);
+    fw_count rows = query_rows(c, &a);
     fw_count scores = fw_count_mul(c->sym, rows, fw_count_of(a.total));
     fw_dim heads[2] = {a.batch, a.heads};
     if (!all && a.causal)

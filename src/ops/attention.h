@@ -36,7 +36,6 @@ struct fw_rotary_form {
 };
 
 /* attention.c */
-fw_count fw_attention_rows(struct fw_cx *c, const struct fw_attention *a); // batch*heads*q_len
 /* Elements turned by a rotary embedding: n elements of heads of width `head`, of which the cache
  * turns the first 2 * its last dimension. */
 fw_count fw_rotated(struct fw_cx *c, fw_count n, fw_dim head, const struct fw_tensor *cache);

@@ -572,7 +572,6 @@ static const struct fw_op rows[] = {
 // clang-format on
 const struct fw_op_table fw_ops_binary = {rows, sizeof rows / sizeof *rows};
 const struct fw_op *const fw_op_add = &rows[ADD];
-const struct fw_op *const fw_op_sub = &rows[SUB];
 const struct fw_op *const fw_op_mul = &rows[MUL];
 const struct fw_op *const fw_op_div = &rows[DIV];
 

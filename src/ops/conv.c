@@ -123,7 +123,8 @@ enum fw_status fw_conv_infer(struct fw_cx *c)
     return fw_set_out(c, 0, like != NULL ? (enum fw_dtype)like->dtype : FW_I32, rank, y);
 }
 
-fw_count fw_conv_fma(struct fw_cx *c)
+/* elements(Y) * (C/g) * taps; transposed: elements(X) * (Cout/g) * taps. Padding counts. */
+static fw_count fma_of(struct fw_cx *c)
 {
     const struct fw_conv_form *form = c->node->op->family;
     struct fw_cx quiet = *c;
@@ -140,7 +141,7 @@ fw_count fw_conv_fma(struct fw_cx *c)
 void fw_conv_cost(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_conv_form *form = c->node->op->family;
-    fw_cost_add(c, cost, FW_FMA, fw_conv_fma(c), 1);
+    fw_cost_add(c, cost, FW_FMA, fma_of(c), 1);
     if (form->bias >= 0 && fw_has_in(c, (unsigned)form->bias))
         fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_out(c, 0)), 1);
 }
@@ -160,7 +161,7 @@ bool fw_conv_padding_cost(struct fw_cx *c, struct fw_cost *ret)
     valid = fw_count_mul(c->sym, valid, fw_count_of(v.batch));
     valid = fw_count_mul(c->sym, valid, fw_count_of(v.weight_out));
     valid = fw_count_mul(c->sym, valid, fw_count_of(v.weight_in));
-    fw_count padding = fw_count_sub(c->sym, fw_conv_fma(c), valid);
+    fw_count padding = fw_count_sub(c->sym, fma_of(c), valid);
     if (fw_count_is_bad(padding))
         return false;
     fw_cost_add(c, ret, FW_FMA, padding, 1);

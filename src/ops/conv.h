@@ -99,8 +99,6 @@ struct fw_conv {
 enum { FW_CONV_GROUP = FW_N_WINDOW_ATTRS, FW_N_CONV_ATTRS };
 enum fw_status fw_conv_read(struct fw_cx *c, struct fw_conv *ret);
 enum fw_status fw_conv_infer(struct fw_cx *c);
-/* elements(Y) * (C/g) * taps; transposed: elements(X) * (Cout/g) * taps. Padding counts. */
-fw_count fw_conv_fma(struct fw_cx *c);
 void fw_conv_cost(struct fw_cx *c, struct fw_cost *cost); // fma, and add = elements(Y) with bias
 
 /* Emits the gradients of X, W and bias from the gradient of the convolution's own result. */

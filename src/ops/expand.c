@@ -170,4 +170,3 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_RUN(tile_grad)},
 };
 const struct fw_op_table fw_ops_expand = {rows, N_ROWS};
-const struct fw_op *const fw_op_expand_like = &rows[EXPAND_LIKE];

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-bool fw_fast_known(const struct fw_tensor *t)
+/* Constant shape, nothing empty. */
+static bool is_known(const struct fw_tensor *t)
 {
     if (t == NULL || t->rank == FW_RANK_UNKNOWN)
         return false;
@@ -18,7 +19,7 @@ bool fw_fast_known(const struct fw_tensor *t)
 
 bool fw_fast_is_f32(const struct fw_tensor *t)
 {
-    return fw_fast_known(t) && t->dtype == FW_F32;
+    return is_known(t) && t->dtype == FW_F32;
 }
 
 void fw_fast_start(struct fw_fast *f, enum fw_fast_kind kind)
@@ -44,7 +45,7 @@ bool fw_fast_pointwise(struct fw_cx *c, struct fw_fast *ret)
 {
     const struct fw_node *n = c->node;
     const struct fw_tensor *shape = n->n_out > 0 ? fw_out(c, 0) : fw_in(c, 0);
-    if (!fw_fast_known(shape))
+    if (!is_known(shape))
         return false;
     for (unsigned i = 0; i < n->n_in; i++) {
         const struct fw_tensor *t = fw_in(c, i);

@@ -4,7 +4,6 @@
 
 #include "ops/fast.h"
 
-bool fw_fast_known(const struct fw_tensor *t); // constant shape, nothing empty
 bool fw_fast_is_f32(const struct fw_tensor *t);
 void fw_fast_start(struct fw_fast *f, enum fw_fast_kind kind);
 

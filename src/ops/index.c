@@ -329,6 +329,5 @@ static const struct fw_op rows[N_ROWS] = {
                        FW_RUN(compress_grad)},
 };
 const struct fw_op_table fw_ops_index = {rows, N_ROWS};
-const struct fw_op *const fw_op_gather = &rows[GATHER];
 const struct fw_op *const fw_op_gather_elements = &rows[GATHER_ELEMENTS];
 const struct fw_op *const fw_op_gather_nd = &rows[GATHER_ND];

@@ -594,5 +594,3 @@ static const struct fw_op rows[N_ROWS] = {
 };
 // clang-format on
 const struct fw_op_table fw_ops_norm = {rows, N_ROWS};
-const struct fw_op *const fw_op_softmax = &rows[SOFTMAX];
-const struct fw_op *const fw_op_softmax_grad = &rows[SOFTMAX_GRAD];

@@ -6,30 +6,20 @@
 
 /* binary.c, unary.c */
 extern const struct fw_op *const fw_op_add;      // (a, b): broadcasting sum
-extern const struct fw_op *const fw_op_sub;      // (a, b)
 extern const struct fw_op *const fw_op_mul;      // (a, b)
 extern const struct fw_op *const fw_op_div;      // (a, b)
 extern const struct fw_op *const fw_op_neg;      // (x)
 extern const struct fw_op *const fw_op_scale;    // (x), attribute 0 "by" (float): x * by
 extern const struct fw_op *const fw_op_identity; // (x), a view
 /* reduce.c */
-extern const struct fw_op *const fw_op_sum_to;     // (x, like): x summed down to the shape of like
-extern const struct fw_op *const fw_op_reduce_sum; // (x, axes), attribute 0 "keepdims"
+extern const struct fw_op *const fw_op_sum_to; // (x, like): x summed down to the shape of like
 /* matmul.c */
 extern const struct fw_op *const fw_op_matmul; // (a, b): FusedMatMul, attributes in its order
 /* move.c */
 extern const struct fw_op *const fw_op_transpose;    // (x), attribute 0 "perm"
 extern const struct fw_op *const fw_op_reshape_like; // (x, like): a view; only like's shape is used
-extern const struct fw_op *const fw_op_expand_like;  // (x, like): x repeated to the shape of like
 /* index.c */
-extern const struct fw_op *const fw_op_gather;          // (x, indices), attribute 0 "axis"
 extern const struct fw_op *const fw_op_gather_elements; // (x, indices), attribute 0 "axis"
 extern const struct fw_op *const fw_op_gather_nd;       // (x, indices), attribute 0 "batch_dims"
-/* slice.c */
-extern const struct fw_op *const fw_op_scatter_zero; // (dy, like): dy in zeros shaped as like, for
-                                                     // Slice, Split, Crop (a move, no sums)
-/* norm.c */
-extern const struct fw_op *const fw_op_softmax;      // (x), attribute 0 "axis"
-extern const struct fw_op *const fw_op_softmax_grad; // (dy, y), attribute 0 "axis"
 
 #endif

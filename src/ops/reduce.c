@@ -32,7 +32,7 @@ struct reduce {
     uint8_t join_max;        // 1: the maximum is taken as well, n - m minmax
     uint8_t grad_n[FW_N_CLASSES];
     uint8_t grad_m[FW_N_CLASSES];
-    bool grad_x, grad_y;                                      // the gradient row reads X, Y
+    bool grad_y;                                              // the gradient row reads Y
     fw_dim (*fold)(struct fw_symbols *s, fw_dim a, fw_dim b); // contents; NULL: not followed
     bool fold_mean;
     const struct fw_op *grad_row;
@@ -320,7 +320,6 @@ static const struct fw_op rows[N_ROWS];
                                               with_max,                                          \
                                               {0, ga, gm, gd, 0, gx, gs},                        \
                                               {0, 0, hm, hd, 0, 0, hs},                          \
-                                              x,                                                 \
                                               y,                                                 \
                                               fold,                                              \
                                               mean,                                              \
@@ -469,4 +468,3 @@ static const struct fw_op rows[N_ROWS] = {
 };
 const struct fw_op_table fw_ops_reduce = {rows, N_ROWS};
 const struct fw_op *const fw_op_sum_to = &rows[SUM_TO];
-const struct fw_op *const fw_op_reduce_sum = &rows[SUM];

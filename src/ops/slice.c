@@ -544,4 +544,3 @@ static const struct fw_op rows[N_ROWS] = {
                      FW_RUN(center_grad)},
 };
 const struct fw_op_table fw_ops_slice = {rows, N_ROWS};
-const struct fw_op *const fw_op_scatter_zero = &rows[SCATTER_ZERO];

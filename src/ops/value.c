@@ -395,7 +395,8 @@ void fw_run_share(const struct fw_run *r, size_t n, size_t *from, size_t *to)
     *to = *from + each + (r->part < more);
 }
 
-void fw_buffer_strides(const struct fw_buffer *v, unsigned rank, size_t *ret)
+/* Strides of v, in elements, seen from a shape it is broadcast to (0 along what is repeated). */
+static void strides_of(const struct fw_buffer *v, unsigned rank, size_t *ret)
 {
     size_t n = 1;
     for (unsigned k = 1; k <= rank; k++) {
@@ -426,7 +427,7 @@ unsigned fw_walk_add_broadcast(struct fw_walk *w, const struct fw_buffer *v)
 {
     size_t s[FW_MAX_RANK] = {0};
     ptrdiff_t stride[FW_MAX_RANK];
-    fw_buffer_strides(v, w->rank, s);
+    strides_of(v, w->rank, s);
     for (unsigned k = 0; k < w->rank; k++)
         stride[k] = (ptrdiff_t)s[k];
     return fw_walk_add(w, stride, 0);

@@ -148,8 +148,6 @@ static inline size_t fw_buffer_span(const struct fw_buffer *v, unsigned from, un
         n *= (size_t)v->dims[k];
     return n;
 }
-/* Strides of v, in elements, seen from a shape it is broadcast to (0 along what is repeated). */
-void fw_buffer_strides(const struct fw_buffer *v, unsigned rank, size_t *ret);
 
 /* Positions of a shape in row-major order, and the offsets into up to 4 tensors along the way. */
 struct fw_walk {

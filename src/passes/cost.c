@@ -18,13 +18,6 @@ void fw_cost_accumulate(struct fw_symbols *sym, struct fw_cost *sum, const struc
             sum->n[k] = fw_count_add(sym, sum->n[k], more->n[k]);
 }
 
-void fw_cost_accumulate_times(struct fw_symbols *sym, struct fw_cost *sum,
-                              const struct fw_cost *more, fw_count times)
-{
-    for (unsigned k = 0; k < FW_N_COSTS; k++)
-        sum->n[k] = fw_count_add(sym, sum->n[k], fw_count_mul(sym, more->n[k], times));
-}
-
 fw_count fw_cost_mac(const struct fw_cost *cost)
 {
     return cost->n[FW_FMA];
@@ -41,14 +34,6 @@ fw_count fw_cost_flop(struct fw_symbols *sym, const struct fw_cost *cost)
     for (unsigned k = FW_FMA + 1; k < FW_N_CLASSES; k++)
         sum = fw_count_add(sym, sum, cost->n[k]);
     return sum;
-}
-
-bool fw_cost_is_bad(const struct fw_cost *cost)
-{
-    for (unsigned k = 0; k < FW_N_COSTS; k++)
-        if (fw_count_is_bad(cost->n[k]))
-            return true;
-    return false;
 }
 
 static void add_bytes(struct fw_cx *c, struct fw_cost *cost)

@@ -27,13 +27,9 @@ const struct fw_cost *fw_cost_recall(struct fw_cost_memo *m, uint32_t id, bool *
 
 void fw_cost_clear(struct fw_cost *cost);
 void fw_cost_accumulate(struct fw_symbols *sym, struct fw_cost *sum, const struct fw_cost *more);
-/* sum += times * more */
-void fw_cost_accumulate_times(struct fw_symbols *sym, struct fw_cost *sum,
-                              const struct fw_cost *more, fw_count times);
 fw_count fw_cost_mac(const struct fw_cost *cost);                              // fma
 fw_count fw_cost_matmul_flop(struct fw_symbols *sym, const struct fw_cost *c); // 2 * fma
 fw_count fw_cost_flop(struct fw_symbols *sym, const struct fw_cost *cost);     // all classes
-bool fw_cost_is_bad(const struct fw_cost *cost);                               // an overflow
 
 /* One entry per (domain, operator) that lacks a rule or a shape. */
 struct fw_missing {

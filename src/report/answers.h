@@ -46,8 +46,8 @@ enum fw_status fw_answer_ops(struct fw_report **ret, const char *pattern,
                              const struct fw_alloc *alloc, struct fw_error *err);
 struct fw_estimate;
 /* Fills r, in whose arena the run of the estimate stands. */
-enum fw_status fw_answer_estimate(struct fw_report *r, const struct fw_estimate *e,
-                                  const char *run_file, bool document, struct fw_error *err);
+enum fw_status fw_answer_estimate(struct fw_report *r, const struct fw_estimate *e, bool document,
+                                  struct fw_error *err);
 /* data: the table at path, which need not outlive the call. */
 enum fw_status fw_answer_claims(struct fw_report **ret, const void *data, size_t n,
                                 const char *path, const struct fw_alloc *alloc,

@@ -112,27 +112,17 @@ void fw_doc_table(struct fw_document *d, const struct fw_table *t)
 
 /* ---- arguments ---- */
 
-static const char *quoted(struct fw_document *d, char quote, const char *name)
+const char *fw_doc_name(struct fw_document *d, const char *name)
 {
-    char *text = fw_arena_printf(d->arena, "%c%s%c", quote, name != NULL ? name : "", quote);
+    char *text = fw_arena_printf(d->arena, "`%s`", name != NULL ? name : "");
     if (text == NULL) {
         d->no_memory = true;
         return "?";
     }
     for (char *p = text + 1; p[0] != '\0' && p[1] != '\0'; p++)
-        if (*p == quote || *p == '$' || (unsigned char)*p < 0x20)
+        if (*p == '`' || *p == '$' || (unsigned char)*p < 0x20)
             *p = '\'';
     return text;
-}
-
-const char *fw_doc_name(struct fw_document *d, const char *name)
-{
-    return quoted(d, '`', name);
-}
-
-const char *fw_doc_words(struct fw_document *d, const char *name)
-{
-    return quoted(d, '"', name);
 }
 
 /* The text of s, which is freed, in the arena. */

@@ -53,10 +53,9 @@ void fw_doc_formula(struct fw_document *d, const char *fmt, ...)
 /* t outlives the report or stands in its arena. It is JSON's too when it is added to the report. */
 void fw_doc_table(struct fw_document *d, const struct fw_table *t);
 
-/* For the arguments of the calls above: `name`, whatever characters it has; "name" for use in a
- * formula; a count with letters or with separators; a double. Never NULL. */
+/* For the arguments of the calls above: `name`, whatever characters it has; a count with letters
+ * or with separators; a double. Never NULL. */
 const char *fw_doc_name(struct fw_document *d, const char *name);
-const char *fw_doc_words(struct fw_document *d, const char *name);
 const char *fw_doc_count(struct fw_document *d, const struct fw_report *r, fw_count v);
 const char *fw_doc_int(struct fw_document *d, int64_t v);
 const char *fw_doc_double(struct fw_document *d, double v, int significant);

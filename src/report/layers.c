@@ -37,7 +37,8 @@ struct fw_cost fw_cost_step(struct fw_symbols *sym, const struct fw_cost cost[FW
     return sum;
 }
 
-double fw_count_rank(struct fw_symbols *sym, fw_count v)
+/* A value with every letter taken as 64, to put rows in an order. */
+static double rank_of(struct fw_symbols *sym, fw_count v)
 {
     enum { MAX_LETTERS = 64 };
     if (fw_count_is_const(v))
@@ -291,7 +292,7 @@ enum fw_status fw_layers_keep_top(struct fw_layers *l, size_t n, struct fw_error
         struct fw_cost step = fw_cost_step(g->sym, fw_layer_cost(l, i));
         bool stored = l->a->model.no_network != NULL; // modules are as large as their parameters
         fw_count size = stored ? l->rows[i].params : fw_cost_flop(g->sym, &step);
-        ranked[i] = (struct ranked){fw_count_rank(g->sym, size), i};
+        ranked[i] = (struct ranked){rank_of(g->sym, size), i};
     }
     qsort(ranked, l->n, sizeof *ranked, by_rank);
     l->n = n < l->n ? (uint32_t)n : l->n;

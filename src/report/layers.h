@@ -58,7 +58,5 @@ extern const char *const fw_phase_titles[FW_N_PHASES]; // "backward input"
 struct fw_cost fw_cost_step(struct fw_symbols *sym, const struct fw_cost cost[FW_N_PHASES]);
 /* Name of a node for people: its own, its first output's, or operator and number. */
 const char *fw_node_label(struct fw_graph *g, uint32_t id, struct fw_arena *arena); // NULL: memory
-/* A value with every letter taken as 64, to put rows in an order. */
-double fw_count_rank(struct fw_symbols *sym, fw_count v);
 
 #endif

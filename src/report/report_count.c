@@ -482,14 +482,12 @@ struct formulas {
     uint32_t n;
 };
 
-static void add_formula(struct count *c, struct formulas *f, const char *key, fw_count v,
-                        bool shown)
+static void add_formula(struct formulas *f, const char *key, fw_count v, bool shown)
 {
     if (fw_count_is_const(v) || key == NULL)
         return;
     f->columns[f->n] = (struct fw_column){key, key, "", FW_UNIT_NONE, shown ? FW_VIEW_TABLE : 0};
     f->values[f->n++] = fw_value_count(v);
-    (void)c;
 }
 
 static enum fw_status add_formulas(struct count *c)
@@ -497,16 +495,16 @@ static enum fw_status add_formulas(struct count *c)
     struct formulas *f = fw_arena_zalloc(&c->r->arena, sizeof *f);
     if (f == NULL)
         return fw_fail_memory(c->err);
-    add_formula(c, f, "params", c->a->totals.params, true);
-    add_formula(c, f, "trainable_params", c->a->totals.trainable_params, false);
-    add_formula(c, f, "buffers", c->a->totals.buffers, false);
+    add_formula(f, "params", c->a->totals.params, true);
+    add_formula(f, "trainable_params", c->a->totals.trainable_params, false);
+    add_formula(f, "buffers", c->a->totals.buffers, false);
     for (unsigned k = 0; k < c->n_phases; k++)
         for (unsigned m = 0; m < FW_N_MEMBERS; m++) {
             unsigned p = c->phases[k];
             const char *phase = p == FW_N_PHASES ? "training_step" : fw_phase_keys[p];
             const char *key = fw_arena_printf(&c->r->arena, "%s.%s", phase, fw_member_names[m]);
             bool shown = m <= FW_MEMBER_FLOP || m >= FW_MEMBER_CLASS + FW_READ;
-            add_formula(c, f, key, fw_cost_member(c->sym, &c->phase_cost[p], m), shown);
+            add_formula(f, key, fw_cost_member(c->sym, &c->phase_cost[p], m), shown);
         }
     if (f->n == 0)
         return FW_OK;

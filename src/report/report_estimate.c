@@ -491,14 +491,14 @@ static enum fw_status add_inputs(struct fw_estimate_report *er, struct fw_error 
     return rows_add(er, FW_EST_INPUTS, &head, &rows, err);
 }
 
-enum fw_status fw_answer_estimate(struct fw_report *r, const struct fw_estimate *e,
-                                  const char *run_file, bool document, struct fw_error *err)
+enum fw_status fw_answer_estimate(struct fw_report *r, const struct fw_estimate *e, bool document,
+                                  struct fw_error *err)
 {
     struct fw_estimate_report *er = fw_arena_zalloc(&r->arena, sizeof *er);
     struct fw_verdict *verdicts;
     if (er == NULL)
         return fw_fail_memory(err);
-    *er = (struct fw_estimate_report){.r = r, .e = e, .run_file = run_file};
+    *er = (struct fw_estimate_report){.r = r, .e = e};
     FW_TRY(fw_judge_thresholds(e, &r->arena, &verdicts, &er->n_verdicts, err));
     er->verdicts = verdicts;
     r->title = "flopwise estimate";

@@ -22,7 +22,6 @@ struct fw_estimate_report {
     const struct fw_verdict *verdicts; // (n_verdicts)
     uint32_t n_verdicts;
     const struct fw_table *table[FW_N_EST_TABLES]; // NULL where empty
-    const char *run_file;                          // or NULL
 };
 
 /* "2.3e25 (2.0e25 .. 2.6e25)"; "unit" behind it unless empty. NULL = out of memory. */

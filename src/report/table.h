@@ -108,12 +108,11 @@ enum fw_table_flag {
     FW_TABLE_RECORD = 1, // one row: a JSON object, on the terminal "title: value" lines
     FW_TABLE_MERGE = 2,  // a record whose keys stand at the top level of the JSON form
     FW_TABLE_JSON_ONLY = 4,
-    FW_TABLE_PEOPLE = 8,       // not in JSON
-    FW_TABLE_MAIN = 16,        // the one that csv and tree are about; column 0 is the name
-    FW_TABLE_TREE = 32,        // names are paths, numbers may be summed
-    FW_TABLE_TIMELINE = 64,    // one row per step: see struct fw_timeline
-    FW_TABLE_SKIP_EMPTY = 128, // the terminal leaves it out when it has no rows
-    FW_TABLE_EXACT = 256       // wide columns go before exact numbers do
+    FW_TABLE_PEOPLE = 8,      // not in JSON
+    FW_TABLE_MAIN = 16,       // the one that csv and tree are about; column 0 is the name
+    FW_TABLE_TREE = 32,       // names are paths, numbers may be summed
+    FW_TABLE_SKIP_EMPTY = 64, // the terminal leaves it out when it has no rows
+    FW_TABLE_EXACT = 128      // wide columns go before exact numbers do
 };
 
 struct fw_table {

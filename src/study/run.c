@@ -11,25 +11,20 @@
 /* ---- words ---- */
 
 static const struct fw_run_kind kinds[] = {
-    {"training", FW_RUN_UPDATE, false, false, "any training of the weights"},
-    {"pretraining", FW_RUN_UPDATE, false, false, "the main training"},
-    {"annealing", FW_RUN_UPDATE, false, false, "its end with another mix of data"},
-    {"fine-tuning", FW_RUN_UPDATE, false, false, "instruction and preference tuning"},
-    {"rl", FW_RUN_UPDATE, false, false, "updates of reinforcement learning"},
-    {"rollout", FW_RUN_GENERATION, true, false, "samples for it: forward passes"},
-    {"synthetic", FW_RUN_GENERATION, true, false, "data made by a model and not published"},
-    {"public-synthetic", FW_RUN_PUBLIC, true, true, "the same, published"},
-    {"merged", FW_RUN_MERGED, false, true, "training of weights that were merged or started from"},
-    {"evaluation", FW_RUN_ASIDE, true, false, "evaluation and red-teaming"},
-    {"experiment", FW_RUN_ASIDE, false, false, "research and runs that failed"},
-    {"auxiliary", FW_RUN_ASIDE, false, false, "reward and value models"},
-    {"teacher", FW_RUN_ASIDE, false, true, "training of a model that is distilled"},
+    {"training", FW_RUN_UPDATE, false, false},       // any training of the weights
+    {"pretraining", FW_RUN_UPDATE, false, false},    // the main training
+    {"annealing", FW_RUN_UPDATE, false, false},      // its end with another mix of data
+    {"fine-tuning", FW_RUN_UPDATE, false, false},    // instruction and preference tuning
+    {"rl", FW_RUN_UPDATE, false, false},             // updates of reinforcement learning
+    {"rollout", FW_RUN_GENERATION, true, false},     // samples for it: forward passes
+    {"synthetic", FW_RUN_GENERATION, true, false},   // data made by a model and not published
+    {"public-synthetic", FW_RUN_PUBLIC, true, true}, // the same, published
+    {"merged", FW_RUN_MERGED, false, true}, // training of weights that were merged or started from
+    {"evaluation", FW_RUN_ASIDE, true, false},  // evaluation and red-teaming
+    {"experiment", FW_RUN_ASIDE, false, false}, // research and runs that failed
+    {"auxiliary", FW_RUN_ASIDE, false, false},  // reward and value models
+    {"teacher", FW_RUN_ASIDE, false, true},     // training of a model that is distilled
 };
-
-const struct fw_run_kind *fw_run_kind_at(size_t i)
-{
-    return i < sizeof kinds / sizeof *kinds ? &kinds[i] : NULL;
-}
 
 const char *const fw_run_class_names[FW_N_RUN_CLASSES] = {
     [FW_RUN_UPDATE] = "update", [FW_RUN_GENERATION] = "generation", [FW_RUN_MERGED] = "merged",

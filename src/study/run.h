@@ -24,9 +24,7 @@ struct fw_run_kind {
     enum fw_run_class class;
     bool forward_only;
     bool elsewhere; // not computed on the fleets of this run
-    const char *help;
 };
-const struct fw_run_kind *fw_run_kind_at(size_t i); // NULL behind the last
 extern const char *const fw_run_class_names[FW_N_RUN_CLASSES];
 
 enum fw_phase_in {

@@ -225,10 +225,8 @@ static enum fw_status assume_utilisation(struct fw_run *run, struct fw_fleet *f,
                   "assumed: usual for other models, values of practitioners", err);
 }
 
-static enum fw_status find_format(const struct fw_run *run, struct fw_fleet *f,
-                                  struct fw_error *err)
+static enum fw_status find_format(struct fw_fleet *f, struct fw_error *err)
 {
-    (void)run;
     f->figure = fw_hardware_usual_peak(f->match.device);
     if (f->format == NULL)
         return FW_OK;
@@ -279,7 +277,7 @@ static enum fw_status look_up(struct fw_run *run, struct fw_fleet *f, struct fw_
         return FW_OK;
     FW_TRY(fw_hardware_find(&run->hardware, f->hardware, &f->match, err));
     if (!has(f->in, FW_IN_PEAK)) {
-        FW_TRY(find_format(run, f, err));
+        FW_TRY(find_format(f, err));
         FW_REQUIRE(f->figure != FW_N_PEAKS &&
                        fw_hardware_figure(f->match.device, f->figure, NULL) != 0,
                    err, FW_USAGE, "no %s peak of %s is known; peak-flops says it as a number",
