@@ -256,7 +256,7 @@ static void give_places(struct pair *p)
     const struct fw_graph *g = &p->b.g;
     p->at = fw_arena_array(&p->b.arena, g->n_tensors + 1u, sizeof *p->at);
     assert_non_null(p->at);
-    p->places = (struct fw_places){.at = p->at, .n_tensors = g->n_tensors};
+    p->places = (struct fw_places){.at = p->at};
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         fw_count n = fw_tensor_elements(g, &g->tensors[i]);
         assert_true(fw_count_is_const(n));

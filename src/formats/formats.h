@@ -10,7 +10,6 @@
 
 struct fw_format {
     const char *name;       // what fw_model.format says
-    const char *doc;        // one line
     const char *extensions; // ".onnx .onnxtxt": asked only when no content matches
     /* Does this look like mine? 0 yes, 1 no. Looks at the bytes, moves and allocates nothing. */
     int (*match)(const unsigned char *data, size_t size);

@@ -470,7 +470,6 @@ static enum fw_status read(struct fw_model *m, const unsigned char *data, size_t
 
 const struct fw_format fw_format_gguf = {
     .name = "gguf",
-    .doc = "GGUF of ggml and llama.cpp, versions 1 to 3, one or several files",
     .extensions = ".gguf",
     .match = match,
     .read = read,

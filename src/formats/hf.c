@@ -210,7 +210,6 @@ static enum fw_status read(struct fw_model *model, const unsigned char *data, si
 
 const struct fw_format fw_format_hf = {
     .name = "config.json",
-    .doc = "Hugging Face configuration of a network",
     .extensions = "config.json",
     .match = match,
     .read = read,

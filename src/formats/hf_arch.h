@@ -113,7 +113,7 @@ struct hf_arch {
     uint32_t n_layers;
     struct hf_layer *layer; // (n_layers)
     uint8_t norm, layout, qk_norm;
-    bool gated, qkv_bias, o_bias, feed_bias, head_bias, k_bias_absent, norm1_bare;
+    bool gated, qkv_bias, o_bias, feed_bias, head_bias, k_bias_absent;
     bool tied, causal, gated_output, alibi, cross;
     bool q_norm_shift;    // the norms of query and key are layer norms with shift
     const char *embed_in; // layer from embed_width to hidden, before the embedding's norm
@@ -147,7 +147,6 @@ struct hf_arch {
     const struct hf_further *further; // names of layers that predict further words, or NULL
     int slopes;                       // bias of the scores (alibi, relative positions), -1: none
     int memory;                       // what cross-attention looks at, -1: none
-    int64_t memory_seq;               // its length
     const int *more; // (n_more) what the first layers add to the first places of their result
     uint32_t n_more;
 };

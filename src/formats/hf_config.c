@@ -66,7 +66,7 @@ bool hf_config_part(const struct hf_config *c, const char *key, const char *type
         type = named->text;
     if (json == NULL) // the class makes one of its own
         json = fw_json_get(fw_json_get(c->base, "%"), key);
-    *ret = (struct hf_config){.b = c->b, .json = json, .top = c, .part = key, .type = type};
+    *ret = (struct hf_config){.b = c->b, .json = json, .part = key, .type = type};
     ret->base = defaults_of(c->b, type);
     return json != NULL || (named != NULL && ret->base != NULL);
 }

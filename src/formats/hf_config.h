@@ -13,11 +13,10 @@
 
 struct hf_config {
     struct fw_builder *b;
-    const char *type;            // its model_type
-    const struct fw_json *json;  // the object of the file, NULL where it has none
-    const struct fw_json *base;  // defaults of the type, or NULL
-    const struct hf_config *top; // the configuration this is a part of, or NULL
-    const char *part;            // "text_config", or NULL at the top
+    const char *type;           // its model_type
+    const struct fw_json *json; // the object of the file, NULL where it has none
+    const struct fw_json *base; // defaults of the type, or NULL
+    const char *part;           // "text_config", or NULL at the top
 };
 
 /* type NULL: what json says. */

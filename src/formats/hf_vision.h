@@ -8,12 +8,11 @@
 struct hf_tower {
     struct hf_names names;
     const char *patches; // the convolution
-    const char *cls, *cls2, *mask, *registers;
+    const char *cls, *cls2, *mask;
     const char *positions, *position_part; // "NAME" or "NAME.weight"
     const char *pre_norm;
     bool plain_patches; // without bias
     bool flat_cls;      // (hidden) instead of (1, 1, hidden)
-    bool places_first;  // positions are of patches only, added before the tokens
 };
 
 /* A transformer over patches: fills a (norms before, biases everywhere) and gives (batch, tokens,

@@ -274,8 +274,7 @@ enum fw_status fw_onnx_read_model(struct fw_model *m, const unsigned char *data,
                                   bool keep_offsets, struct fw_error *err)
 {
     struct fw_error none = {0}; // so that readers below need not ask whether there is one
-    struct fw_onnx rd = {
-        .m = m, .err = err != NULL ? err : &none, .base = data, .keep_offsets = keep_offsets};
+    struct fw_onnx rd = {.m = m, .err = err != NULL ? err : &none, .keep_offsets = keep_offsets};
     fw_map_init(&rd.row_map, m->alloc);
     enum fw_status status = read_model(&rd, fw_pb_range(data, size, data));
     fw_map_free(&rd.row_map);
@@ -321,7 +320,6 @@ static enum fw_status read(struct fw_model *m, const unsigned char *data, size_t
 
 const struct fw_format fw_format_onnx = {
     .name = "onnx",
-    .doc = "ONNX, binary (protocol buffer); external weights are never opened",
     .extensions = ".onnx",
     .match = match,
     .read = read,

@@ -126,7 +126,6 @@ struct fw_onnx_row {
 struct fw_onnx {
     struct fw_model *m;
     struct fw_error *err;
-    const unsigned char *base;
     bool keep_offsets; // of nodes; false where the bytes are not the file's own
     struct fw_map row_map;
     struct fw_onnx_row **rows;

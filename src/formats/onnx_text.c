@@ -339,7 +339,6 @@ static int match(const unsigned char *data, size_t size)
 
 const struct fw_format fw_format_onnx_text = {
     .name = "onnx-text",
-    .doc = "ONNX, text form as the standard's parser and printer use it",
     .extensions = ".onnxtxt .onnx.txt",
     .match = match,
     .read = read,

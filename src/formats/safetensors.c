@@ -251,7 +251,6 @@ static enum fw_status read(struct fw_model *m, const unsigned char *data, size_t
 
 const struct fw_format fw_format_safetensors = {
     .name = "safetensors",
-    .doc = "Hugging Face safetensors: names, shapes and types of tensors, no network",
     .extensions = ".safetensors",
     .match = match,
     .read = read,

@@ -162,7 +162,6 @@ static enum fw_status read(struct fw_model *m, const unsigned char *data, size_t
 
 const struct fw_format fw_format_safetensors_index = {
     .name = "safetensors",
-    .doc = "the index of a model in several safetensors files",
     .extensions = ".safetensors.index.json",
     .match = match,
     .read = read,

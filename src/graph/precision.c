@@ -4,13 +4,13 @@
 #include <string.h>
 
 const struct fw_precision fw_precisions[] = {
-    {"fp32", "as the file has it: 4 bytes for float32", 32, 32, 32, 32, 0},
-    {"tf32", "float32 stored, TF32 multiplied: bytes as fp32", 32, 32, 32, 32, 0},
-    {"bf16", "everything in bfloat16", 16, 16, 16, 16, 0},
-    {"fp16", "everything in float16", 16, 16, 16, 16, 0},
-    {"amp-bf16", "bfloat16 with float32 master weights and state", 16, 16, 16, 32, 32},
-    {"amp-fp16", "float16 with float32 master weights and state", 16, 16, 16, 32, 32},
-    {"fp64", "everything in float64", 64, 64, 64, 64, 0},
+    {"fp32", 32, 32, 32, 32, 0},      // as the file has it: 4 bytes for float32
+    {"tf32", 32, 32, 32, 32, 0},      // float32 stored, TF32 multiplied: bytes as fp32
+    {"bf16", 16, 16, 16, 16, 0},      // everything in bfloat16
+    {"fp16", 16, 16, 16, 16, 0},      // everything in float16
+    {"amp-bf16", 16, 16, 16, 32, 32}, // bfloat16 with float32 master weights and state
+    {"amp-fp16", 16, 16, 16, 32, 32}, // float16 with float32 master weights and state
+    {"fp64", 64, 64, 64, 64, 0},      // everything in float64
 };
 const unsigned fw_n_precisions = sizeof fw_precisions / sizeof *fw_precisions;
 

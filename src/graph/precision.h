@@ -10,7 +10,6 @@
 
 struct fw_precision {
     const char *name;
-    const char *doc;
     uint8_t weight_bits;
     uint8_t activation_bits;
     uint8_t gradient_bits; // gradients of parameters

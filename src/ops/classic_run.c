@@ -115,7 +115,7 @@ KERNEL(linear_classifier) // -> labels, scores
 
 struct vectors {
     size_t n, features;
-    const double *v, *coefficients;
+    const double *v; // (n, features)
     double gamma, shift, degree;
     const char *kernel;
 };
@@ -147,7 +147,6 @@ KERNEL(svm_regressor)
     struct vectors s = {(size_t)fw_run_attr_int(r, "n_supports", 0),
                         t.features,
                         v->floats,
-                        c->floats,
                         p->n > 0 ? p->floats[0] : 0,
                         p->n > 1 ? p->floats[1] : 0,
                         p->n > 2 ? p->floats[2] : 0,

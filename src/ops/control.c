@@ -298,8 +298,7 @@ unsigned fw_list_bodies(struct fw_cx *c, struct fw_body_entry ret[FW_MAX_BODIES]
         if (body == NULL)
             continue;
         struct fw_body_entry *e = &ret[n++];
-        *e = (struct fw_body_entry){
-            .name = op->attrs[a].name, .body = body, .trips = fw_count_of(body->trips)};
+        *e = (struct fw_body_entry){.name = op->attrs[a].name, .trips = fw_count_of(body->trips)};
         c->gap = false;
         if (op->body_cost != NULL)
             op->body_cost(c, a, &e->cost);

@@ -52,8 +52,7 @@ void fw_cost_body(struct fw_cx *c, struct fw_cost *cost); // trips * the body in
 
 /* One body of a node, as a report shows it. */
 struct fw_body_entry {
-    const char *name; // of the attribute: then_branch, body, decoder ...
-    const struct fw_graph *body;
+    const char *name;    // of the attribute: then_branch, body, decoder ...
     fw_count trips;      // how often one execution of the node runs it
     struct fw_cost cost; // of all these runs, all phases
     bool complete;       // false: a part of it is a gap

@@ -2,8 +2,8 @@
 #include "ops/kernel.h"
 
 struct scores {
-    size_t examples, classes, inner, n, m;
-    const REAL *weights; // NULL: none
+    size_t classes, inner, n, m; // n: scores in all, m: labels
+    const REAL *weights;         // NULL: none
     const struct fw_buffer *labels;
     bool mean, sum;
     bool has_ignored;
@@ -13,8 +13,7 @@ struct scores {
 static struct scores scores_of(const struct fw_run *r, unsigned labels, unsigned weights,
                                const struct fw_buffer *x)
 {
-    struct scores s = {.examples = (size_t)x->dims[0],
-                       .classes = (size_t)x->dims[1],
+    struct scores s = {.classes = (size_t)x->dims[1],
                        .inner = fw_buffer_span(x, 2, x->rank),
                        .n = x->n,
                        .labels = r->in[labels],

@@ -6,10 +6,10 @@
 #include <math.h>
 
 struct sides {
-    unsigned weight, x; // inputs
-    double k, n;        // inner dimension; columns that the weight makes
-    bool stored;        // false: both are activations
-    double scale;       // alpha, squared
+    unsigned x;   // the input that is no weight
+    double k, n;  // inner dimension; columns that the weight makes
+    bool stored;  // false: both are activations
+    double scale; // alpha, squared
 };
 
 static bool read_sides(struct fw_moment_cx *m, unsigned trans_a, unsigned trans_b, bool with_flags,
@@ -27,8 +27,7 @@ static bool read_sides(struct fw_moment_cx *m, unsigned trans_a, unsigned trans_
     fw_dim k = a->dims[a->rank > 1 && ta ? a->rank - 2u : a->rank - 1u];
     fw_dim rows = a->rank > 1 ? a->dims[a->rank - (ta ? 1u : 2u)] : one;
     fw_dim columns = b->rank > 1 ? b->dims[b->rank - (tb ? 2u : 1u)] : one;
-    *s = (struct sides){.weight = stored_a ? 0 : 1,
-                        .x = stored_a ? 1 : 0,
+    *s = (struct sides){.x = stored_a ? 1 : 0,
                         .k = (double)k.word,
                         .n = (double)(stored_a ? rows : columns).word,
                         .stored = stored_a || stored_b,

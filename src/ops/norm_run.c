@@ -108,7 +108,7 @@ KERNEL(log_softmax_grad) // (dy, y)
 /* ---- LRN ---- */
 
 struct local {
-    size_t images, channels, inner;
+    size_t channels, inner;
     int64_t before, after; // channels of a window on either side
     REAL alpha, beta, bias;
 };
@@ -117,8 +117,7 @@ static struct local local_of(const struct fw_run *r)
 {
     const struct fw_buffer *x = r->in[0];
     int64_t size = fw_run_attr_int(r, "size", 1);
-    struct local l = {.images = (size_t)x->dims[0],
-                      .channels = (size_t)x->dims[1],
+    struct local l = {.channels = (size_t)x->dims[1],
                       .inner = fw_buffer_span(x, 2, x->rank),
                       .before = (size - 1) / 2,
                       .after = size / 2,

@@ -2,11 +2,11 @@
  * output element is a nest of sums over the axes that change. */
 #include "ops/moves.h"
 
-enum { MAX_CHANGED = 8 };
+enum { MAX_CHANGED = 8, MAX_TAPS = 256 };
 
 struct axis {
     unsigned k; // which one
-    size_t in, out, taps;
+    size_t taps;
     int64_t *at;  // (out, taps) positions in the input
     REAL *weight; // (out, taps)
     bool *beyond; // (out) takes the extrapolation value
@@ -111,10 +111,9 @@ static enum fw_status tabulate(const struct fw_run *r, const struct rule *f, str
         wide = wide > reach ? wide : reach;
     }
     bool nearest = is(f->mode, "nearest");
-    axis->in = f->in;
-    axis->out = f->out;
     axis->taps = nearest ? 1 : 2 * (size_t)wide;
-    FW_REQUIRE(axis->taps <= 256, r->cx.err, FW_LIMIT, "at most 256 taps, found %zu", axis->taps);
+    FW_REQUIRE(axis->taps <= MAX_TAPS, r->cx.err, FW_LIMIT, "at most %d taps, found %zu", MAX_TAPS,
+               axis->taps);
     axis->at = fw_arena_array(r->scratch, f->out * axis->taps + 1, sizeof *axis->at);
     axis->weight = scratch_reals(r, f->out * axis->taps + 1);
     axis->beyond = fw_arena_zalloc(r->scratch, f->out + 1);

@@ -21,8 +21,7 @@ static const struct fw_op rows[N_ROWS];
 struct recurrence {
     const struct fw_op *grad;
     uint8_t n_in;
-    uint8_t values;  // input whose shape the output has
-    uint8_t weights; // bits: inputs that are weights, (d, n) or (d)
+    uint8_t values; // input whose shape the output has
     uint8_t state[FW_N_CLASSES];
     uint8_t channel[FW_N_CLASSES];
     uint8_t state_back[FW_N_CLASSES]; // of the gradient

@@ -20,8 +20,8 @@ struct fw_place {
 
 /* Where every tensor stands. Only of graphs without open sizes and bodies. */
 struct fw_places {
-    const struct fw_place *at; // (n_tensors) bytes, offset, fixed of a root hold for what shares it
-    uint32_t n_tensors;
+    /* (tensors of the graph) bytes, offset, fixed of a root hold for what shares it */
+    const struct fw_place *at;
     uint64_t fixed_bytes;
     uint64_t moving_bytes;       // size of the block, as packed
     uint64_t moving_bound_bytes; // most bytes of it alive at once: no packing can be smaller

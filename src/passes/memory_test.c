@@ -158,7 +158,7 @@ void test_memory__places(void **state)
     assert_int_equal(p->fixed_bytes, 2 * 5 * 40000);
     assert_int_equal(p->moving_bytes, p->moving_bound_bytes);
     assert_true(mem.peak_bytes.word == (fw_i128)(p->fixed_bytes + p->moving_bytes));
-    for (uint32_t i = 0; i < p->n_tensors; i++) {
+    for (uint32_t i = 0; i < m.graph.n_tensors; i++) {
         const struct fw_place *at = &p->at[i];
         if (at->root == i)
             assert_true(at->offset + at->bytes <= (at->fixed ? p->fixed_bytes : p->moving_bytes));

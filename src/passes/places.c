@@ -92,7 +92,6 @@ enum fw_status fw_places_find(const struct fw_graph *g, const struct fw_storage 
         at[i] = (struct fw_place){(uint64_t)bytes, 0, all[i].root, all[i].fixed};
     }
     places->at = at;
-    places->n_tensors = g->n_tensors;
     FW_TRY(place_fixed(g, at, places, err));
     FW_TRY(place_moving(g, all, at, places, err));
     *ret = places;

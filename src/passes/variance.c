@@ -416,7 +416,7 @@ enum fw_status fw_predict_variance(struct fw_graph *g, uint32_t n_nodes,
     FW_TRY(status);
     if (w.no_memory)
         return fw_fail_memory(err);
-    *ret = (struct fw_variance){w.m.all, w.layers, w.n_layers, w.gap, n_nodes, 1};
+    *ret = (struct fw_variance){w.m.all, w.layers, w.n_layers, w.gap, n_nodes};
     return FW_OK;
 }
 

@@ -22,7 +22,6 @@ struct fw_variance {
     uint32_t n_layers;
     const uint8_t *gap; // (n_nodes) 1: no rule, 2: only because an input is not known
     uint32_t n_nodes;
-    double grad; // of the outputs, as given
 };
 
 /* variance: see struct fw_moment_cx. Nodes first..n_nodes-1 are not part of the forward pass. What

@@ -88,7 +88,6 @@ static enum fw_status gather(struct fw_lesson *l, struct parts *p)
 struct term {
     const char *what, *formula;
     double flop;
-    bool sum;
 };
 
 static enum fw_status add_terms(struct fw_lesson *l, const struct parts *p)
@@ -109,18 +108,18 @@ static enum fw_status add_terms(struct fw_lesson *l, const struct parts *p)
     double attention = p->activations + p->activations_back;
     double products = p->forward + p->backward + attention;
     const struct term terms[] = {
-        {"6*N*T", "6*N*T", six, false},
-        {"tables that are looked up and not multiplied (embeddings)", "-6*N_t*T", lookups, false},
-        {"other parameters that no product reads (scales, biases)", "-6*(N - N_w - N_t)*T", vectors,
-         false},
+        {"6*N*T", "6*N*T", six},
+        {"tables that are looked up and not multiplied (embeddings)", "-6*N_t*T", lookups},
+        {"other parameters that no product reads (scales, biases)", "-6*(N - N_w - N_t)*T",
+         vectors},
         {"weights used at several places for a row, or by some rows only (experts)",
-         "3*F_w - 6*N_w*T", reuse, false},
-        {"gradients of inputs that nobody needs (first layers)", "B_w - 2*F_w", missing, false},
-        {"products of two activations (attention scores)", "F_a + B_a", attention, false},
-        {"= matmul FLOP of the step", "", products, true},
-        {"work that is no product", "", p->other, false},
-        {"update of the weights", "k*N", p->update, false},
-        {"= FLOP of the step", "", products + p->other + p->update, true},
+         "3*F_w - 6*N_w*T", reuse},
+        {"gradients of inputs that nobody needs (first layers)", "B_w - 2*F_w", missing},
+        {"products of two activations (attention scores)", "F_a + B_a", attention},
+        {"= matmul FLOP of the step", "", products},
+        {"work that is no product", "", p->other},
+        {"update of the weights", "k*N", p->update},
+        {"= FLOP of the step", "", products + p->other + p->update},
     };
     struct fw_value v[sizeof terms / sizeof *terms * N];
     uint32_t n = 0;

@@ -11,7 +11,6 @@ struct budget {
     const char *of;
     fw_count limit;
     fw_count found;
-    enum fw_unit unit;
     bool lower_bound; // something is missing in found
     bool kept;
 };
@@ -116,8 +115,7 @@ static enum fw_status add_budget(struct check *c, const char *name, const char *
     if (limit == NULL)
         return FW_OK;
     struct budget *b = &c->budgets[c->n++];
-    *b = (struct budget){
-        .name = name, .of = of, .found = found, .unit = unit, .lower_bound = lower_bound};
+    *b = (struct budget){.name = name, .of = of, .found = found, .lower_bound = lower_bound};
     FW_TRY(parse_limit(name, limit, unit == FW_UNIT_BYTES, &b->limit, c->err));
     int sign = fw_count_sign(c->a->model.sym, fw_count_sub(c->a->model.sym, b->limit, found));
     if (fw_count_is_const(found))

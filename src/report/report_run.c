@@ -7,19 +7,14 @@
 
 #include <string.h>
 
-struct phase_sum {
-    double seconds;
-    fw_count flop;
-};
-
 struct running {
     struct fw_report *r;
     struct fw_execution *x;
     struct fw_layers layers;
     struct fw_peak peak;
-    uint64_t most; // FLOP a second these threads can do at most; 0: not known
-    double times;  // measured runs that the node times are sums of
-    struct phase_sum phase[FW_N_PHASES];
+    uint64_t most;               // FLOP a second these threads can do at most; 0: not known
+    double times;                // measured runs that the node times are sums of
+    double seconds[FW_N_PHASES]; // of a step
 };
 
 static struct fw_value per_second(double flop, double seconds)
@@ -133,7 +128,7 @@ static struct fw_value phase_cell(const struct fw_table *t, uint32_t row, uint32
     struct fw_analysis *a = m->x->a;
     const struct fw_cost *cost = &a->totals.phase[row];
     fw_count flop = fw_cost_flop(a->model.sym, cost);
-    double seconds = m->phase[row].seconds;
+    double seconds = m->seconds[row];
     switch (column) {
     case 0:
         return fw_value_text(fw_phase_keys[row]);
@@ -153,7 +148,7 @@ static struct fw_value phase_cell(const struct fw_table *t, uint32_t row, uint32
 static bool phase_is_empty(const struct fw_table *t, uint32_t row)
 {
     const struct running *m = t->ctx;
-    return m->phase[row].seconds == 0;
+    return m->seconds[row] == 0;
 }
 
 /* ---- layers ---- */
@@ -227,7 +222,7 @@ static struct fw_value layer_cell(const struct fw_table *table, uint32_t row, ui
         return per_second((double)flop.word, all);
     default:
         for (unsigned k = 0; k < FW_N_PHASES; k++)
-            whole += m->phase[k].seconds;
+            whole += m->seconds[k];
         return whole > 0 ? fw_value_float(all / whole) : fw_value_kind(FW_VALUE_NULL);
     }
 }
@@ -322,7 +317,7 @@ static enum fw_status build(struct running *m, const struct fw_asked *asked,
     m->most = fw_peak_sure(&m->peak, how->n_threads);
     m->times = m->x->steps > 1 ? (double)(m->x->steps - 1) : 1;
     for (uint32_t id = 0; id < a->model.graph.n_nodes; id++)
-        m->phase[a->model.graph.nodes[id].phase].seconds += 1e-9 * (double)use[id].ns / m->times;
+        m->seconds[a->model.graph.nodes[id].phase] += 1e-9 * (double)use[id].ns / m->times;
     FW_TRY(fw_layers_make(&m->layers, a, asked->options->by, &m->r->arena, err));
     FW_TRY(fw_layers_keep_top(&m->layers, asked->options->top, err));
     FW_TRY(fw_report_add_model(m->r, a, asked, err));

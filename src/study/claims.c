@@ -190,10 +190,8 @@ static void judge(struct reader *r, struct fw_claim *c)
 
 static void read_claim(struct reader *r, struct fw_claim *c)
 {
-    *c = (struct fw_claim){.model = cell(r, MODEL),
-                           .domain = cell(r, DOMAIN_NAME),
-                           .hardware = cell(r, DEVICE),
-                           .at = r->csv.at[r->row]};
+    *c = (struct fw_claim){
+        .model = cell(r, MODEL), .domain = cell(r, DOMAIN_NAME), .hardware = cell(r, DEVICE)};
     c->claimed = number(r, COMPUTE, c);
     c->own = cell(r, BASE)[0] != '\0' ? number(r, FINETUNE, c) : (double)NAN;
     if (isnan(c->own))

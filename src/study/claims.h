@@ -19,7 +19,6 @@ enum fw_claim_flag {
 struct fw_claim {
     const char *model, *domain, *hardware; // as written
     const char *device;                    // what the hardware was taken for, or NULL
-    size_t at;                             // byte offset of the row
     /* NAN where the table does not say. */
     double claimed, own; // own: without the model it was trained from, where that is stated
     double params, data, epochs, hours, count, utilisation;
