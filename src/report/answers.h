@@ -91,11 +91,11 @@ enum fw_status fw_report_add_trial(struct fw_report *r, struct fw_document *d,
 enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *what,
                                const struct fw_alloc *alloc, struct fw_error *err);
 
-/* command: the program as it was called; a: a model whose prediction stands beside, or NULL, run
- * `steps` times. */
 /* Limits on what a model may ask for (schema flopwise.limits/1). */
 enum fw_status fw_answer_limits(struct fw_report **ret, const struct fw_alloc *alloc,
                                 struct fw_error *err);
+/* command: the program as it was called; a: a model whose prediction stands beside, or NULL, run
+ * `steps` times. */
 enum fw_status fw_answer_stat(struct fw_report **ret, const struct fw_counter *c,
                               const struct fw_stat *s, const char *command, struct fw_analysis *a,
                               uint64_t steps, struct fw_error *err);
@@ -129,12 +129,11 @@ enum fw_status fw_report_add_missing(struct fw_report *r, struct fw_analysis *a,
 /* What is asked of language models, where it is one. */
 enum fw_status fw_report_add_language(struct fw_report *r, struct fw_analysis *a,
                                       struct fw_error *err);
-/* A formula over the whole network beside our count, each difference named. FW_UNSUPPORTED where
- * it is no language model. */
-struct fw_whole_convention;
-enum fw_status fw_report_add_whole(struct fw_report *r, struct fw_analysis *a,
-                                   const struct fw_whole_convention *w, struct fw_error *err);
-/* Another tool's number beside ours, and the operators that make the difference. */
+/* n over the tokens of a pass: a whole number where it comes out even, else as fw_quotient. */
+struct fw_value fw_per_token(struct fw_report *r, struct fw_symbols *sym, fw_count n,
+                             fw_count tokens);
+/* Another convention's number beside ours, and the operators or parts that make the difference.
+ * FW_UNSUPPORTED where it counts language models and this is none. */
 struct fw_convention;
 enum fw_status fw_report_add_convention(struct fw_report *r, struct fw_analysis *a,
                                         const struct fw_convention *convention,

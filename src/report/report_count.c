@@ -547,9 +547,7 @@ static enum fw_status build(struct count *c, const struct fw_asked *asked)
     FW_TRY(fw_report_add_weights(c->r, c->a, c->err));
     if (c->a->model.no_network == NULL)
         FW_TRY(fw_report_add_language(c->r, c->a, c->err));
-    if (c->convention != NULL && c->convention->whole != NULL)
-        FW_TRY(fw_report_add_whole(c->r, c->a, c->convention->whole, c->err));
-    else if (c->convention != NULL)
+    if (c->convention != NULL)
         FW_TRY(fw_report_add_convention(c->r, c->a, c->convention, c->err));
     FW_TRY(add_formulas(c));
     return fw_report_add_missing(c->r, c->a, c->a->totals.n_missing == 0, c->err);
