@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from tally import Tally
+
 TOP = sys.argv[1]
 PROGRAM = os.path.realpath(os.environ["FLOPWISE"])
 MEASURES = {"run", "audit", "stat", "peak"}
@@ -112,8 +114,7 @@ def is_right(command, code, out, shown):
 
 
 def main():
-    passed, failed = 0, 0
-    seen = set()
+    tally, seen = Tally(), set()
     with tempfile.TemporaryDirectory() as folder:
         make_folder(folder)
         for path, command, shown in commands():
@@ -121,13 +122,9 @@ def main():
                 continue
             seen.add(command)
             code, out, errors = run(command, folder)
-            if is_right(command, code, out, shown):
-                passed += 1
-                continue
-            failed += 1
-            print(f"FAILED {path}: {command}: exit code {code}: {errors or out}".rstrip())
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
+            tally.check(is_right(command, code, out, shown),
+                        f"{path}: {command}: exit code {code}: {errors or out}".rstrip())
+    return tally.close()
 
 
 sys.exit(main())

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from tally import Tally
+
 
 def read_known(path):
     with open(path) as file:
@@ -33,25 +35,20 @@ def fields(net, size):
 
 
 def main(known, published):
-    rows = list(read_known(known))
-    skipped = 1
+    rows, nets, tally = list(read_known(known)), {}, Tally()
     if os.path.exists(published):
         rows += read_published(published)
-        skipped = 0
-    nets, passed, failed = {}, 0, 0
+    else:
+        tally.skipped += 1
     for net, size, node, *want in rows:
         if (net, size) not in nets:
             nets[net, size] = fields(net, size)
         layer = nets[net, size].get(node)
         found = [[str(axis[key]) for key in ("size", "stride", "padding")]
                  for axis in layer["axes"]] if layer else []
-        if found == [want, want]:
-            passed += 1
-        else:
-            failed += 1
-            print(f"FAILED {net} {size} {node}: expected {want} twice, found {found}")
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return failed > 0
+        tally.check(found == [want, want],
+                    f"{net} {size} {node}: expected {want} twice, found {found}")
+    return tally.close()
 
 
 sys.exit(main(*sys.argv[1:]))

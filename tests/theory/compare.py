@@ -14,6 +14,8 @@ import sys
 from decimal import Decimal
 from functools import lru_cache
 
+from tally import Tally
+
 
 def read_rows(path):
     """Rows of the table; an empty command is that of the row before."""
@@ -65,16 +67,11 @@ def agrees(found, wanted):
 
 
 def main(table):
-    passed, failed = 0, 0
+    tally = Tally()
     for command, path, wanted in read_rows(table):
         found = find(command, path)
-        if agrees(found, wanted):
-            passed += 1
-        else:
-            failed += 1
-            print(f"FAILED {command}: {path}: {wanted} is wanted, found {found}")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return failed > 0
+        tally.check(agrees(found, wanted), f"{command}: {path}: {wanted} is wanted, found {found}")
+    return tally.close()
 
 
 sys.exit(main(*sys.argv[1:]))

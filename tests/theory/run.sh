@@ -3,5 +3,5 @@
 # Ends in the closing line.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-export FLOPWISE=${FLOPWISE:-$here/../../build/flopwise}
+export FLOPWISE=${FLOPWISE:-$here/../../build/flopwise} PYTHONPATH=$here/../support
 exec python3 "$here/compare.py" "$here/known.tsv"
