@@ -91,6 +91,33 @@ static const struct hf_further deepseek_further = {.key = "num_nextn_predict_lay
                                                    .layer = "",
                                                    .final = "shared_head.norm"};
 
+/* Experts of a width of their own, and as many more that every token meets. */
+static struct hf_experts own_experts(const struct hf_config *c, const char *n_shared)
+{
+    int64_t width = hf_size(c, "moe_intermediate_size");
+    return (struct hf_experts){.n = hf_size(c, "num_experts"),
+                               .top = hf_size(c, "num_experts_per_tok"),
+                               .width = width,
+                               .shared = width * hf_int(c, n_shared, 0)};
+}
+
+/* The first n layers have none. */
+static void dense_first(struct hf_arch *a, int64_t n)
+{
+    for (uint32_t i = 0; i < a->n_layers; i++)
+        a->layer[i].feed = i < n ? HF_DENSE : HF_EXPERTS;
+}
+
+/* Which layers have them, where the file lists them. */
+static void listed_experts(const struct hf_config *c, struct hf_arch *a)
+{
+    if (hf_length(c, "mlp_layer_types") != a->n_layers)
+        return;
+    for (uint32_t i = 0; i < a->n_layers; i++)
+        a->layer[i].feed =
+            strcmp(hf_text_item(c, "mlp_layer_types", i), "sparse") == 0 ? HF_EXPERTS : HF_DENSE;
+}
+
 static void fill_mixtral(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_llama(c, a);
@@ -126,16 +153,11 @@ static void fill_ernie_moe(const struct hf_config *c, struct hf_arch *a)
 {
     hf_fill_llama(c, a);
     a->qkv_bias = a->o_bias = a->feed_bias = a->head_bias = hf_flag(c, "use_bias", false);
-    int64_t width = hf_size(c, "moe_intermediate_size");
     int64_t every = hf_int(c, "moe_layer_interval", 1);
     int64_t first = hf_int(c, "moe_layer_start_index", 0);
     const struct fw_json *last = hf_value(c, "moe_layer_end_index"); // -1: none is the last
-    a->experts = (struct hf_experts){.n = hf_size(c, "num_experts"),
-                                     .top = hf_size(c, "num_experts_per_tok"),
-                                     .width = width,
-                                     .shared = width * hf_int(c, "moe_num_shared_experts", 0),
-                                     .corrected = true,
-                                     .normed = true};
+    a->experts = own_experts(c, "moe_num_shared_experts");
+    a->experts.corrected = a->experts.normed = true;
     for (uint32_t i = 0; i < a->n_layers && every > 0; i++) {
         bool within = i >= first && (last == NULL || last->i < 0 || i <= last->i);
         if (within && (i + 1) % (uint64_t)every == 0)
@@ -290,21 +312,10 @@ static void fill_llama4(const struct hf_config *c, struct hf_arch *a)
     }
 }
 
-/* Which layers have experts, where the file lists them. */
-static void listed_experts(const struct hf_config *c, struct hf_arch *a)
-{
-    if (hf_length(c, "mlp_layer_types") != a->n_layers)
-        return;
-    for (uint32_t i = 0; i < a->n_layers; i++)
-        a->layer[i].feed =
-            strcmp(hf_text_item(c, "mlp_layer_types", i), "sparse") == 0 ? HF_EXPERTS : HF_DENSE;
-}
-
 static void fill_glm4_lite(const struct hf_config *c, struct hf_arch *a)
 {
     fill_deepseek_v3(c, a);
-    for (uint32_t i = 0; i < a->n_layers; i++)
-        a->layer[i].feed = i >= hf_int(c, "first_k_dense_replace", 1) ? HF_EXPERTS : HF_DENSE;
+    dense_first(a, hf_int(c, "first_k_dense_replace", 1));
     listed_experts(c, a);
 }
 
@@ -394,16 +405,10 @@ static void fill_exaone_moe(const struct hf_config *c, struct hf_arch *a)
     a->qkv_bias = a->o_bias = a->feed_bias = false;
     a->qk_norm = HF_QK_HEAD;
     hf_windows(c, a, hf_int(c, "sliding_window_pattern", 0));
-    int64_t width = hf_size(c, "moe_intermediate_size");
-    a->experts = (struct hf_experts){.n = hf_size(c, "num_experts"),
-                                     .top = hf_size(c, "num_experts_per_tok"),
-                                     .width = width,
-                                     .shared = width * hf_int(c, "num_shared_experts", 0),
-                                     .sigmoid = true,
-                                     .corrected = true,
-                                     .normed = hf_flag(c, "norm_topk_prob", true)};
-    for (uint32_t i = 0; i < a->n_layers; i++)
-        a->layer[i].feed = i >= hf_int(c, "first_k_dense_replace", 0) ? HF_EXPERTS : HF_DENSE;
+    a->experts = own_experts(c, "num_shared_experts");
+    a->experts.sigmoid = a->experts.corrected = true;
+    a->experts.normed = hf_flag(c, "norm_topk_prob", true);
+    dense_first(a, hf_int(c, "first_k_dense_replace", 0));
     listed_experts(c, a);
 }
 
@@ -414,19 +419,11 @@ static void fill_afmoe(const struct hf_config *c, struct hf_arch *a)
     a->qk_norm = HF_QK_HEAD;
     a->scaled_embed = hf_flag(c, "mup_enabled", false);
     hf_windows(c, a, hf_int(c, "global_attn_every_n_layers", 4));
-    int64_t width = hf_size(c, "moe_intermediate_size");
-    a->experts = (struct hf_experts){.n = hf_size(c, "num_experts"),
-                                     .top = hf_size(c, "num_experts_per_tok"),
-                                     .width = width,
-                                     .shared = width * hf_int(c, "num_shared_experts", 0),
-                                     .sigmoid = true,
-                                     .corrected = true,
-                                     .flat = true,
-                                     .normed = true};
-    for (uint32_t i = 0; i < a->n_layers; i++) {
-        a->layer[i].feed = i >= hf_int(c, "num_dense_layers", 0) ? HF_EXPERTS : HF_DENSE;
+    a->experts = own_experts(c, "num_shared_experts");
+    a->experts.sigmoid = a->experts.corrected = a->experts.flat = a->experts.normed = true;
+    dense_first(a, hf_int(c, "num_dense_layers", 0));
+    for (uint32_t i = 0; i < a->n_layers; i++)
         a->layer[i].rotary = a->layer[i].window > 0;
-    }
 }
 
 const struct hf_family hf_moes[] = {

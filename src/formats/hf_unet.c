@@ -142,24 +142,37 @@ static void keep(struct hf_unet *u, int x)
         u->skip[u->n_skips++] = x;
 }
 
+/* What the lists in the configuration say of a level, counted from the outermost. */
+struct level {
+    const struct kind *kind;
+    int64_t channels, blocks;
+};
+
+/* i: its place in the list of kinds under the key. */
+static struct level level_of(struct hf_unet *u, uint32_t at, const struct kind *kinds,
+                             const char *key, uint32_t i)
+{
+    u->words_alone = flag_at(u, "only_cross_attention", at);
+    return (struct level){.kind = kind_of(u, kinds, key, hf_text_item(u->c, key, i)),
+                          .channels = hf_unet_at(u, "block_out_channels", at, 1),
+                          .blocks = hf_unet_at(u, "layers_per_block", at, 1)};
+}
+
 static int down(struct hf_unet *u, int x)
 {
     for (uint32_t l = 0; l < u->levels && fw_build_ok(u->b); l++) {
-        int64_t out = hf_unet_at(u, "block_out_channels", l, 1);
-        int64_t blocks = hf_unet_at(u, "layers_per_block", l, 1);
-        const struct kind *k =
-            kind_of(u, downs, "down_block_types", hf_text_item(u->c, "down_block_types", l));
-        u->words_alone = flag_at(u, "only_cross_attention", l);
+        struct level v = level_of(u, l, downs, "down_block_types", l);
         fw_enter_number(u->b, "down_blocks.", l);
-        for (uint32_t i = 0; i < blocks && fw_build_ok(u->b); i++) {
+        for (uint32_t i = 0; i < v.blocks && fw_build_ok(u->b); i++) {
             int64_t layers =
-                k->sight == LAYERS ? layers_at(u, "transformer_layers_per_block", l, i) : 0;
-            x = look(u, block(u, x, out, i), k, l, i, layers);
+                v.kind->sight == LAYERS ? layers_at(u, "transformer_layers_per_block", l, i) : 0;
+            x = look(u, block(u, x, v.channels, i), v.kind, l, i, layers);
             keep(u, x);
         }
         if (l + 1 < u->levels) {
-            x = k->residual ? hf_unet_residual(u, x, "downsamplers.0", out, HF_UNET_HALF)
-                            : hf_unet_conv(u, x, "downsamplers.0.conv", out, 3, 2);
+            x = v.kind->residual
+                    ? hf_unet_residual(u, x, "downsamplers.0", v.channels, HF_UNET_HALF)
+                    : hf_unet_conv(u, x, "downsamplers.0.conv", v.channels, 3, 2);
             keep(u, x);
         }
         fw_leave(u->b);
@@ -195,22 +208,20 @@ static int up(struct hf_unet *u, int x)
     bool own = hf_has(u->c, "reverse_transformer_layers_per_block");
     for (uint32_t l = 0; l < u->levels && fw_build_ok(u->b); l++) {
         uint32_t from = u->levels - 1 - l;
-        int64_t out = hf_unet_at(u, "block_out_channels", from, 1);
-        int64_t blocks = hf_unet_at(u, "layers_per_block", from, 1);
-        const struct kind *k =
-            kind_of(u, ups, "up_block_types", hf_text_item(u->c, "up_block_types", l));
-        u->words_alone = flag_at(u, "only_cross_attention", from);
+        struct level v = level_of(u, from, ups, "up_block_types", l);
         fw_enter_number(u->b, "up_blocks.", l);
-        for (uint32_t i = 0; i <= blocks && u->n_skips > 0 && fw_build_ok(u->b); i++) {
+        for (uint32_t i = 0; i <= v.blocks && u->n_skips > 0 && fw_build_ok(u->b); i++) {
             int both[2] = {x, u->skip[--u->n_skips]};
-            int64_t layers = k->sight != LAYERS ? 0
+            int64_t layers = v.kind->sight != LAYERS ? 0
                              : own ? layers_at(u, "reverse_transformer_layers_per_block", l, i)
                                    : layers_at(u, "transformer_layers_per_block", from, i);
-            x = look(u, block(u, fw_concat(u->b, both, 2, 1), out, i), k, from, i, layers);
+            x = fw_concat(u->b, both, 2, 1);
+            x = look(u, block(u, x, v.channels, i), v.kind, from, i, layers);
         }
         if (from > 0)
-            x = k->residual ? hf_unet_residual(u, x, "upsamplers.0", out, HF_UNET_TWICE)
-                            : hf_unet_conv(u, hf_unet_twice(u, x), "upsamplers.0.conv", out, 3, 1);
+            x = v.kind->residual
+                    ? hf_unet_residual(u, x, "upsamplers.0", v.channels, HF_UNET_TWICE)
+                    : hf_unet_conv(u, hf_unet_twice(u, x), "upsamplers.0.conv", v.channels, 3, 1);
         fw_leave(u->b);
     }
     return x;
