@@ -241,55 +241,22 @@ void fw_field_gemm(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *
                         out, ret);
 }
 
+#define PRODUCT                                                                                    \
+    .doc = "dA = dY B^T, dB = A^T dY", FW_PORTS(2, 2, 1, 1), .flags = FW_OP_CONTRACTION,           \
+    .weight_slots = 3, .infer = fw_matmul_infer, .field = fw_field_matmul, .cost = fw_matmul_cost, \
+    .grad = grad, .moments = &fw_moments_matmul, FW_RUN(matmul), .fast = fw_fast_matmul
+#define SCALED_PRODUCT                                                                            \
+    .domain = "com.microsoft",                                                                    \
+    .formula = "fma = elements(Y) * K, mul = elements(Y) when alpha is not 1; K inner dimension", \
+    FW_ATTRS(fused_attrs), PRODUCT
+
 static const struct fw_op rows[N_ROWS] = {
     [MATMUL] = {.name = "MatMul",
                 .domain = "",
                 .formula = "fma = elements(Y) * K; K inner dimension",
-                .doc = "dA = dY B^T, dB = A^T dY",
-                FW_PORTS(2, 2, 1, 1),
-                .flags = FW_OP_CONTRACTION,
-                .weight_slots = 3,
-                .infer = fw_matmul_infer,
-                .field = fw_field_matmul,
-                .cost = fw_matmul_cost,
-                .grad = grad,
-                .moments = &fw_moments_matmul,
-                FW_RUN(matmul),
-                .fast = fw_fast_matmul},
-    [FUSED_MATMUL] =
-        {.name = "FusedMatMul",
-         .domain = "com.microsoft",
-         .formula =
-             "fma = elements(Y) * K, mul = elements(Y) when alpha is not 1; K inner dimension",
-         .doc = "dA = dY B^T, dB = A^T dY",
-         FW_ATTRS(fused_attrs),
-         FW_PORTS(2, 2, 1, 1),
-         .flags = FW_OP_CONTRACTION,
-         .weight_slots = 3,
-         .infer = fw_matmul_infer,
-         .field = fw_field_matmul,
-         .cost = fw_matmul_cost,
-         .grad = grad,
-         .moments = &fw_moments_matmul,
-         FW_RUN(matmul),
-         .fast = fw_fast_matmul},
-    [TRANSPOSE_MATMUL] =
-        {.name = "TransposeMatMul",
-         .domain = "com.microsoft",
-         .formula =
-             "fma = elements(Y) * K, mul = elements(Y) when alpha is not 1; K inner dimension",
-         .doc = "dA = dY B^T, dB = A^T dY",
-         FW_ATTRS(fused_attrs),
-         FW_PORTS(2, 2, 1, 1),
-         .flags = FW_OP_CONTRACTION,
-         .weight_slots = 3,
-         .infer = fw_matmul_infer,
-         .field = fw_field_matmul,
-         .cost = fw_matmul_cost,
-         .grad = grad,
-         .moments = &fw_moments_matmul,
-         FW_RUN(matmul),
-         .fast = fw_fast_matmul},
+                PRODUCT},
+    [FUSED_MATMUL] = {.name = "FusedMatMul", SCALED_PRODUCT},
+    [TRANSPOSE_MATMUL] = {.name = "TransposeMatMul", SCALED_PRODUCT},
     [GEMM] =
         {.name = "Gemm",
          .domain = "",

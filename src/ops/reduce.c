@@ -373,6 +373,11 @@ REDUCE(DECLARE)
 
 FW_KERNELS(arg_max, arg_min, cum_sum, cum_prod, sum_to);
 
+#define ARG                                                                                 \
+    .domain = "", .formula = "minmax = elements(X) - elements(Y)", .doc = "none: integers", \
+    FW_ATTRS(arg_attrs), FW_PORTS(1, 1, 1, 1), .infer = infer_arg, .field = field_arg,      \
+    .cost = cost_arg, .grad = fw_grad_none
+
 static const struct fw_op rows[N_ROWS] = {
 #define ROWS(id, name_, join, with_max, na, nm, nx, ns, ma, md, mq, ms, fold, mean, formula_, x, \
              y, ga, gm, gd, gx, gs, hm, hd, hs, doc_)                                            \
@@ -405,28 +410,8 @@ static const struct fw_op rows[N_ROWS] = {
                    FW_RUN(reduce_##id##_GRAD)},
     REDUCE(ROWS)
 #undef ROWS
-        [ARG_MAX] = {.name = "ArgMax",
-                     .domain = "",
-                     .formula = "minmax = elements(X) - elements(Y)",
-                     .doc = "none: integers",
-                     FW_ATTRS(arg_attrs),
-                     FW_PORTS(1, 1, 1, 1),
-                     .infer = infer_arg,
-                     .field = field_arg,
-                     .cost = cost_arg,
-                     .grad = fw_grad_none,
-                     FW_RUN(arg_max)},
-    [ARG_MIN] = {.name = "ArgMin",
-                 .domain = "",
-                 .formula = "minmax = elements(X) - elements(Y)",
-                 .doc = "none: integers",
-                 FW_ATTRS(arg_attrs),
-                 FW_PORTS(1, 1, 1, 1),
-                 .infer = infer_arg,
-                 .field = field_arg,
-                 .cost = cost_arg,
-                 .grad = fw_grad_none,
-                 FW_RUN(arg_min)},
+        [ARG_MAX] = {.name = "ArgMax", ARG, FW_RUN(arg_max)},
+    [ARG_MIN] = {.name = "ArgMin", ARG, FW_RUN(arg_min)},
     [CUM_SUM] = {.name = "CumSum",
                  .domain = "",
                  .formula = "add = (length - 1) * lines; exclusive: length - 2",
