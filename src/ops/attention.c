@@ -398,7 +398,6 @@ static enum fw_status infer_group(struct fw_cx *c)
 
 /* ---- cost ---- */
 
-/* batch * heads * q_len */
 static fw_count query_rows(struct fw_cx *c, const struct fw_attention *a)
 {
     fw_dim dims[3] = {a->batch, a->heads, a->q_len};

@@ -1,5 +1,4 @@
-/* What is asked of language models; the conventions of their papers stand in report_convention.c.
- */
+/* What is asked of language models. The conventions of their papers: report_convention.c. */
 #include "passes/language.h"
 #include "report/answers.h"
 
