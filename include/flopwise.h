@@ -49,10 +49,9 @@ FW_API const char *fw_version(void);
 /* A model file, opened but not yet read: what is in it is found out by the first question. */
 struct fw_net;
 
-/* path: a file, "-" for standard input, or "zoo:NAME,key=value,..." for a built-in network. On
- * success *ret is to be freed with fw_net_free; reports made from it may outlive it. Errors: FW_IO,
- * FW_LIMIT, FW_MEMORY, and of a built-in network FW_USAGE, FW_SHAPE. Questions add FW_FORMAT: no
- * known format (the message says what the file seems to be) or a malformed file. */
+/* path: a file, the folder of a model, "-" for standard input, or "zoo:NAME,key=value,..." for a
+ * built-in network. On success *ret is to be freed with fw_net_free; reports made from it may
+ * outlive it. Errors: FW_IO, FW_LIMIT, FW_MEMORY, and of a built-in network FW_USAGE, FW_SHAPE. */
 FW_API enum fw_status fw_net_open(struct fw_net **ret, const char *path, struct fw_error *err);
 FW_API void fw_net_free(struct fw_net *net); /* NULL is fine */
 /* The same with limits on what the model may ask for, "nodes=1000000", "time=5" (NULL-terminated;
@@ -62,10 +61,12 @@ FW_API enum fw_status fw_net_open_within(struct fw_net **ret, const char *path,
 
 /* Binds a symbol of the model's dimensions ("batch", "seq", a dim_param) to a value: an integer or
  * an expression with letters ("8", "n", "2*k"). "batch" and "seq" also find the model's own name
- * for that dimension (batch_size, N, sequence_length ...). Checked when the model is analysed. */
+ * for that dimension (batch_size, N, sequence_length ...). What it names is looked up by the first
+ * question, which then fails with FW_USAGE. Errors here: FW_USAGE (given twice), FW_MEMORY. */
 FW_API enum fw_status fw_net_set(struct fw_net *net, const char *symbol, const char *value,
                                  struct fw_error *err);
-/* Gives an input a shape: "1x3x224x224"; each dimension an integer or an expression. */
+/* Gives an input a shape: "1x3x224x224"; each dimension an integer or an expression. Looked up as
+ * above. */
 FW_API enum fw_status fw_net_set_shape(struct fw_net *net, const char *input, const char *shape,
                                        struct fw_error *err);
 
@@ -80,9 +81,10 @@ FW_API enum fw_status fw_sandbox(struct fw_net *const *nets, size_t n, const cha
 
 /* A network under construction. Tensors are numbers: a call gives that of what it made, -1 stands
  * for a tensor left out. Sizes are numbers, or what fw_size() gives for an expression with letters.
- * The first error stays, later calls do nothing and fw_builder_finish reports it, so that code
- * reads x = fw_relu(b, fw_conv2d(b, x, "conv1", 64, 7, 2, 3)). A layer stands under the scopes
- * entered ("layer1.0.conv1", made unique) and its parameters under it ("layer1.0.conv1.weight"). */
+ * The first error stays, later calls do nothing and fw_builder_finish reports it (FW_USAGE,
+ * FW_SHAPE, FW_LIMIT, FW_MEMORY), so that code reads x = fw_relu(b, fw_conv2d(b, x, "conv1", 64, 7,
+ * 2, 3)). A layer stands under the scopes entered ("layer1.0.conv1", made unique) and its
+ * parameters under it ("layer1.0.conv1.weight"). */
 struct fw_builder;
 FW_API enum fw_status fw_builder_new(struct fw_builder **ret, const char *name,
                                      struct fw_error *err);
@@ -151,7 +153,7 @@ FW_API int fw_attention(struct fw_builder *b, int q, int k, int v, int64_t heads
                         int causal, int64_t window);
 /* kind "rnn", "gru", "lstm"; x (batch, seq, width). */
 FW_API int fw_recurrent(struct fw_builder *b, const char *kind, int x, const char *name,
-                        int64_t hidden, int both_ways);
+                        int64_t hidden, int bidirectional);
 
 FW_API int fw_add(struct fw_builder *b, int x, int y);
 FW_API int fw_mul(struct fw_builder *b, int x, int y);
@@ -161,6 +163,7 @@ FW_API int fw_concat(struct fw_builder *b, const int *xs, int n, int axis);
 FW_API int fw_reshape(struct fw_builder *b, int x, int rank, const int64_t *dims);
 FW_API int fw_transpose(struct fw_builder *b, int x, const int64_t *perm);
 FW_API int fw_flatten(struct fw_builder *b, int x); /* all but the batch */
+/* Elements from..to-1; a negative number counts from the end. */
 FW_API int fw_slice(struct fw_builder *b, int x, int axis, int64_t from, int64_t to);
 /* n parts, equal without sizes: the numbers after the one given are the other parts. */
 FW_API int fw_split(struct fw_builder *b, int x, int axis, int n, const int64_t *sizes);
@@ -175,13 +178,19 @@ FW_API int fw_repeat_end(struct fw_builder *b, int y);
 FW_API int fw_node(struct fw_builder *b, const char *domain, const char *op, const char *name,
                    const char *attributes, const int *in, int n_in, int n_out);
 
-/* ---- questions ---- */
+/* ---- questions ----
+ *
+ * On success *ret is to be freed with fw_report_free; on failure it is left alone. Beside the
+ * errors named at a question: FW_FORMAT, a malformed file or no known format (the message says what
+ * it seems to be); FW_USAGE, a name or number in what is asked that the model or the program does
+ * not know; FW_SHAPE, shapes that do not fit; FW_UNSUPPORTED, what is asked cannot be had of this
+ * model; FW_LIMIT, FW_IO, FW_MEMORY. */
 
 enum fw_group { FW_BY_LAYER, FW_BY_OP, FW_BY_MODULE };
 
 /* What is asked. Start from fw_options_default(). Texts may be NULL for the default. */
 struct fw_options {
-    int inference;             /* 1: leave backward and update out */
+    int inference;             /* 1: leaves backward and update out */
     const char *optimizer;     /* "sgd" */
     const char *precision;     /* "fp32" */
     const char *loss;          /* "auto", "cross-entropy", "squares" */

@@ -72,17 +72,17 @@ static int fold(struct fw_builder *b, int y, int64_t width)
 }
 
 static int recur(struct fw_builder *b, const struct kind *k, int x, const char *name,
-                 int64_t hidden, bool both_ways)
+                 int64_t hidden, bool bidirectional)
 {
     static const int64_t perm[3] = {1, 0, 2};
     int64_t rows = fw_size_times(b, hidden, k->gates);
-    int64_t directions = both_ways ? 2 : 1;
+    int64_t directions = bidirectional ? 2 : 1;
     int64_t width = fw_size_of(b, x, -1);
     int turned = fw_transpose(b, x, perm);
     struct fw_build_node n = fw_build_node(b, "", k->op);
     if (fw_dim_is_const((fw_dim){hidden}))
         fw_build_int(&n, "hidden_size", hidden);
-    fw_build_text(&n, "direction", both_ways ? "bidirectional" : "forward");
+    fw_build_text(&n, "direction", bidirectional ? "bidirectional" : "forward");
     if (k->gates == 3)
         fw_build_int(&n, "linear_before_reset", 1);
     const char *layer = fw_build_name(b, name, k->name);
@@ -95,11 +95,11 @@ static int recur(struct fw_builder *b, const struct kind *k, int x, const char *
 }
 
 int fw_recurrent(struct fw_builder *b, const char *kind, int x, const char *name, int64_t hidden,
-                 int both_ways)
+                 int bidirectional)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, kind) == 0)
-            return recur(b, &kinds[i], x, name, hidden, both_ways != 0);
+            return recur(b, &kinds[i], x, name, hidden, bidirectional != 0);
     return fw_build_fail(b, FW_USAGE, "there is no recurrent layer '%.60s': rnn, gru or lstm",
                          kind);
 }

@@ -152,7 +152,7 @@ struct fw_graph {
     uint32_t n_seeds;           // of a gradient's body: its last inputs are gradients of outputs
     struct fw_turns turns;
     fw_dim trips;  // of a body: how often one execution of its node runs it (its infer sets it)
-    bool training; // the training form is built (passes/grad)
+    bool training; // the training form is built (passes/train)
     const uint32_t *gradients; // (n_gradients) of the tensors there were before, or FW_NONE
     uint32_t n_gradients;
     struct fw_graph *outer;  // the graph this is a body of, or NULL

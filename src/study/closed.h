@@ -12,10 +12,12 @@ struct fw_closed_form {
     const char *optimizer;
     const char *formula;
     const char *where; // a sentence: what its letters are, when it holds; or NULL
-    double (*one)(const struct fw_hyper *h, double c, double t); // of an element with gradient c,
-    bool sums;                                                   // which is what step t adds
-    bool (*holds)(const struct fw_closed *c);                    // NULL: always
-    void (*start)(struct fw_closed *c);                          // of forms of whole matrices
+    /* Of an element with gradient c: where it stands after step t; with sums, what step t adds. */
+    double (*one)(const struct fw_hyper *h, double c, double t);
+    bool sums;
+    bool (*holds)(const struct fw_closed *c); // NULL: always
+    /* Of forms of whole matrices, where one is NULL. */
+    void (*start)(struct fw_closed *c);
     void (*step)(struct fw_closed *c);
 };
 
