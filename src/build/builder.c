@@ -393,26 +393,49 @@ int fw_constant(struct fw_builder *b, const char *name, int rank, const int64_t 
     return fw_build_constant(b, name, FW_F32, (unsigned)rank, dims);
 }
 
+/* Room for n bytes of contents of a constant; NULL: none. */
+static unsigned char *contents(struct fw_builder *b, struct fw_graph *g, int x, size_t n)
+{
+    struct fw_data *data = fw_arena_alloc(&b->m->arena, sizeof *data);
+    unsigned char *bytes = fw_arena_alloc(&b->m->arena, n);
+    if (x < 0 || data == NULL || bytes == NULL) {
+        (void)fw_build_fail(b, FW_MEMORY, "out of memory");
+        return NULL;
+    }
+    *data = (struct fw_data){bytes, n};
+    g->tensors[b->handle[x].id].data = data;
+    return bytes;
+}
+
+static void put_bytes(unsigned char *to, uint64_t bits, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        to[i] = (unsigned char)(bits >> (8 * i));
+}
+
+int fw_build_integers(struct fw_builder *b, const char *name, int64_t n, fw_build_value *value,
+                      const void *ctx)
+{
+    enum { EACH = sizeof(int64_t) };
+    int x = fw_build_constant(b, name, FW_I64, 1, &n);
+    unsigned char *bytes = x < 0 ? NULL : contents(b, &b->m->graph, x, (size_t)n * EACH);
+    for (int64_t i = 0; bytes != NULL && i < n; i++)
+        put_bytes(bytes + i * EACH, (uint64_t)value(ctx, i), EACH);
+    return bytes != NULL ? x : -1;
+}
+
 int fw_number(struct fw_builder *b, double v)
 {
-    union {
-        float value;
-        unsigned char bytes[4];
-    } word = {.value = (float)v};
+    float value = (float)v;
+    uint32_t bits;
     if (!fw_build_ok(b))
         return -1;
     int x = new_tensor(b, b->g, "number", FW_KIND_CONSTANT, FW_F32, 0, NULL);
-    struct fw_data *data = fw_arena_alloc(&b->m->arena, sizeof *data);
-    unsigned char *bytes = fw_arena_alloc(&b->m->arena, sizeof word);
-    if (x < 0 || data == NULL || bytes == NULL)
-        return fw_build_fail(b, FW_MEMORY, "out of memory");
-    uint32_t bits;
-    memcpy(&bits, word.bytes, sizeof bits);
-    for (unsigned i = 0; i < sizeof bits; i++)
-        bytes[i] = (unsigned char)(bits >> (8 * i));
-    *data = (struct fw_data){bytes, sizeof bits};
-    b->g->tensors[b->handle[x].id].data = data;
-    return x;
+    unsigned char *bytes = contents(b, b->g, x, sizeof bits);
+    memcpy(&bits, &value, sizeof bits);
+    if (bytes != NULL)
+        put_bytes(bytes, bits, sizeof bits);
+    return bytes != NULL ? x : -1;
 }
 
 int fw_sizes(struct fw_builder *b, int n, const int64_t *v)

@@ -74,6 +74,10 @@ int fw_build_stored(struct fw_builder *b, const char *name, enum fw_kind kind, u
 /* A given tensor of any type, as fw_constant. */
 int fw_build_constant(struct fw_builder *b, const char *name, enum fw_dtype dtype, unsigned rank,
                       const int64_t *dims);
+/* n given integers whose contents are known. */
+typedef int64_t fw_build_value(const void *ctx, int64_t i);
+int fw_build_integers(struct fw_builder *b, const char *name, int64_t n, fw_build_value *value,
+                      const void *ctx);
 
 /* ---- repetition (repeat.c) ---- */
 

@@ -44,6 +44,13 @@ static uint64_t blocks(int64_t channels, unsigned block)
     return ((uint64_t)channels + block - 1) / block;
 }
 
+/* Of a product of oneDNN: with AVX-512 what it is. */
+static uint64_t flop_of(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+                        const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b, bool onto)
+{
+    return fw_dnn_is_avx2() ? fw_dnn_gemm_flop(m, n, k, c, a, b, onto) : 2 * (uint64_t)m * n * k;
+}
+
 /* Channels as they are held: whole blocks of them. */
 static uint64_t fill(int64_t channels, unsigned block)
 {
@@ -98,7 +105,8 @@ static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool 
         break;
     }
     uint64_t pieces = n < LAST ? 1 : (n - LAST) / PIECE + 2;
-    return pointwise ? fill(in, 8) * fill(f->y[1], 8) * (batch * pieces - 1) : 0;
+    return (pointwise ? fill(in, 8) * fill(f->y[1], 8) * (batch * pieces - 1) : 0) +
+           (f->bias_after > 0 ? y : 0);
 }
 
 /* AVX-512, 16 channels a block. */
@@ -115,11 +123,41 @@ static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, boo
     }
 }
 
-static uint64_t convolution(const struct fw_fast *f, uint64_t mac, unsigned block)
+/* A product for each image and group, of the weights and the windows written out, padding and all:
+ * gradients of data are added from windows into the image, those of a bias row by row. */
+static uint64_t by_products(const struct fw_fast *f, bool pointwise)
 {
+    uint64_t positions = product(f->y, 2, f->axes + 2),
+             rows = positions / (uint64_t)f->y[f->axes + 1];
+    size_t out = (size_t)(f->y[1] / f->group), n = (size_t)positions;
+    size_t k = (size_t)(f->x[1] / f->group) * product(f->kernel, 0, f->axes);
+    ptrdiff_t wide = n > 1 ? (ptrdiff_t)n : 2, deep = k > 1 ? (ptrdiff_t)k : 2; // also of one
+    const struct fw_gemm_matrix small = {NULL, wide, 1}, windows = {NULL, wide, 1};
+    const struct fw_gemm_matrix weights = {NULL, deep, 1}, windows_turned = {NULL, 1, wide};
+    const struct fw_gemm_matrix weights_turned = {NULL, 1, deep};
+    uint64_t images = (uint64_t)f->x[0], groups = (uint64_t)f->group;
+    uint64_t y = images * (uint64_t)f->y[1];
+    if (f->kind == FW_FAST_CONV)
+        return images * groups * flop_of(out, n, k, &small, &weights, &windows, false) +
+               (f->in[2] >= 0 ? y * positions : 0);
+    if (f->kind == FW_FAST_CONV_DX)
+        return images * groups * flop_of(k, n, out, &windows, &weights_turned, &small, false) +
+               (pointwise ? 0 : real_taps(f));
+    uint64_t first = flop_of(out, k, n, &weights, &small, &windows_turned, false);
+    uint64_t next = flop_of(out, k, n, &weights, &small, &windows_turned, true);
+    return groups * (first + (images - 1) * next) +
+           (f->bias_after > 0 ? y * (positions + rows) : 0);
+}
+
+static uint64_t convolution(const struct fw_engine *e, uint32_t node, uint64_t mac)
+{
+    const struct fw_fast *f = &e->fast[node];
+    unsigned block = e->blocks[node];
     uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
     bool pointwise = product(f->kernel, 0, f->axes) == 1;
     uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1));
+    if (x > 0 && y > 0 && strstr(fw_dnn_kernel_name(e->kernels[node]), "gemm") != NULL)
+        return by_products(f, pointwise);
     if (block >= 16 || x == 0 || y == 0)
         return work + sums_avx512(f, x, y, pointwise);
     x = x / (uint64_t)f->x[1] * fill(f->x[1], 8);
@@ -205,8 +243,7 @@ static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct f
     case FW_FAST_CONV:
     case FW_FAST_CONV_DX:
     case FW_FAST_CONV_DW:
-        return convolution(f, (uint64_t)(cost->n[FW_FMA].word - padding->n[FW_FMA].word),
-                           e->blocks[node]);
+        return convolution(e, node, (uint64_t)(cost->n[FW_FMA].word - padding->n[FW_FMA].word));
     case FW_FAST_NORM:
     case FW_FAST_NORM_DX:
         return normalisation(e, node);

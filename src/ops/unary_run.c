@@ -1,12 +1,12 @@
 /* Kernels of unary.c: one line per function, which is the formula of its row. */
 #include "ops/kernel.h"
 
-/* y = expression of x, with the attributes a and b of the row (its first two floats). */
-#define UNARY(id, a_name, b_name, expression)      \
+/* y = expression of x, with numbers a and b that stay (the first two attributes of the row). */
+#define UNARY(id, a_is, b_is, expression)          \
     KERNEL(id)                                     \
     {                                              \
-        const REAL a = attr_real(r, a_name);       \
-        const REAL b = attr_real(r, b_name);       \
+        const REAL a = a_is;                       \
+        const REAL b = b_is;                       \
         const REAL *restrict in = reals(r, 0);     \
         REAL *out = reals_out(r, 0);               \
         size_t from, to;                           \
@@ -20,11 +20,11 @@
         return FW_OK;                              \
     }
 /* dx = expression of dy and t, which is x or y as the row says. */
-#define UNARY_GRAD(id, a_name, b_name, expression) \
+#define UNARY_GRAD(id, a_is, b_is, expression)     \
     KERNEL(id##_GRAD)                              \
     {                                              \
-        const REAL a = attr_real(r, a_name);       \
-        const REAL b = attr_real(r, b_name);       \
+        const REAL a = a_is;                       \
+        const REAL b = b_is;                       \
         const REAL *from_dy = reals(r, 0);         \
         const REAL *from_t = reals(r, 1);          \
         REAL *out = reals_out(r, 0);               \
@@ -39,12 +39,12 @@
         (void)b;                                   \
         return FW_OK;                              \
     }
-#define PLAIN(id, forward, backward) \
-    UNARY(id, "", "", forward)       \
-    UNARY_GRAD(id, "", "", backward)
+#define KEEPING(id, a_is, b_is, forward, backward) \
+    UNARY(id, a_is, b_is, forward)                 \
+    UNARY_GRAD(id, a_is, b_is, backward)
+#define PLAIN(id, forward, backward) KEEPING(id, 0, 0, forward, backward)
 #define WITH(id, a_name, b_name, forward, backward) \
-    UNARY(id, a_name, b_name, forward)              \
-    UNARY_GRAD(id, a_name, b_name, backward)
+    KEEPING(id, attr_real(r, a_name), attr_real(r, b_name), forward, backward)
 
 /* 1/(1 + exp(-x)): 2 add, 1 div, 1 special */
 static inline REAL sigmoid(REAL x)
@@ -111,8 +111,8 @@ PLAIN(ERF, ERF(x), MUL(dy, MUL((REAL)1.1283791670955126, EXP(NEG(MUL(t, t))))))
 PLAIN(EXP, EXP(x), MUL(dy, t))
 WITH(HARD_SIGMOID, "alpha", "beta", MAX(0, MIN(1, ADD(MUL(a, x), b))),
      pick(BETWEEN(0, t, 1), MUL(a, dy), 0))
-PLAIN(HARD_SWISH, MUL(x, MAX(0, MIN(1, ADD(MUL(x, (REAL)(1.0 / 6)), (REAL)0.5)))),
-      hard_swish_grad(dy, t))
+KEEPING(HARD_SWISH, hidden(0), hidden(1), // known, gcc multiplies by each of them
+        MUL(x, MAX(a, MIN(b, ADD(MUL(x, (REAL)(1.0 / 6)), (REAL)0.5)))), hard_swish_grad(dy, t))
 WITH(LEAKY_RELU, "alpha", "", pick(LESS(0, x), x, MUL(a, x)), pick(LESS(0, t), dy, MUL(a, dy)))
 PLAIN(LOG, LOG(x), DIV(dy, t))
 PLAIN(MISH, MUL(x, TANH(softplus(x))), mish_grad(dy, t))
@@ -135,20 +135,20 @@ WITH(SWISH, "alpha", "", swish(x, a), swish_grad(dy, t, a))
 PLAIN(TAN, TAN(x), MUL(dy, ADD((REAL)1, MUL(t, t))))
 PLAIN(TANH, TANH(x), MUL(dy, SUB((REAL)1, MUL(t, t))))
 WITH(THRESHOLDED_RELU, "alpha", "", pick(LESS(a, x), x, 0), pick(EQUAL(t, 0), 0, dy))
-UNARY(CEIL, "", "", CEIL(x))
-UNARY(FLOOR, "", "", FLOOR(x))
-UNARY(ROUND, "", "", ROUND(x))
-UNARY(AFFINE, "alpha", "beta", ADD(MUL(a, x), b))
-UNARY(SCALE, "scale", "", MUL(a, x))
-UNARY(SCALE_BY, "by", "", MUL(a, x))
-UNARY_GRAD(ABS, "", "", MUL(dy, SIGN(t)))
-UNARY_GRAD(RELU, "", "", pick(LESS(0, t), dy, 0))
+UNARY(CEIL, 0, 0, CEIL(x))
+UNARY(FLOOR, 0, 0, FLOOR(x))
+UNARY(ROUND, 0, 0, ROUND(x))
+UNARY(AFFINE, attr_real(r, "alpha"), attr_real(r, "beta"), ADD(MUL(a, x), b))
+UNARY(SCALE, attr_real(r, "scale"), 0, MUL(a, x))
+UNARY(SCALE_BY, attr_real(r, "by"), 0, MUL(a, x))
+UNARY_GRAD(ABS, 0, 0, MUL(dy, SIGN(t)))
+UNARY_GRAD(RELU, 0, 0, pick(LESS(0, t), dy, 0))
 
 /* ---- of integers as well ---- */
 
 /* y = expression of x, whole of x's bits where they are integers. */
 #define EITHER(id, real_expression, int_expression)            \
-    UNARY(id##_OF_REALS, "", "", real_expression)              \
+    UNARY(id##_OF_REALS, 0, 0, real_expression)                \
     KERNEL(id)                                                 \
     {                                                          \
         size_t from, to;                                       \

@@ -131,15 +131,24 @@ static int distance_table(struct fw_builder *b, const struct swin *v, int64_t he
     return x;
 }
 
+/* The entry of that table for two places, of all pairs the i-th. */
+static int64_t entry_of(const void *ctx, int64_t i)
+{
+    const struct swin *v = ctx;
+    int64_t side = v->window, from = i / places_of(v), to = i % places_of(v);
+    int64_t down = from / side - to / side, right = from % side - to % side;
+    return (down + side - 1) * (2 * side - 1) + right + side - 1;
+}
+
 /* The bias of each head for each two places in a window: (1, heads, places, places). */
 static int distances(struct fw_builder *b, const struct swin *v, int64_t heads)
 {
     static const int64_t perm[3] = {2, 0, 1};
-    int64_t places = places_of(v), pairs = places * places;
+    int64_t places = places_of(v);
     int64_t dims[3] = {places, places, heads};
     int64_t four[4] = {1, heads, places, places};
     int in[2] = {distance_table(b, v, heads),
-                 fw_build_constant(b, "relative_position_index", FW_I64, 1, &pairs)};
+                 fw_build_integers(b, "relative_position_index", places * places, entry_of, v)};
     int x = fw_node(b, "", "Gather", NULL, NULL, in, 2, 1);
     x = fw_reshape(b, fw_transpose(b, fw_reshape(b, x, 3, dims), perm), 4, four);
     return v->second ? fw_mul(b, fw_activation(b, x, "sigmoid"), fw_number(b, 16)) : x;
