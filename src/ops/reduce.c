@@ -206,8 +206,8 @@ static enum fw_status infer_cumsum(struct fw_cx *c)
 static const enum fw_cost_class cum_add = FW_ADD;
 static const enum fw_cost_class cum_mul = FW_MUL;
 
-/* length - 1 of the family in every line along the axis; where the axis is not known, one per
- * element. */
+/* length - 1 of the family in every line along the axis, exclusive length - 2. Which axis has to be
+ * known. */
 static void cost_cumsum(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_tensor *x = fw_in(c, 0);
@@ -216,19 +216,20 @@ static void cost_cumsum(struct fw_cx *c, struct fw_cost *cost)
     quiet.err = &ignored;
     unsigned axis;
     bool known;
-    fw_count n = fw_elements(c, x);
-    fw_count lines = fw_count_int(0);
-    bool one_axis = cumsum_axis(&quiet, &axis, &known) == FW_OK && (known || x->rank == 1);
-    if (one_axis)
-        lines = fw_count_mul(c->sym, fw_product(c, x->dims, 0, axis),
-                             fw_product(c, x->dims, axis + 1, x->rank));
-    if (one_axis && c->node->attr[EXCLUSIVE].i != 0) {
-        fw_dim joins = fw_dim_sub(c->sym, x->dims[axis], fw_dim_int(2));
-        n = fw_count_mul(c->sym, lines, fw_count_of(fw_dim_max(c->sym, joins, fw_dim_int(0))));
-        lines = fw_count_int(0);
+    if (cumsum_axis(&quiet, &axis, &known) != FW_OK || !(known || x->rank == 1)) {
+        c->gap = true;
+        return;
+    }
+    fw_count lines = fw_count_mul(c->sym, fw_product(c, x->dims, 0, axis),
+                                  fw_product(c, x->dims, axis + 1, x->rank));
+    fw_count joins = fw_joins(c, fw_elements(c, x), lines);
+    if (c->node->attr[EXCLUSIVE].i != 0) {
+        fw_dim of_a_line = fw_dim_sub(c->sym, x->dims[axis], fw_dim_int(2));
+        of_a_line = fw_dim_max(c->sym, of_a_line, fw_dim_int(0));
+        joins = fw_count_mul(c->sym, lines, fw_count_of(of_a_line));
     }
     const enum fw_cost_class *join = c->node->op->family;
-    fw_cost_add(c, cost, *join, fw_joins(c, n, lines), 1);
+    fw_cost_add(c, cost, *join, joins, 1);
 }
 
 static enum fw_status grad_cumsum(struct fw_grad *gr)

@@ -25,7 +25,7 @@
     "    both = Concat<axis = 0>(u, u) present_0 = Concat<axis = 3>(past_0, both)\n"           \
     "    less = Neg(present_0) }> }"
 
-static void analyse(struct fw_analysis *a, const char *text, bool inference)
+static void analyse_some(struct fw_analysis *a, const char *text, bool inference)
 {
     struct fw_error err;
     const struct fw_analysis_options options = {.loss = FW_LOSS_SQUARES,
@@ -35,6 +35,11 @@ static void analyse(struct fw_analysis *a, const char *text, bool inference)
                                                 .memory = true};
     if (fw_analyse(a, text, strlen(text), "t", &fw_alloc_default, &options, &err) != FW_OK)
         fail_msg("%s", err.message);
+}
+
+static void analyse(struct fw_analysis *a, const char *text, bool inference)
+{
+    analyse_some(a, text, inference);
     assert_int_equal(a->totals.n_missing, 0);
 }
 
@@ -89,6 +94,21 @@ void test_analysis__softmax_on_a_matrix(void **state)
     fw_analysis_clear(&old);
     fw_analysis_clear(&new);
 #undef SOFTMAX
+}
+
+/* Along which axis sums run is not known from the file: the operator is named as missing. */
+void test_analysis__running_sum_along_an_unknown_axis(void **state)
+{
+    (void)state;
+    struct fw_analysis a;
+    analyse_some(&a, HEAD "g (float[2,3] x, int64 axis) => (float[2,3] y) { y = CumSum(x, axis) }",
+                 true);
+    assert_int_equal(a.totals.n_missing, 1);
+    assert_string_equal(a.totals.missing[0].op, "CumSum");
+    fw_analysis_clear(&a);
+    analyse(&a, HEAD "g (float[3] x, int64 axis) => (float[3] y) { y = CumSum(x, axis) }", true);
+    want(&a, FW_PHASE_FORWARD, FW_ADD, "2"); // there is one only
+    fw_analysis_clear(&a);
 }
 
 /* Two prompts of 3 tokens to a length of 8, over a vocabulary of 10: the prompt once, then 4 steps
