@@ -156,9 +156,12 @@ KERNEL(q_product)
     struct fw_attr attr[FW_N_MATMUL_ATTRS] = {0};
     double scale = 1;
     struct fw_buffer *y = r->out[0];
-    unsigned row = r->in[q->a]->rank - 2u;
+    bool trans_a = q->flags && fw_attr_at(&r->cx, FW_MATMUL_TRANS_A)->i != 0;
+    bool trans_b = q->flags && fw_attr_at(&r->cx, FW_MATMUL_TRANS_B)->i != 0;
+    unsigned row = r->in[q->a]->rank - (trans_a ? 1u : 2u);
+    unsigned column = r->in[q->b]->rank - (trans_b ? 2u : 1u);
     struct fw_buffer a = q->dynamic ? by_range(r, q->a, &scale) : centred(r, q->a, q->a_zero, row);
-    struct fw_buffer b = centred(r, q->b, q->b_zero, r->in[q->b]->rank - 1u);
+    struct fw_buffer b = centred(r, q->b, q->b_zero, column);
     struct fw_buffer sums = reals_like(r, y);
     const struct fw_buffer *c = port(r, q->bias);
     struct fw_buffer *in[2] = {&a, &b};

@@ -49,6 +49,12 @@ void test_qlinear__products(void **state)
          {"u8[2,3]", "f32[]", "u8[]", "i8[4,3]", "f32[]", "i8[]", "i32[4]"},
          {"f32[2,4]"},
          .cost = "fma=24 add=6+12+8 mul=8"},
+        {"com.microsoft", // one zero point for each of 4 rows of a stored matrix that is turned
+         "QGemm",
+         "transB=1",
+         {"u8[2,3]", "f32[]", "u8[]", "i8[4,3]", "f32[4]", "i8[4]", "i32[4]"},
+         {"f32[2,4]"},
+         .cost = "fma=24 add=6+12+8 mul=8"},
         {"com.microsoft",
          "DynamicQuantizeMatMul",
          NULL,
