@@ -143,13 +143,32 @@ static enum fw_status start(struct fw_engine *e, struct fw_error *err)
     return FW_OK;
 }
 
+/* There is no plan: names the node that is why. */
+static enum fw_status fail_unplanned(const struct fw_graph *g, struct fw_error *err)
+{
+    for (uint32_t id = 0; id < g->n_nodes; id++) {
+        const struct fw_node *n = &g->nodes[id];
+        bool body = false;
+        for (unsigned a = 0; a < n->op->n_attrs && !body; a++)
+            body = n->op->attrs[a].type == FW_ATTR_GRAPH && n->attr[a].graph != NULL;
+        if (!body && !(n->flags & FW_NODE_GAP))
+            continue;
+        (void)fw_fail(err, FW_UNSUPPORTED, -1, "%s",
+                      body ? "networks with control flow are not executed"
+                           : "what it does is not known, so that it cannot be executed");
+        fw_error_at_node(err, g, id);
+        return FW_UNSUPPORTED;
+    }
+    return fw_fail(err, FW_UNSUPPORTED, -1, "its memory cannot be planned: sizes are open");
+}
+
 enum fw_status fw_engine_new(struct fw_engine **ret, struct fw_graph *g,
                              const struct fw_places *places,
                              const struct fw_engine_options *options, const struct fw_alloc *alloc,
                              struct fw_error *err)
 {
-    FW_REQUIRE(places != NULL, err, FW_UNSUPPORTED,
-               "its memory cannot be planned: sizes are open, or it has control flow");
+    if (places == NULL)
+        return fail_unplanned(g, err);
     FW_REQUIRE(options->n_threads >= 1 && options->n_threads <= FW_MAX_THREADS, err, FW_USAGE,
                "1 to %d threads are wanted", FW_MAX_THREADS);
     struct fw_engine *e = fw_mem_resize(alloc, NULL, 0, sizeof *e);

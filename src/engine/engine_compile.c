@@ -213,12 +213,24 @@ static enum fw_status put_back(struct fw_engine *e, uint32_t node, const struct 
     return FW_OK;
 }
 
+static bool has_sequence(const struct fw_engine *e, const struct fw_node *n)
+{
+    for (unsigned i = 0; i < n->n_in + (unsigned)n->n_out; i++) {
+        uint32_t id = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
+        if (id != FW_NONE && e->g->tensors[id].flags & FW_TENSOR_OPEN)
+            return true;
+    }
+    return false;
+}
+
 static enum fw_status compile_reference(struct fw_engine *e, uint32_t node, struct fw_error *err)
 {
     const struct fw_node *n = &e->g->nodes[node];
     bool pointwise = e->fast[node].kind == FW_FAST_POINTWISE;
     const struct fw_layout *order = pointwise ? common_layout(e, n) : NULL;
     FW_REQUIRE(n->op->run[FW_PLAIN] != NULL, err, FW_UNSUPPORTED, "there is no kernel for it yet");
+    FW_REQUIRE(!has_sequence(e, n), err, FW_UNSUPPORTED,
+               "the memory of a sequence of tensors cannot be planned");
     struct fw_address *at = fw_arena_array(&e->arena, (size_t)n->n_in + n->n_out + 1u, sizeof *at);
     if (at == NULL)
         return fw_fail_memory(err);

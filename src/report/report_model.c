@@ -26,16 +26,25 @@ static struct fw_value input_cell(const struct fw_table *t, uint32_t row, uint32
 
 /* ---- letters ---- */
 
-/* Letters in sizes that are given from outside: of inputs and of what is stored. */
+static void mark_shape(const struct fw_graph *g, const struct fw_tensor *t, bool *seen, uint32_t n)
+{
+    for (unsigned k = 0; t->rank != FW_RANK_UNKNOWN && k < t->rank; k++)
+        if (!fw_dim_is_const(t->dims[k]))
+            fw_count_symbols(g->sym, fw_count_of(t->dims[k]), seen, n);
+}
+
+/* Letters in sizes that are given from outside: of the network's inputs (labels are as large as what
+ * they are compared with) and of what is stored. */
 static void mark_letters(const struct fw_graph *g, bool *seen, uint32_t n)
 {
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        mark_shape(g, &g->tensors[g->inputs[i]], seen, n);
     for (uint32_t id = 0; id < g->n_tensors; id++) {
         const struct fw_tensor *t = &g->tensors[id];
-        bool given = t->producer == FW_NONE && t->kind != FW_KIND_STATE;
-        for (unsigned k = 0; given && t->rank != FW_RANK_UNKNOWN && k < t->rank; k++)
-            if (!fw_dim_is_const(t->dims[k]))
-                fw_count_symbols(g->sym, fw_count_of(t->dims[k]), seen, n);
-        if (given && t->value != NULL && t->rank == 1 && fw_dim_is(t->dims[0], 1))
+        if (t->producer != FW_NONE || t->kind == FW_KIND_STATE || t->kind == FW_KIND_INPUT)
+            continue;
+        mark_shape(g, t, seen, n);
+        if (t->value != NULL && t->rank == 1 && fw_dim_is(t->dims[0], 1))
             fw_count_symbols(g->sym, fw_count_of(t->value[0]), seen, n);
     }
 }
