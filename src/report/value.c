@@ -189,7 +189,10 @@ void fw_value_print(const struct fw_report *r, const struct fw_value *v, enum fw
         print_count(r, v->count, unit, style, out);
         break;
     case FW_VALUE_FLOAT:
-        print_float(v->f, unit, style, out);
+        if (isnan(v->f))
+            fw_str_add(out, "nan"); // of either sign
+        else
+            print_float(v->f, unit, style, out);
         break;
     case FW_VALUE_TEXT:
         if (style == FW_NUMBER_PLAIN)
