@@ -10,7 +10,10 @@ enum {
     MAX_DEPTH = 64,
     MAX_SUMS = 16,
     GAP = 2,        // between columns
-    LEAST_NAME = 16 // columns that are left of a name
+    LEAST_NAME = 16, // columns that are left of a name
+    EASY_NAME = 28,  // for which formulas make room
+    FORMULA_MOST = 24,
+    FORMULA_LEAST = 12
 };
 
 struct module {
@@ -231,13 +234,13 @@ static size_t column_width(const struct tree *tree, uint32_t k)
     return widest;
 }
 
-static enum fw_status shorten_names(struct tree *tree, size_t room)
+static enum fw_status shorten(struct tree *tree, uint32_t k, size_t room)
 {
     struct fw_str text;
     enum fw_status status = FW_OK;
     fw_str_init(&text, tree->r->alloc);
     for (uint32_t line = 0; line < tree->n_lines && status == FW_OK; line++) {
-        char **cell = &tree->cells[(size_t)line * (tree->n_sums + 1u)];
+        char **cell = &tree->cells[(size_t)line * (tree->n_sums + 1u) + k];
         if (fw_text_columns(*cell, strlen(*cell)) <= room)
             continue;
         fw_str_reset(&text);
@@ -250,21 +253,33 @@ static enum fw_status shorten_names(struct tree *tree, size_t room)
     return status;
 }
 
-/* As tables do: exact numbers where they fit the terminal, else rounded ones and shorter names. */
+static size_t sums_width(const struct tree *tree)
+{
+    size_t sum = 0;
+    for (uint32_t k = 1; k <= tree->n_sums; k++)
+        sum += GAP + column_width(tree, k);
+    return sum;
+}
+
+/* As tables do: exact numbers where they fit the terminal, else rounded ones, shorter formulas and
+ * shorter names. */
 static enum fw_status fit(struct tree *tree)
 {
     size_t limit = tree->style->width > 0 ? (size_t)tree->style->width : SIZE_MAX;
     const enum fw_number_style styles[] = {FW_NUMBER_EXACT, FW_NUMBER_HUMAN};
-    size_t numbers = 0;
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
         FW_TRY(fill(tree, styles[i]));
-        numbers = 0;
-        for (uint32_t k = 1; k <= tree->n_sums; k++)
-            numbers += GAP + column_width(tree, k);
-        if (numbers + column_width(tree, 0) <= limit)
+        if (sums_width(tree) + column_width(tree, 0) <= limit)
             return FW_OK;
     }
-    return shorten_names(tree, limit > numbers + LEAST_NAME ? limit - numbers : LEAST_NAME);
+    size_t names = column_width(tree, 0);
+    names = names < EASY_NAME ? names : EASY_NAME;
+    for (size_t room = FORMULA_MOST; room >= FORMULA_LEAST && sums_width(tree) + names > limit;
+         room -= GAP)
+        for (uint32_t k = 1; k <= tree->n_sums; k++)
+            FW_TRY(shorten(tree, k, room));
+    size_t sums = sums_width(tree);
+    return shorten(tree, 0, limit > sums + LEAST_NAME ? limit - sums : LEAST_NAME);
 }
 
 static enum fw_status print(struct tree *tree, struct fw_out *o)
