@@ -57,7 +57,8 @@ struct plan {
     fw_i128 most;  // bytes at best[0], before the first letter
     uint32_t step; // node that runs
     bool complete;
-    bool failed; // memory ran out inside a helper
+    uint32_t unknown_node; // the first where it is not
+    bool failed;           // memory ran out inside a helper
 };
 
 static bool is_fixed(const struct fw_tensor *t) // stored or kept for the whole schedule
@@ -90,10 +91,17 @@ static void find_last_readers(struct plan *p)
                 p->slots[g->outputs[i]].last = STAYS;
 }
 
+static void note_unknown(struct plan *p, uint32_t node)
+{
+    p->complete = false;
+    if (node < p->unknown_node)
+        p->unknown_node = node;
+}
+
 static fw_count tensor_bytes(struct plan *p, const struct fw_tensor *t)
 {
     if (t->rank == FW_RANK_UNKNOWN || t->dtype == FW_UNKNOWN) {
-        p->complete = false;
+        note_unknown(p, t->producer);
         return fw_count_int(0);
     }
     return fw_tensor_bytes(p->precision, p->g, t);
@@ -299,7 +307,8 @@ static enum fw_status body_bytes(struct plan *p, uint32_t id, fw_count *ret, str
         struct fw_graph *body = n->attr[a].graph;
         FW_TRY(size_of_body(p, body, &size, err));
         bool backward = p->g->training && n->phase != FW_PHASE_FORWARD;
-        p->complete &= size->complete && (!backward || body->turns.kept);
+        if (!size->complete || (backward && !body->turns.kept))
+            note_unknown(p, n->layer < p->g->n_nodes ? n->layer : id);
         fw_count bytes = fw_count_add(p->g->sym, size->bytes, carried_bytes(p, id, body));
         *ret = fw_count_max(p->g->sym, *ret, bytes);
     }
@@ -510,6 +519,7 @@ static void finish(struct plan *p, struct fw_memory *ret)
     ret->temporary_bytes = best->temporary;
     ret->peak_bytes = fw_count_add(sym, fixed, peak);
     ret->complete = p->complete;
+    ret->unknown_node = p->unknown_node;
 }
 
 static enum fw_status find_places(struct plan *p, struct fw_memory *ret, struct fw_error *err)
@@ -553,7 +563,11 @@ static enum fw_status plan_graph(struct fw_graph *g, const struct fw_precision *
 {
     memset(ret, 0, sizeof *ret);
     size_t bytes = ((size_t)g->n_tensors + 1) * sizeof(struct slot);
-    struct plan p = {.g = g, .precision = precision, .bodies = bodies, .complete = true};
+    struct plan p = {.g = g,
+                     .precision = precision,
+                     .bodies = bodies,
+                     .complete = true,
+                     .unknown_node = FW_NONE};
     p.slots = fw_mem_resize(g->alloc, NULL, 0, bytes);
     if (p.slots == NULL)
         return fw_fail_memory(err);

@@ -37,6 +37,7 @@ struct fw_memory {
     fw_count temporary_bytes;  // at the peak
     uint32_t peak_node;        // FW_NONE for an empty schedule
     bool complete;             // false: tensors of unknown size are missing
+    uint32_t unknown_node;     // the first node with such, or FW_NONE
     const fw_count *live;      // (n_nodes) bytes alive while each node runs, or NULL; bad where the
                                // formula would have very many letters
     uint32_t n_nodes;

@@ -224,6 +224,25 @@ static enum fw_status add_training(struct memory *m)
                             m->err);
 }
 
+static const struct fw_column unknown_columns[] = {
+    {"node", "lower bound", "first node that makes or keeps tensors of unknown size", FW_UNIT_NONE,
+     FW_VIEW_TABLE},
+};
+
+static enum fw_status add_unknown(struct memory *m)
+{
+    const struct fw_memory *p = m->shown->complete ? &m->a->inference : m->shown;
+    if (p->complete || p->unknown_node == FW_NONE)
+        return FW_OK;
+    const char *text = fw_arena_printf(&m->r->arena, "%s makes or keeps tensors of unknown size",
+                                       name_of(m, p->unknown_node));
+    if (text == NULL)
+        return fw_fail_memory(m->err);
+    struct fw_value value = fw_value_text(text);
+    static const struct fw_table head = {.key = "unknown", .title = ""};
+    return fw_report_record(m->r, &head, unknown_columns, &value, 1, m->err);
+}
+
 static enum fw_status build(struct memory *m, const struct fw_asked *asked)
 {
     struct fw_analysis *a = m->a;
@@ -235,6 +254,7 @@ static enum fw_status build(struct memory *m, const struct fw_asked *asked)
     FW_TRY(add_training(m));
     FW_TRY(fw_report_add_weights(m->r, a, m->err));
     FW_TRY(fw_report_add_missing(m->r, a, complete, m->err));
+    FW_TRY(add_unknown(m));
     return a->model.no_network == NULL ? add_timeline(m) : FW_OK; // nothing runs
 }
 

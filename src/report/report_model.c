@@ -33,8 +33,8 @@ static void mark_shape(const struct fw_graph *g, const struct fw_tensor *t, bool
             fw_count_symbols(g->sym, fw_count_of(t->dims[k]), seen, n);
 }
 
-/* Letters in sizes that are given from outside: of the network's inputs (labels are as large as what
- * they are compared with) and of what is stored. */
+/* Letters in sizes that are given from outside: of the network's inputs (labels are as large as
+ * what they are compared with) and of what is stored. */
 static void mark_letters(const struct fw_graph *g, bool *seen, uint32_t n)
 {
     for (uint32_t i = 0; i < g->n_inputs; i++)

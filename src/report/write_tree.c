@@ -9,7 +9,7 @@
 enum {
     MAX_DEPTH = 64,
     MAX_SUMS = 16,
-    GAP = 2,        // between columns
+    GAP = 2,         // between columns
     LEAST_NAME = 16, // columns that are left of a name
     EASY_NAME = 28,  // for which formulas make room
     FORMULA_MOST = 24,

@@ -27,3 +27,4 @@ MODEL
 "$FLOPWISE" run parts.onnxtxt
 sed 's/{.*/{ y = acme.Own(x) }/' parts.onnxtxt >own.onnxtxt
 "$FLOPWISE" run own.onnxtxt
+"$FLOPWISE" memory own.onnxtxt | tail -n 1
