@@ -54,11 +54,11 @@ struct plan {
     struct fullest fullest;
     struct moment best[FW_N_TRIALS];
     unsigned n_best;
-    fw_i128 most;  // bytes at best[0], before the first letter
-    uint32_t step; // node that runs
+    fw_i128 most;          // bytes at best[0], before the first letter
+    uint32_t step;         // node that runs
+    uint32_t unknown_node; // the first where it is not complete
     bool complete;
-    uint32_t unknown_node; // the first where it is not
-    bool failed;           // memory ran out inside a helper
+    bool failed; // memory ran out inside a helper
 };
 
 static bool is_fixed(const struct fw_tensor *t) // stored or kept for the whole schedule
@@ -94,17 +94,15 @@ static void find_last_readers(struct plan *p)
 static void note_unknown(struct plan *p, uint32_t node)
 {
     p->complete = false;
-    if (node < p->unknown_node)
-        p->unknown_node = node;
+    p->unknown_node = node < p->unknown_node ? node : p->unknown_node;
 }
 
 static fw_count tensor_bytes(struct plan *p, const struct fw_tensor *t)
 {
-    if (t->rank == FW_RANK_UNKNOWN || t->dtype == FW_UNKNOWN) {
-        note_unknown(p, t->producer);
-        return fw_count_int(0);
-    }
-    return fw_tensor_bytes(p->precision, p->g, t);
+    if (t->rank != FW_RANK_UNKNOWN && t->dtype != FW_UNKNOWN)
+        return fw_tensor_bytes(p->precision, p->g, t);
+    note_unknown(p, t->producer);
+    return fw_count_int(0);
 }
 
 /* times: 1 opens, -1 closes. */
@@ -511,13 +509,13 @@ static void finish(struct plan *p, struct fw_memory *ret)
     for (unsigned i = 0; i < p->n_best; i++) // parts and node: at the largest of the alike points
         if (p->best[i].node == p->fullest.node[FW_TRIAL_LARGE])
             best = &p->best[i];
-    fw_count peak = best->live;
+    ret->peak_bytes = best->live;
     for (unsigned i = 0; i < p->n_best; i++)
-        peak = fw_count_max(sym, peak, p->best[i].live);
+        ret->peak_bytes = fw_count_max(sym, ret->peak_bytes, p->best[i].live);
     ret->peak_node = best->node;
     ret->activation_bytes = best->activation;
     ret->temporary_bytes = best->temporary;
-    ret->peak_bytes = fw_count_add(sym, fixed, peak);
+    ret->peak_bytes = fw_count_add(sym, fixed, ret->peak_bytes);
     ret->complete = p->complete;
     ret->unknown_node = p->unknown_node;
 }

@@ -15,7 +15,8 @@ MODEL
 cat >boxes.onnxtxt <<'MODEL'
 <ir_version: 8, opset_import: ["": 17]>
 g (float[N,4] x) => (float[M,5] y) <float[4,5] w = ["location": "w"], int64[1] first = {0}>
-{ one = Constant<value_ints = [1]>() n = NonZero(x) t = Transpose(n) r = Slice(t, first, one, one) i = Squeeze(r, one)
+{ one = Constant<value_ints = [1]>()
+  n = NonZero(x) t = Transpose(n) r = Slice(t, first, one, one) i = Squeeze(r, one)
   p = Gather(x, i) y = MatMul(p, w) }
 MODEL
 "$FLOPWISE" count boxes.onnxtxt | sed -n '/^symbols/,/^$/p'
