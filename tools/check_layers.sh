@@ -28,9 +28,9 @@ BEGIN {
     }
     rank["zoo"] = rank["formats"]
     word = "(^|[^A-Za-z0-9_.>])"
-    # unbounded or unchecked, or the shell
+    # unbounded or unchecked, the shell, or what a number is by the locale of the caller
     banned = "(strcpy|strcat|sprintf|vsprintf|strtok|gets|atoi|atol|atoll|atof|system|popen|" \
-        "tmpnam|mktemp|alloca|scanf|sscanf|fscanf)"
+        "tmpnam|mktemp|alloca|scanf|sscanf|fscanf|strtod|strtof|strtold)"
     loud = "(printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort)"
     # a standard stream, wherever it stands
     stream = "(stdout|stderr)"

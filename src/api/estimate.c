@@ -362,12 +362,7 @@ enum fw_status fw_estimate_report(struct fw_report **ret, const struct fw_run_re
         j->given = NULL;
         j->request = NULL; // the caller's
     }
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }
 
 enum fw_status fw_claims_report(struct fw_report **ret, const char *path, struct fw_error *err)

@@ -1,12 +1,11 @@
 /* Questions that execute the network: run and audit. */
 #include "api/net.h"
 
-#include "base/tsv.h"
+#include "base/real.h"
 #include "engine/program.h"
 #include "ops/update.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_FILES = 64 };
@@ -37,20 +36,6 @@ static void release(void *owned)
 
 /* ---- what the call says ---- */
 
-static enum fw_status whole_number(const char *option, const char *text, uint64_t otherwise,
-                                   uint64_t least, uint64_t most, uint64_t *ret,
-                                   struct fw_error *err)
-{
-    *ret = otherwise;
-    if (text == NULL)
-        return FW_OK;
-    struct fw_tsv_cell cell = {text, strlen(text)};
-    FW_REQUIRE(fw_tsv_number(&cell, ret) && *ret >= least && *ret <= most, err, FW_USAGE,
-               "%s '%s': a whole number from %llu to %llu is wanted", option, text,
-               (unsigned long long)least, (unsigned long long)most);
-    return FW_OK;
-}
-
 static enum fw_status read_rate(struct executed *e, const struct fw_running *running, bool forward,
                                 const struct fw_optimizer *optimizer, struct fw_error *err)
 {
@@ -60,10 +45,10 @@ static enum fw_status read_rate(struct executed *e, const struct fw_running *run
     if (running->learning_rate == NULL)
         return FW_OK;
     FW_REQUIRE(!forward, err, FW_USAGE, "--lr goes with --train: a forward pass learns nothing");
-    char *end;
-    e->hyper.lr = strtod(running->learning_rate, &end);
-    FW_REQUIRE(*end == '\0' && end != running->learning_rate && isfinite(e->hyper.lr), err,
-               FW_USAGE, "--lr '%s': a number such as 0.01 is wanted", running->learning_rate);
+    size_t n;
+    e->hyper.lr = fw_real_parse(running->learning_rate, &n);
+    FW_REQUIRE(n > 0 && running->learning_rate[n] == '\0' && isfinite(e->hyper.lr), err, FW_USAGE,
+               "--lr '%s': a number such as 0.01 is wanted", running->learning_rate);
     return FW_OK;
 }
 
@@ -80,9 +65,9 @@ static enum fw_status read_options(struct executed *e, const struct fw_running *
     e->how.winograd = running->winograd != 0;
     e->how.begins = running->begins;
     e->how.begins_ctx = running->begins_ctx;
-    FW_TRY(whole_number("--steps", running->steps, 0, 1, UINT32_MAX, &e->how.steps, err));
-    FW_TRY(whole_number("--seed", running->seed, 1, 0, UINT64_MAX, &e->how.seed, err));
-    FW_TRY(whole_number("--threads", running->threads, 0, 1, FW_MAX_THREADS, &threads, err));
+    FW_TRY(fw_whole_number("--steps", running->steps, 1, UINT32_MAX, 0, &e->how.steps, err));
+    FW_TRY(fw_whole_number("--seed", running->seed, 0, UINT64_MAX, 1, &e->how.seed, err));
+    FW_TRY(fw_whole_number("--threads", running->threads, 1, FW_MAX_THREADS, 0, &threads, err));
     unsigned cores = fw_usable_cores();
     e->how.n_threads = threads > 0 ? (unsigned)threads : running->exact ? 1 : cores;
     if (e->how.n_threads > FW_MAX_THREADS)

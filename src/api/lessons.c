@@ -12,28 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release_study(void *owned)
-{
-    fw_study_free(owned);
-}
-
 /* ---- numbers from texts ---- */
-
-/* A whole number from `least` to `most`; text NULL: otherwise. */
-static enum fw_status read_number(const char *what, const char *text, uint64_t least, uint64_t most,
-                                  uint64_t otherwise, uint64_t *ret, struct fw_error *err)
-{
-    char *end;
-    *ret = otherwise;
-    if (text == NULL)
-        return FW_OK;
-    unsigned long long v = strtoull(text, &end, 10);
-    FW_REQUIRE(text[0] >= '0' && text[0] <= '9' && *end == '\0' && v >= least && v <= most, err,
-               FW_USAGE, "%s '%s': a whole number from %llu to %llu is wanted", what, text,
-               (unsigned long long)least, (unsigned long long)most);
-    *ret = v;
-    return FW_OK;
-}
 
 /* A finite number; text NULL: what *ret holds stays. */
 static enum fw_status read_real(const char *what, const char *text, double *ret,
@@ -147,7 +126,7 @@ static enum fw_status read_trial(const struct fw_trial_options *q, struct fw_are
                                  struct fw_trial *trial, struct fw_error *err)
 {
     uint64_t steps;
-    FW_TRY(read_number("--steps", q->steps, 1, MAX_STEPS, 100, &steps, err));
+    FW_TRY(fw_whole_number("--steps", q->steps, 1, MAX_STEPS, 100, &steps, err));
     trial->steps = (uint32_t)steps;
     FW_TRY(read_real("--lr", q->lr, &trial->hyper.lr, err));
     FW_TRY(read_real("--beta1", q->beta1, &trial->hyper.beta1, err));
@@ -274,8 +253,8 @@ enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
     uint64_t draws;
     if (how.scheme == NULL)
         return fw_name_unknown("scheme", scheme, fw_init_scheme_name, err);
-    FW_TRY(read_number("--draws", q->draws, 1, 100000, 0, &draws, err));
-    FW_TRY(read_number("--seed", q->seed, 0, INT64_MAX, 1, &how.seed, err));
+    FW_TRY(fw_whole_number("--draws", q->draws, 1, 100000, 0, &draws, err));
+    FW_TRY(fw_whole_number("--seed", q->seed, 0, INT64_MAX, 1, &how.seed, err));
     FW_REQUIRE(q->simulate || (q->draws == NULL && q->seed == NULL), err, FW_USAGE,
                "--draws and --seed go with --simulate");
     how.simulate = q->simulate != 0;
@@ -283,15 +262,11 @@ enum fw_status fw_init_report(struct fw_report **ret, struct fw_net *net,
     o.loss = "none";
     FW_TRY(study_of_numbers(&study, net, &o, how.simulate, err)); // with its memory planned
     struct fw_asked asked = {&o, net->symbols, net->n_symbols};
-    enum fw_status status = fw_answer_init(ret, &study->analysis, &asked, &how, err);
-    if (status != FW_OK) {
+    struct fw_report *report = NULL;
+    enum fw_status status = fw_answer_init(&report, &study->analysis, &asked, &how, err);
+    if (status != FW_OK)
         fw_error_prefix(err, "%s: ", net->path);
-        fw_study_free(study);
-        return status;
-    }
-    (*ret)->owned = study;
-    (*ret)->release = release_study;
-    return FW_OK;
+    return fw_study_own(status, report, study, ret);
 }
 
 /* ---- derivations ---- */
@@ -403,13 +378,8 @@ enum fw_status fw_explain_report(struct fw_report **ret, struct fw_net *net, con
     if (layer != NULL && asked.layer == FW_NONE)
         status = fw_fail(err, FW_USAGE, -1, "%s: no layer with weights fits --layer '%s'",
                          net->path, layer);
+    struct fw_report *report = NULL;
     if (status == FW_OK)
-        status = fw_answer_explain(ret, &study->analysis, &asked, err);
-    if (status != FW_OK) {
-        fw_study_free(study);
-        return status;
-    }
-    (*ret)->owned = study;
-    (*ret)->release = release_study;
-    return FW_OK;
+        status = fw_answer_explain(&report, &study->analysis, &asked, err);
+    return fw_study_own(status, report, study, ret);
 }

@@ -2,6 +2,7 @@
 #include "api/net.h"
 
 #include "base/folder.h"
+#include "base/tsv.h"
 #include "formats/folder.h"
 #include "zoo/zoo.h"
 
@@ -233,6 +234,19 @@ enum fw_status fw_net_set_shape(struct fw_net *net, const char *input, const cha
 struct fw_options fw_options_default(void)
 {
     return (struct fw_options){.by = FW_BY_LAYER};
+}
+
+enum fw_status fw_whole_number(const char *option, const char *text, uint64_t least, uint64_t most,
+                               uint64_t otherwise, uint64_t *ret, struct fw_error *err)
+{
+    *ret = otherwise;
+    if (text == NULL)
+        return FW_OK;
+    struct fw_tsv_cell cell = {text, strlen(text)};
+    FW_REQUIRE(fw_tsv_number(&cell, ret) && *ret >= least && *ret <= most, err, FW_USAGE,
+               "%s '%s': a whole number from %llu to %llu is wanted", option, text,
+               (unsigned long long)least, (unsigned long long)most);
+    return FW_OK;
 }
 
 enum { MAX_NAMES = 63 };

@@ -64,6 +64,9 @@ enum fw_status fw_study_want_numbers(struct fw_study *study, struct fw_error *er
 enum fw_status fw_study_of_one(struct fw_study **ret, struct fw_net *net,
                                const struct fw_options *options, bool memory, struct fw_error *err);
 void fw_study_free(struct fw_study *study); // NULL-safe
+/* The number in an option's text; NULL: otherwise. Errors: FW_USAGE. */
+enum fw_status fw_whole_number(const char *option, const char *text, uint64_t least, uint64_t most,
+                               uint64_t otherwise, uint64_t *ret, struct fw_error *err);
 struct fw_asked fw_asked_of(const struct fw_net *net, const struct fw_options *options);
 /* Gives the study to the report it stands on, or frees it after an error. */
 enum fw_status fw_study_own(enum fw_status status, struct fw_report *report, struct fw_study *study,

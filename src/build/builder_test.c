@@ -206,6 +206,27 @@ void test_builder__turns(void **state)
     assert_fails(&b, &m, FW_SHAPE, "shape");
 }
 
+void test_builder__attributes_as_text(void **state)
+{
+    (void)state;
+    struct fw_builder b;
+    struct fw_model m;
+    int64_t dims[2] = {4, 2};
+    begin(&b, &m);
+    int x = fw_input(&b, "x", "float32", 2, dims);
+    fw_output(
+        &b, fw_node(&b, "ai.onnx.ml", "Scaler", NULL, "offset=0.5,-1.25e1 scale=2,.25", &x, 1, 1));
+    assert_int_equal(fw_build_end(&b, NULL), FW_OK);
+    const struct fw_node *n = &m.graph.nodes[0];
+    for (unsigned i = 0; i < n->op->n_attrs; i++) {
+        bool offset = strcmp(n->op->attrs[i].name, "offset") == 0;
+        assert_int_equal(n->attr[i].n, 2);
+        assert_true(n->attr[i].floats[0] == (offset ? 0.5 : 2));
+        assert_true(n->attr[i].floats[1] == (offset ? -12.5 : 0.25));
+    }
+    fw_model_clear(&m);
+}
+
 void test_builder__first_error_stays(void **state)
 {
     (void)state;
@@ -226,6 +247,14 @@ void test_builder__first_error_stays(void **state)
     int y = image(&b, 3, 8);
     (void)fw_node(&b, "", "Conv", NULL, "kernel=3", &y, 1, 1);
     assert_fails(&b, &m, FW_USAGE, "no attribute 'kernel'");
+    static const char *const wrong[] = {"strides=2,x", "strides=",  "strides=1,,2",
+                                        "group=two",   "group=1.5", "group=1,2"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        begin(&b, &m);
+        y = image(&b, 3, 8);
+        (void)fw_node(&b, "", "Conv", NULL, wrong[i], &y, 1, 1);
+        assert_fails(&b, &m, FW_USAGE, "is no number");
+    }
     begin(&b, &m);
     (void)fw_add(&b, image(&b, 3, 8), 77);
     assert_fails(&b, &m, FW_USAGE, "77");

@@ -1,6 +1,7 @@
 /* Attributes and nodes; see builder.h. */
 #include "build/builder.h"
 
+#include "base/real.h"
 #include "ops/infer.h"
 
 #include <inttypes.h>
@@ -198,7 +199,24 @@ int fw_build_plain(struct fw_builder *b, const char *op, const char *name, const
 
 /* ---- attributes as text ---- */
 
-static void text_numbers(struct fw_build_node *n, struct fw_attr *a, enum fw_attr_type type,
+/* The number at s, up to a comma or the end. What it took; 0: it is none. */
+static size_t text_number(const char *s, const char *end, enum fw_attr_type type, int64_t *ret_i,
+                          double *ret_f)
+{
+    size_t n;
+    if (type == FW_ATTR_INT || type == FW_ATTR_INTS) {
+        char *stop;
+        *ret_i = strtoll(s, &stop, 10);
+        n = (size_t)(stop - s);
+    } else {
+        *ret_f = fw_real_parse(s, &n);
+    }
+    size_t most = (size_t)(end - s);
+    return n == most || (n < most && s[n] == ',') ? n : 0;
+}
+
+/* False where one is no number. */
+static bool text_numbers(struct fw_build_node *n, struct fw_attr *a, enum fw_attr_type type,
                          const char *s, const char *end)
 {
     unsigned count = 1;
@@ -208,19 +226,20 @@ static void text_numbers(struct fw_build_node *n, struct fw_attr *a, enum fw_att
     double *floats = fw_arena_array(&n->b->m->arena, count, sizeof *floats);
     if (ints == NULL || floats == NULL) {
         (void)fw_build_fail(n->b, FW_MEMORY, "out of memory");
-        return;
+        return true;
     }
     for (unsigned i = 0; i < count; i++) {
-        char *stop;
-        floats[i] = strtod(s, &stop);
-        ints[i] = strtoll(s, &stop, 10);
-        s = stop + (stop < end);
+        size_t took = text_number(s, end, type, &ints[i], &floats[i]);
+        if (took == 0)
+            return false;
+        s += took + 1;
     }
     a->n = count;
     if (type == FW_ATTR_INTS)
         a->ints = ints;
     else
         a->floats = floats;
+    return true;
 }
 
 static void text_attribute(struct fw_build_node *n, const char *s, const char *equals,
@@ -229,26 +248,28 @@ static void text_attribute(struct fw_build_node *n, const char *s, const char *e
     enum fw_attr_type type = FW_ATTR_INT;
     struct fw_attr *a = slot(n, s, (size_t)(equals - s), &type);
     const char *value = equals + 1;
+    bool good = true;
     if (a == NULL)
         return;
     switch (type) {
     case FW_ATTR_INT:
-        a->i = strtoll(value, NULL, 10);
-        return;
     case FW_ATTR_FLOAT:
-        a->f = strtod(value, NULL);
-        return;
+        good = value < end && text_number(value, end, type, &a->i, &a->f) == (size_t)(end - value);
+        break;
     case FW_ATTR_STRING:
         a->s = keep_text(n->b, value, (size_t)(end - value));
-        return;
+        break;
     case FW_ATTR_INTS:
     case FW_ATTR_FLOATS:
-        text_numbers(n, a, type, value, end);
-        return;
+        good = text_numbers(n, a, type, value, end);
+        break;
     default:
         (void)fw_build_fail(n->b, FW_UNSUPPORTED, "attribute '%.*s' of %s cannot be given as text",
                             (int)(equals - s), s, n->op->name);
     }
+    if (!good)
+        (void)fw_build_fail(n->b, FW_USAGE, "attribute '%.*s' of %s: '%.*s' is no number",
+                            (int)(equals - s), s, n->op->name, (int)(end - value), value);
 }
 
 /* "kernel_shape=3,3 strides=2,2 auto_pad=SAME_UPPER" */

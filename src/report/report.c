@@ -38,6 +38,15 @@ void fw_report_free(struct fw_report *r)
     fw_mem_resize(r->under, r, sizeof *r, 0);
 }
 
+enum fw_status fw_report_finish(struct fw_report **ret, struct fw_report *r, enum fw_status status)
+{
+    if (status == FW_OK)
+        *ret = r;
+    else
+        fw_report_free(r);
+    return status;
+}
+
 void fw_report_add(struct fw_report *r, const struct fw_table *t)
 {
     if (r->n_tables < FW_REPORT_TABLES)

@@ -56,6 +56,8 @@ struct fw_report {
 };
 
 struct fw_report *fw_report_new(const struct fw_alloc *alloc, const char *schema); // NULL: memory
+/* How making one ends: *ret is r after FW_OK, else r is freed. The value: status. */
+enum fw_status fw_report_finish(struct fw_report **ret, struct fw_report *r, enum fw_status status);
 /* Appends a table. */
 void fw_report_add(struct fw_report *r, const struct fw_table *t);
 

@@ -345,9 +345,5 @@ enum fw_status fw_answer_audit(struct fw_report **ret, struct fw_audit *au,
     r->title = fw_arena_printf(&r->arena, "flopwise audit: %s", au->x->a->model.path);
     r->sym = au->x->a->model.sym;
     enum fw_status status = build(m, asked, fast, err);
-    if (status != FW_OK)
-        fw_report_free(r);
-    else
-        *ret = r;
-    return status;
+    return fw_report_finish(ret, r, status);
 }

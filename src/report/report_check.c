@@ -232,10 +232,5 @@ enum fw_status fw_answer_check(struct fw_report **ret, struct fw_analysis *a,
     c->err = err;
     r->title = fw_arena_printf(&r->arena, "flopwise check: %s", a->model.path);
     enum fw_status status = build(c, asked, budget);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -233,10 +233,5 @@ enum fw_status fw_answer_claims(struct fw_report **ret, const void *data, size_t
     r->title = fw_arena_printf(&r->arena, "flopwise estimate --check %s", path);
     enum fw_status status = build(cr, data, n);
     cr->err = NULL; // the caller's
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -568,11 +568,6 @@ enum fw_status fw_answer_count(struct fw_report **ret, struct fw_analysis *a,
     c->sym = a->model.sym;
     r->title = fw_arena_printf(&r->arena, "flopwise count: %s", a->model.path);
     enum fw_status status = build(c, asked);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
     c->err = NULL; // the caller's, gone when cells are asked for
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -282,10 +282,5 @@ enum fw_status fw_answer_diff(struct fw_report **ret, struct fw_analysis *a, str
     enum fw_status status = build(d, a, b);
     if (fw_symbols_fault(b->model.sym) == FW_MEMORY) // a's is looked at when it is written
         status = fw_fail_memory(err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -176,10 +176,5 @@ enum fw_status fw_answer_explain(struct fw_report **ret, struct fw_analysis *a,
     r->sym = a->model.sym;
     r->title = asked->topic->title;
     enum fw_status status = l.d == NULL ? fw_fail_memory(err) : write(&l, asked->topic);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

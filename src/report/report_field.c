@@ -424,10 +424,5 @@ enum fw_status fw_answer_field(struct fw_report **ret, struct fw_analysis *a,
     m->f = f;
     r->title = fw_arena_printf(&r->arena, "flopwise field: %s", a->model.path);
     enum fw_status status = build(m, asked, at, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

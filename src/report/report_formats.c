@@ -101,10 +101,5 @@ enum fw_status fw_answer_formats(struct fw_report **ret, const struct fw_alloc *
         return fw_fail_memory(err);
     r->title = "flopwise formats";
     enum fw_status status = build(r, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -357,10 +357,5 @@ enum fw_status fw_answer_hardware(struct fw_report **ret, const char *name, bool
         return fw_fail_memory(err);
     r->title = "flopwise hardware";
     enum fw_status status = build(r, name, years, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -386,10 +386,5 @@ enum fw_status fw_answer_init(struct fw_report **ret, struct fw_analysis *a,
     r->sym = a->model.sym;
     r->title = fw_arena_printf(&r->arena, "flopwise init: %s", a->model.path);
     enum fw_status status = build(&p, asked, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -36,10 +36,5 @@ enum fw_status fw_answer_limits(struct fw_report **ret, const struct fw_alloc *a
         return fw_fail_memory(err);
     r->title = "flopwise limits";
     enum fw_status status = build(r, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -272,11 +272,6 @@ enum fw_status fw_answer_memory(struct fw_report **ret, struct fw_analysis *a,
     m->err = err;
     r->title = fw_arena_printf(&r->arena, "flopwise memory: %s", a->model.path);
     enum fw_status status = build(m, asked);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
     m->err = NULL;
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -127,12 +127,7 @@ enum fw_status fw_answer_ops(struct fw_report **ret, const char *pattern,
         return fw_fail_memory(err);
     r->title = "flopwise ops";
     enum fw_status status = build(r, pattern, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }
 
 /* ---- flopwise.error/1 ---- */
@@ -155,12 +150,7 @@ enum fw_status fw_answer_error(struct fw_report **ret, const struct fw_error *wh
                                               : fw_value_kind(FW_VALUE_NULL)};
     static const struct fw_table head = {.flags = FW_TABLE_MERGE};
     enum fw_status status = fw_report_record(r, &head, error_columns, values, 3, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
     r->title = "flopwise error";
     r->status = what->code;
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -319,10 +319,5 @@ enum fw_status fw_answer_optimizer(struct fw_report **ret, const struct fw_optim
     r->title =
         o != NULL ? fw_arena_printf(&r->arena, "Optimizer %s", o->name) : "flopwise optimizer";
     enum fw_status status = o != NULL ? write_page(r, o, trial, err) : write_list(r, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -121,9 +121,5 @@ enum fw_status fw_answer_peak(struct fw_report **ret, const struct fw_alloc *all
     p->r = r;
     r->title = "flopwise peak";
     enum fw_status status = build(p, fresh, err);
-    if (status != FW_OK)
-        fw_report_free(r);
-    else
-        *ret = r;
-    return status;
+    return fw_report_finish(ret, r, status);
 }

@@ -336,10 +336,5 @@ enum fw_status fw_answer_ratio(struct fw_report **ret, struct fw_analysis *a,
     m->curve = *curve;
     r->title = fw_arena_printf(&r->arena, "flopwise ratio: %s", a->model.path);
     enum fw_status status = build(m, a, asked, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

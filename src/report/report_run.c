@@ -342,9 +342,5 @@ enum fw_status fw_answer_run(struct fw_report **ret, struct fw_execution *x,
     r->title = fw_arena_printf(&r->arena, "flopwise run: %s", x->a->model.path);
     r->sym = x->a->model.sym;
     enum fw_status status = build(m, asked, how, err);
-    if (status != FW_OK)
-        fw_report_free(r);
-    else
-        *ret = r;
-    return status;
+    return fw_report_finish(ret, r, status);
 }

@@ -119,9 +119,5 @@ enum fw_status fw_answer_stat(struct fw_report **ret, const struct fw_counter *c
         r->sym = a->model.sym;
         status = add_predicted(r, a, s, steps, &peak, err);
     }
-    if (status != FW_OK)
-        fw_report_free(r);
-    else
-        *ret = r;
-    return status;
+    return fw_report_finish(ret, r, status);
 }

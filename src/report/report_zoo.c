@@ -163,10 +163,5 @@ enum fw_status fw_answer_zoo(struct fw_report **ret, const char *pattern,
         return fw_fail_memory(err);
     r->title = "flopwise zoo";
     enum fw_status status = build(r, pattern, err);
-    if (status != FW_OK) {
-        fw_report_free(r);
-        return status;
-    }
-    *ret = r;
-    return FW_OK;
+    return fw_report_finish(ret, r, status);
 }

@@ -39,8 +39,9 @@ static void put_float(struct fw_str *out, double v)
     fw_str_init(&text, out->alloc);
     for (int digits = 1; digits <= 17; digits++) {
         fw_str_reset(&text);
-        fw_str_addf(&text, "%.*g", digits, v); // read back under the same locale
-        if (digits == 17 || strtod(fw_str_text(&text), NULL) == v) {
+        fw_str_addf(&text, "%.*g", digits, v);
+        double back = strtod(fw_str_text(&text), NULL); // layers: allow what this locale wrote
+        if (digits == 17 || back == v) {
             fw_str_add_double(out, v, digits);
             break;
         }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static bool has(const uint32_t *in, unsigned i)
 {
@@ -12,6 +13,12 @@ static bool has(const uint32_t *in, unsigned i)
 static double value(const double *x, const uint32_t *in, unsigned i, double otherwise)
 {
     return in[i] == FW_NO_INPUT ? otherwise : x[in[i]];
+}
+
+/* recompute is a pattern over layer names where it is no word. */
+static bool recomputes(const struct fw_run_phase *p)
+{
+    return p->recompute != NULL && strcmp(p->recompute, "none") != 0;
 }
 
 /* ---- method 1 ---- */
@@ -36,7 +43,7 @@ static double params_flop(const struct fw_run_phase *p, const double *x, bool ha
 {
     enum fw_phase_in size = has(p->in, FW_IN_ACTIVE_PARAMS) ? FW_IN_ACTIVE_PARAMS : FW_IN_PARAMS;
     double times = p->kind->forward_only ? 1 : 3;
-    if (hardware && p->recompute != NULL && p->recompute[0] == 'f')
+    if (hardware && recomputes(p))
         times++;
     return 2 * x[p->in[size]] * times;
 }
@@ -108,7 +115,7 @@ static double sum_fleets(const struct fw_run *run, const double *x, bool use)
     double sum = run->n_fleets > 0 ? 0 : NAN;
     for (uint32_t i = 0; i < run->n_fleets; i++) {
         const struct fw_fleet *f = &run->fleets[i];
-        sum += chip_seconds(f, x) * x[f->in[FW_IN_PEAK]] * (use ? x[f->in[FW_IN_UTILISATION]] : 1);
+        sum += use ? fleet_flop(f, x) : chip_seconds(f, x) * x[f->in[FW_IN_PEAK]];
     }
     return sum;
 }
@@ -305,7 +312,7 @@ enum fw_status fw_estimate_run(const struct fw_run *run, struct fw_estimate *ret
     for (uint32_t i = 0; i < run->n_phases; i++) {
         const struct fw_run_phase *p = q.phase = &run->phases[i];
         ret->phase_flop[i] = fw_propagate(answer, &q, run->values, run->n_inputs, x);
-        ret->recomputes |= p->recompute != NULL && p->recompute[0] != 'n';
+        ret->recomputes |= recomputes(p);
         ret->complete &= p->step == NULL || p->step->complete;
     }
     q.phase = NULL;

@@ -86,6 +86,23 @@ void test_run__phases_and_fleets(void **state)
     fw_arena_clear(&w.arena);
 }
 
+/* Of a model, what is computed again may be a pattern, also one that begins as "none" does. */
+void test_run__recompute_by_pattern(void **state)
+{
+    (void)state;
+    struct world w;
+    const char *file = "model = m.onnx\ntokens = 1e9\nrecompute = norm*\n";
+    struct fw_step step = {
+        .batch = 8, .seq = 10, .forward = 80, .training = 240, .hardware = 250, .complete = true};
+    fw_arena_init(&w.arena, &fw_alloc_default);
+    assert_int_equal(fw_run_read(&w.run, &w.arena, NULL, 0, file, strlen(file), &w.err), FW_OK);
+    w.run.phases[0].step = &step;
+    assert_int_equal(fw_estimate_run(&w.run, &w.e, &w.err), FW_OK);
+    assert_true(w.e.recomputes);
+    check(w.e.q[FW_Q_METHOD1].mid, 3e9);
+    fw_arena_clear(&w.arena);
+}
+
 void test_run__plans(void **state)
 {
     (void)state;

@@ -13,6 +13,8 @@
  * from torch's, unless the network is torchvision's. */
 #include "zoo/vision.h"
 
+#include "base/real.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,9 +164,10 @@ static int residual(struct style *style, int x, const char *s)
 {
     struct fw_builder *b = style->b;
     bool plain = s[1] == '>';
-    char *after;
-    double scale = strtod(s + 1 + plain, &after);
-    int y = branches(style, x, after + 1);
+    size_t n;
+    s += 1 + plain;
+    double scale = fw_real_parse(s, &n);
+    int y = branches(style, x, s + n + 1);
     y = fw_conv2d(b, y, "Conv2d_1x1", fw_size_of(b, x, 1), 1, 1, 0);
     y = fw_add(b, x, fw_mul(b, y, fw_number(b, scale)));
     return plain ? y : fw_relu(b, y);

@@ -1,8 +1,9 @@
 /* Finding a network by its specification and reading its keys; see zoo.h. */
 #include "zoo/zoo.h"
 
+#include "base/real.h"
+
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FW_ZOO_FAMILY(name) extern const struct fw_zoo_family fw_zoo_##name;
@@ -144,9 +145,9 @@ int64_t fw_zoo_number(struct fw_zoo *z, const char *key, int64_t min)
 double fw_zoo_scale(struct fw_zoo *z, const char *key)
 {
     const char *text = value_of(z, key);
-    char *end;
-    double v = strtod(text, &end);
-    if (*end == '\0' && v >= 0.01 && v <= 100)
+    size_t n;
+    double v = fw_real_parse(text, &n);
+    if (text[n] == '\0' && v >= 0.01 && v <= 100)
         return v;
     (void)fw_build_fail(z->b, FW_USAGE, "%s=%.60s: a factor from 0.01 to 100 is wanted", key, text);
     return 1;
