@@ -182,6 +182,17 @@ static uint64_t mean_pool(const struct fw_engine *e, uint32_t node)
     return (taps + y + found) / (uint64_t)f->x[1] * fill(f->x[1], block);
 }
 
+/* One for each tap, also where it adds 0; row by row for each maximum only. */
+static uint64_t max_pool_back(const struct fw_engine *e, uint32_t node)
+{
+    const struct fw_fast *f = &e->fast[e->g->nodes[node].layer];
+    unsigned block = e->blocks[node] > 0 ? e->blocks[node] : 1;
+    uint64_t taps = real_taps(f);
+    if (strncmp(fw_dnn_kernel_name(e->kernels[node]), "simple", 6) == 0)
+        return product(f->y, 0, f->axes + 2);
+    return taps > 0 ? taps / (uint64_t)f->x[1] * fill(f->x[1], block) : 0;
+}
+
 /* Normalisation by channels, whole blocks of them or row by row, whose partial sums are added up
  * for each image of the batch; and what the engine does to its statistics. */
 static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
@@ -250,7 +261,7 @@ static uint64_t by_kind(const struct fw_engine *e, uint32_t node, const struct f
     case FW_FAST_NORM_GIVEN:
         return 2 * product(f->x, 0, f->axes + 2);
     case FW_FAST_MAX_POOL_DX:
-        return real_taps(&e->fast[e->g->nodes[node].layer]);
+        return max_pool_back(e, node);
     case FW_FAST_MEAN_POOL:
     case FW_FAST_MEAN_POOL_DX:
         return mean_pool(e, node);

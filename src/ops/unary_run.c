@@ -39,6 +39,33 @@
         (void)b;                                   \
         return FW_OK;                              \
     }
+/* y = choice of x and v, v = expression of x for every x: in one loop a compiler puts it behind the
+ * choice, and what is retired depends on the numbers. */
+#define CHOSEN(id, a_is, b_is, expression, choice)         \
+    KERNEL(id)                                             \
+    {                                                      \
+        enum { SOME = 64 };                                \
+        const REAL a = a_is;                               \
+        const REAL b = b_is;                               \
+        const REAL *in = reals(r, 0);                      \
+        REAL *out = reals_out(r, 0);                       \
+        REAL computed[SOME];                               \
+        size_t from, to;                                   \
+        fw_run_share(r, r->out[0]->n, &from, &to);         \
+        for (size_t i = from; i < to; i += SOME) {         \
+            size_t n = to - i < SOME ? to - i : SOME;      \
+            for (size_t j = 0; j < n; j++) {               \
+                const REAL x = in[i + j];                  \
+                computed[j] = (REAL)(expression);          \
+            }                                              \
+            for (size_t j = 0; j < n; j++) {               \
+                const REAL x = in[i + j], v = computed[j]; \
+                out[i + j] = (REAL)(choice);               \
+            }                                              \
+        }                                                  \
+        (void)b;                                           \
+        return FW_OK;                                      \
+    }
 #define KEEPING(id, a_is, b_is, forward, backward) \
     UNARY(id, a_is, b_is, forward)                 \
     UNARY_GRAD(id, a_is, b_is, backward)
@@ -89,6 +116,13 @@ static inline REAL softsign_grad(REAL dy, REAL y)
     return MUL(MUL(dy, s), s);
 }
 
+/* Of a node's constants, in what nobody counts. */
+static inline REAL uncounted_product(REAL a, REAL b)
+{
+    volatile long double wide = a;
+    return (REAL)(wide * b);
+}
+
 static inline REAL hard_swish_grad(REAL dy, REAL x)
 {
     REAL inside = MUL(dy, ADD(MUL(x, (REAL)(1.0 / 3)), (REAL)0.5));
@@ -105,8 +139,8 @@ WITH(CELU, "alpha", "", ADD(MAX(x, 0), MIN(0, MUL(a, SUB(EXP(DIV(x, a)), (REAL)1
      MUL(dy, pick(LESS(0, t), 1, ADD(DIV(t, a), (REAL)1))))
 PLAIN(COS, COS(x), MUL(NEG(dy), SIN(t)))
 PLAIN(COSH, COSH(x), MUL(dy, SINH(t)))
-WITH(ELU, "alpha", "", pick(LESS(0, x), x, MUL(a, SUB(EXP(x), (REAL)1))),
-     MUL(dy, pick(LESS(0, t), 1, ADD(t, a))))
+CHOSEN(ELU, attr_real(r, "alpha"), 0, MUL(a, SUB(EXP(x), (REAL)1)), pick(LESS(0, x), x, v))
+UNARY_GRAD(ELU, attr_real(r, "alpha"), 0, MUL(dy, pick(LESS(0, t), 1, ADD(t, a))))
 PLAIN(ERF, ERF(x), MUL(dy, MUL((REAL)1.1283791670955126, EXP(NEG(MUL(t, t))))))
 PLAIN(EXP, EXP(x), MUL(dy, t))
 WITH(HARD_SIGMOID, "alpha", "beta", MAX(0, MIN(1, ADD(MUL(a, x), b))),
@@ -121,8 +155,10 @@ WITH(PARAMETRIC_SOFTPLUS, "alpha", "beta", MUL(a, softplus(MUL(b, x))),
 PLAIN(RECIPROCAL, DIV((REAL)1, x), MUL(MUL(NEG(dy), t), t))
 WITH(SCALED_TANH, "alpha", "beta", MUL(a, TANH(MUL(b, x))),
      MUL(dy, SUB(a *b, MUL(b / a, MUL(t, t)))))
-WITH(SELU, "alpha", "gamma", MUL(b, pick(LESS(0, x), x, MUL(a, SUB(EXP(x), (REAL)1)))),
-     MUL(dy, pick(LESS(0, t), b, ADD(t, a *b))))
+CHOSEN(SELU, attr_real(r, "alpha"), attr_real(r, "gamma"), MUL(a, SUB(EXP(x), (REAL)1)),
+       MUL(b, pick(LESS(0, x), x, v)))
+UNARY_GRAD(SELU, uncounted_product(attr_real(r, "alpha"), attr_real(r, "gamma")),
+           attr_real(r, "gamma"), MUL(dy, pick(LESS(0, t), b, ADD(t, a))))
 WITH(SHRINK, "lambd", "bias", pick(LESS(x, -a), ADD(x, b), pick(LESS(a, x), SUB(x, b), 0)),
      pick(LESS(a, ABS(t)), dy, 0))
 PLAIN(SIGMOID, sigmoid(x), MUL(MUL(dy, t), SUB((REAL)1, t)))

@@ -58,6 +58,9 @@ for rule in momentum nesterov adagrad rmsprop adadelta adam adam-literal adamw a
     audit 0 zoo:mlp,depth=2,width=33,in=7,out=5,bias=1,act=relu --batch 5 --mode exact \
         --optimizer $rule
 done
+for act in gelu silu mish hardswish elu selu; do
+    audit 0 zoo:mlp,depth=2,width=9,in=7,out=5,act=$act --batch 5 --mode exact
+done
 if "$FLOPWISE" peak --format json | grep -q '"gemm_by": "none"'; then
     echo "SKIPPED fast mode: oneDNN is not installed"
 else
