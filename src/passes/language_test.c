@@ -48,6 +48,12 @@ static const struct {
      MODEL("", "", ", float[6,6] low = {" Z32 ",1,1,1,1}",
            SCORES "t = Trilu<upper = 1>(low, one) m = Add(s, t) " MIX),
      36, 21, 8, 6},
+    {"a softmax of a matrix, as before opset 13",
+     MODEL("", "", ", float[6,6] low = {" Z32 ",1,1,1,1}, int64[4] full = {2,4,6,6}",
+           SCORES "t = Trilu<upper = 1>(low, one) m4 = Add(s, t) m2 = Flatten<axis = 3>(m4) "
+                  "p2 = Softmax(m2) m = Reshape(p2, full) o = MatMul(m, v) "
+                  "o1 = Transpose<perm = [0,2,1,3]>(o) y = Reshape(o1, flat)"),
+     36, 21, 8, 6},
     {"compared places",
      MODEL("", "", "", SCORES PLACES "c = LessOrEqual(at, row) m = Where(c, s, cut) " MIX), 36, 21,
      8, 6},

@@ -196,10 +196,23 @@ static fw_count left_of(struct fw_symbols *sym, fw_count scores, const struct fw
     return fw_count_mul(sym, heads, pairs);
 }
 
+/* The scores with their queries and keys: those of an old softmax were made a matrix before. */
+static const struct fw_tensor *scores_of(const struct search *s, const struct fw_node *softmax)
+{
+    const struct fw_tensor *t = &s->g->tensors[softmax->out[0]];
+    const struct fw_node *flat = maker(s, softmax->in[0]);
+    if (flat == NULL || !(flat->op->flags & FW_OP_VIEW) || t->rank != 2)
+        return t;
+    const struct fw_tensor *whole = &s->g->tensors[flat->in[0]];
+    bool same = whole->rank != FW_RANK_UNKNOWN && whole->rank > 2 &&
+                fw_dim_eq(whole->dims[whole->rank - 1], t->dims[1]);
+    return same ? whole : t;
+}
+
 static enum fw_status add(struct search *s, const struct fw_node *softmax, struct fw_error *err)
 {
     struct fw_spelled_list *l = s->l;
-    const struct fw_tensor *t = &s->g->tensors[softmax->out[0]];
+    const struct fw_tensor *t = scores_of(s, softmax);
     struct side side = {.n = 0};
     if (t->rank == FW_RANK_UNKNOWN || t->rank < 2)
         return FW_OK;
