@@ -40,4 +40,5 @@ try run models/lstm_dyn.onnx
 try run zoo:onenet --convention torch
 try memory zoo:mlp --infer --optimizer adam
 try run zoo:onenet --input-grad
+try diff - -
 try frobnicate --format json
