@@ -27,7 +27,8 @@ static void print_seconds(double v, struct fw_str *out)
     unsigned k = 0;
     for (; k < 3 && v != 0 && fabs(v) < 0.9995; k++)
         v *= 1000;
-    fw_str_addf(out, "%.*f%s", fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0, v, names[k]);
+    fw_str_add_fixed(out, v, fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0);
+    fw_str_add(out, names[k]);
 }
 
 static void print_scaled(double v, bool bytes, struct fw_str *out)

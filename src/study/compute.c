@@ -325,11 +325,14 @@ enum fw_status fw_estimate_run(const struct fw_run *run, struct fw_estimate *ret
 
 void fw_two_figures(double v, char ret[16])
 {
-    (void)snprintf(ret, 16, "%.1e", v); // layers: allow into a buffer
-    // "2.3e+25" becomes "2.3e25"
+    char text[32];
     char *out = ret;
-    for (const char *p = ret; *p != '\0'; p++)
-        if (*p != '+')
+    (void)snprintf(text, sizeof text, "%.1e", v); // layers: allow into a buffer
+    // "2.3e+25" becomes "2.3e25", whatever the locale's decimal point is
+    for (const char *p = text; *p != '\0'; p++)
+        if (strchr("0123456789-einfa", *p) != NULL)
             *out++ = *p;
+        else if (*p != '+' && out > ret && out[-1] != '.')
+            *out++ = '.';
     *out = '\0';
 }
