@@ -194,52 +194,46 @@ enum fw_status fw_onnx_attr_add(struct fw_onnx *rd, struct fw_onnx_node *node,
 
 /* ---- lists ---- */
 
-enum fw_status fw_onnx_attr_ints(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
-                                 const int64_t **ret)
+/* The numbers of a list, as integers or, where ints is NULL, as reals; (attr->n) of either. */
+static enum fw_status read_list(struct fw_onnx *rd, const struct fw_onnx_attr *attr, int64_t *ints,
+                                double *floats)
 {
-    if (attr->ints != NULL) {
-        *ret = attr->ints;
-        return FW_OK;
-    }
-    int64_t *out = fw_arena_array(&rd->m->arena, attr->n, sizeof *out);
-    if (out == NULL)
-        return fw_fail_memory(rd->err);
+    uint32_t field = ints != NULL ? INTS : FLOATS;
     struct fw_pb pb = attr->message;
     struct fw_pb_field f;
     uint32_t n = 0;
     while (fw_pb_next(&pb, &f, rd->err) > 0) {
         struct fw_pb_numbers in;
         uint64_t v;
-        if (f.number != INTS)
+        if (f.number != field)
             continue;
-        FW_TRY(fw_pb_numbers(&pb, &f, 0, &in, rd->err));
-        while (n < attr->n && fw_pb_number(&in, &v, rd->err) > 0)
-            out[n++] = (int64_t)v;
+        FW_TRY(fw_pb_numbers(&pb, &f, ints != NULL ? 0 : sizeof(float), &in, rd->err));
+        for (; n < attr->n && fw_pb_number(&in, &v, rd->err) > 0; n++)
+            if (ints != NULL)
+                ints[n] = (int64_t)v;
+            else
+                floats[n] = float_of(v);
     }
-    *ret = out;
     return FW_OK;
+}
+
+enum fw_status fw_onnx_attr_ints(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
+                                 const int64_t **ret)
+{
+    *ret = attr->ints;
+    if (*ret != NULL)
+        return FW_OK;
+    int64_t *out = fw_arena_array(&rd->m->arena, attr->n, sizeof *out);
+    *ret = out;
+    return out != NULL ? read_list(rd, attr, out, NULL) : fw_fail_memory(rd->err);
 }
 
 enum fw_status fw_onnx_attr_floats(struct fw_onnx *rd, const struct fw_onnx_attr *attr,
                                    const double **ret)
 {
     double *out = fw_arena_array(&rd->m->arena, attr->n, sizeof *out);
-    if (out == NULL)
-        return fw_fail_memory(rd->err);
-    struct fw_pb pb = attr->message;
-    struct fw_pb_field f;
-    uint32_t n = 0;
-    while (fw_pb_next(&pb, &f, rd->err) > 0) {
-        struct fw_pb_numbers in;
-        uint64_t v;
-        if (f.number != FLOATS)
-            continue;
-        FW_TRY(fw_pb_numbers(&pb, &f, 4, &in, rd->err));
-        while (n < attr->n && fw_pb_number(&in, &v, rd->err) > 0)
-            out[n++] = float_of(v);
-    }
     *ret = out;
-    return FW_OK;
+    return out != NULL ? read_list(rd, attr, NULL, out) : fw_fail_memory(rd->err);
 }
 
 static enum fw_status strings_of(struct fw_onnx *rd, const struct fw_onnx_attr *attr,

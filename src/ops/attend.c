@@ -180,18 +180,16 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost, const struct atte
     fw_cost_add(c, cost, FW_MINMAX, s, 1);
 }
 
-static void cost(struct fw_cx *c, struct fw_cost *cost)
-{
-    struct attend a;
-    if (read_attend(c, &a) == FW_OK)
-        cost_scores(c, cost, &a, full_scores(c, &a));
-}
-
 static void needed(struct fw_cx *c, bool all, struct fw_cost *cost)
 {
     struct attend a;
     if (read_attend(c, &a) == FW_OK)
         cost_scores(c, cost, &a, all ? full_scores(c, &a) : needed_scores(c, &a));
+}
+
+static void cost(struct fw_cx *c, struct fw_cost *cost)
+{
+    needed(c, true, cost);
 }
 
 static void cache(struct fw_cx *c, struct fw_cache *ret)
@@ -270,18 +268,16 @@ static void cost_grad_of(struct fw_cx *c, struct fw_cost *cost, const struct att
     fw_cost_add(c, cost, FW_SPECIAL, rows_of(c, a), again ? 1 : 0);
 }
 
-static void cost_grad(struct fw_cx *c, struct fw_cost *cost)
-{
-    struct attend a;
-    if (read_grad(c, &a) == FW_OK)
-        cost_grad_of(c, cost, &a, full_scores(c, &a));
-}
-
 static void needed_grad(struct fw_cx *c, bool all, struct fw_cost *cost)
 {
     struct attend a;
     if (read_grad(c, &a) == FW_OK)
         cost_grad_of(c, cost, &a, all ? full_scores(c, &a) : needed_scores(c, &a));
+}
+
+static void cost_grad(struct fw_cx *c, struct fw_cost *cost)
+{
+    needed_grad(c, true, cost);
 }
 
 enum { ATTEND, TRAINING, GRADIENT, N_ROWS };

@@ -119,15 +119,19 @@ static enum fw_status add_timeline(struct memory *m)
 
 /* ---- the two peaks ---- */
 
+#define PEAK_COLUMNS                                                                   \
+    {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,               \
+     FW_VIEW_TABLE | FW_VIEW_BOTH},                                                    \
+        {"planned_bytes", "as laid out",                                               \
+         "size of the block in which every storage has its place; more "               \
+         "than the peak where no tighter packing was found",                           \
+         FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},                                 \
+    {                                                                                  \
+        "weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES, \
+            FW_VIEW_TABLE | FW_VIEW_BOTH                                               \
+    }
 static const struct fw_column inference_columns[] = {
-    {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,
-     FW_VIEW_TABLE | FW_VIEW_BOTH},
-    {"planned_bytes", "as laid out",
-     "size of the block in which every storage has its place; more "
-     "than the peak where no tighter packing was found",
-     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
-    {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
-     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    PEAK_COLUMNS,
     {"weights_stored_as", "of them, as stored",
      "types that the files hold them in, scales included", FW_UNIT_NONE, FW_VIEW_TABLE},
     {"activation_peak_bytes", "activations at the peak", "inputs and results that are alive then",
@@ -181,14 +185,7 @@ static enum fw_status add_inference(struct memory *m)
 }
 
 static const struct fw_column training_columns[] = {
-    {"peak_bytes", "peak", "bytes at the fullest moment", FW_UNIT_BYTES,
-     FW_VIEW_TABLE | FW_VIEW_BOTH},
-    {"planned_bytes", "as laid out",
-     "size of the block in which every storage has its place; more "
-     "than the peak where no tighter packing was found",
-     FW_UNIT_BYTES, FW_VIEW_TABLE | FW_VIEW_BOTH},
-    {"weight_bytes", "weights", "parameters, buffers and constants", FW_UNIT_BYTES,
-     FW_VIEW_TABLE | FW_VIEW_BOTH},
+    PEAK_COLUMNS,
     {"gradient_bytes", "gradients", "gradients of parameters", FW_UNIT_BYTES,
      FW_VIEW_TABLE | FW_VIEW_BOTH},
     {"optimizer_bytes", "optimizer state", "optimizer state and master copies", FW_UNIT_BYTES,
