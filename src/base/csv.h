@@ -31,5 +31,10 @@ static inline const char *fw_csv_cell(const struct fw_csv *csv, uint32_t row, ui
 {
     return column == FW_CSV_NONE ? "" : csv->cells[(size_t)row * csv->n_columns + column];
 }
+/* The cell in the column of this name. */
+static inline const char *fw_csv_text(const struct fw_csv *csv, uint32_t row, const char *name)
+{
+    return fw_csv_cell(csv, row, fw_csv_column(csv, name));
+}
 
 #endif

@@ -84,21 +84,16 @@ static const char *words_of(const char *name, struct fw_arena *arena)
 
 /* ---- loading ---- */
 
-static const char *text_of(const struct fw_csv *csv, uint32_t row, const char *column)
-{
-    return fw_csv_cell(csv, row, fw_csv_column(csv, column));
-}
-
 static struct fw_hardware_row read_row(const struct fw_csv *csv, uint32_t row)
 {
-    struct fw_hardware_row r = {.source = text_of(csv, row, "source"),
-                                .name = text_of(csv, row, "name"),
-                                .released = text_of(csv, row, "released"),
-                                .reference = text_of(csv, row, "reference"),
-                                .note = text_of(csv, row, "note")};
+    struct fw_hardware_row r = {.source = fw_csv_text(csv, row, "source"),
+                                .name = fw_csv_text(csv, row, "name"),
+                                .released = fw_csv_text(csv, row, "released"),
+                                .reference = fw_csv_text(csv, row, "reference"),
+                                .note = fw_csv_text(csv, row, "note")};
     size_t len;
     for (unsigned f = 0; f < FW_N_FIGURES; f++)
-        r.figure[f] = fw_real_parse(text_of(csv, row, fw_figures[f].name), &len);
+        r.figure[f] = fw_real_parse(fw_csv_text(csv, row, fw_figures[f].name), &len);
     return r;
 }
 
@@ -112,13 +107,13 @@ enum fw_status fw_hardware_load(struct fw_arena *arena, struct fw_hardware_table
         return fw_fail_memory(err);
     uint32_t n = 0;
     for (uint32_t i = 0; i < csv.n_rows; i++) { // rows of one device stand together
-        const char *name = text_of(&csv, i, "device");
+        const char *name = fw_csv_text(&csv, i, "device");
         if (n == 0 || strcmp(devices[n - 1].name, name) != 0)
             devices[n++] = (struct fw_hardware){.name = name,
-                                                .vendor = text_of(&csv, i, "vendor"),
-                                                .kind = text_of(&csv, i, "kind"),
-                                                .per = text_of(&csv, i, "per"),
-                                                .shorthand = text_of(&csv, i, "short")};
+                                                .vendor = fw_csv_text(&csv, i, "vendor"),
+                                                .kind = fw_csv_text(&csv, i, "kind"),
+                                                .per = fw_csv_text(&csv, i, "per"),
+                                                .shorthand = fw_csv_text(&csv, i, "short")};
         struct fw_hardware *h = &devices[n - 1];
         if (h->words == NULL)
             h->words = words_of(name, arena);

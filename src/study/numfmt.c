@@ -13,7 +13,7 @@
 static unsigned number_of(const struct fw_csv *csv, uint32_t row, const char *column)
 {
     size_t len;
-    return (unsigned)fw_real_parse(fw_csv_cell(csv, row, fw_csv_column(csv, column)), &len);
+    return (unsigned)fw_real_parse(fw_csv_text(csv, row, column), &len);
 }
 
 static const struct fw_numfmt *find(const struct fw_numfmt *formats, uint32_t n, const char *name)
@@ -33,21 +33,20 @@ enum fw_status fw_numfmt_load(struct fw_arena *arena, struct fw_numfmt_table *re
     if (formats == NULL)
         return fw_fail_memory(err);
     for (uint32_t i = 0; i < csv.n_rows; i++) {
-        const char *scale = fw_csv_cell(&csv, i, fw_csv_column(&csv, "scale"));
-        formats[i] =
-            (struct fw_numfmt){.name = fw_csv_cell(&csv, i, fw_csv_column(&csv, "format")),
-                               .kind = fw_csv_cell(&csv, i, fw_csv_column(&csv, "kind")),
-                               .bits = number_of(&csv, i, "bits"),
-                               .sign = number_of(&csv, i, "sign"),
-                               .exponent = number_of(&csv, i, "exponent"),
-                               .mantissa = number_of(&csv, i, "mantissa"),
-                               .bias = (int)number_of(&csv, i, "bias"),
-                               .specials = fw_csv_cell(&csv, i, fw_csv_column(&csv, "specials")),
-                               .block = number_of(&csv, i, "block"),
-                               .scale = scale[0] != '\0' ? find(formats, i, scale) : NULL,
-                               .also = fw_csv_cell(&csv, i, fw_csv_column(&csv, "also")),
-                               .source = fw_csv_cell(&csv, i, fw_csv_column(&csv, "source")),
-                               .note = fw_csv_cell(&csv, i, fw_csv_column(&csv, "note"))};
+        const char *scale = fw_csv_text(&csv, i, "scale");
+        formats[i] = (struct fw_numfmt){.name = fw_csv_text(&csv, i, "format"),
+                                        .kind = fw_csv_text(&csv, i, "kind"),
+                                        .bits = number_of(&csv, i, "bits"),
+                                        .sign = number_of(&csv, i, "sign"),
+                                        .exponent = number_of(&csv, i, "exponent"),
+                                        .mantissa = number_of(&csv, i, "mantissa"),
+                                        .bias = (int)number_of(&csv, i, "bias"),
+                                        .specials = fw_csv_text(&csv, i, "specials"),
+                                        .block = number_of(&csv, i, "block"),
+                                        .scale = scale[0] != '\0' ? find(formats, i, scale) : NULL,
+                                        .also = fw_csv_text(&csv, i, "also"),
+                                        .source = fw_csv_text(&csv, i, "source"),
+                                        .note = fw_csv_text(&csv, i, "note")};
         const struct fw_numfmt *f = &formats[i];
         FW_REQUIRE((f->block == 0) == (f->scale == NULL) && f->bits > 0 &&
                        f->sign + f->exponent + f->mantissa <= f->bits,

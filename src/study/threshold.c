@@ -22,33 +22,31 @@ static unsigned classes_of(const char *list)
 
 static struct fw_threshold read_rule(const struct fw_csv *csv, uint32_t row)
 {
-    const char *cell[10];
-    static const char *const names[10] = {"id",       "rule",   "counts", "status", "applies",
-                                          "excludes", "source", "note",   "limit",  "error"};
     size_t len;
-    for (unsigned i = 0; i < 10; i++)
-        cell[i] = fw_csv_cell(csv, row, fw_csv_column(csv, names[i]));
-    return (struct fw_threshold){.id = cell[0],
-                                 .rule = cell[1],
-                                 .counts = cell[2],
-                                 .status = cell[3],
-                                 .applies = cell[4],
-                                 .excludes = cell[5],
-                                 .source = cell[6],
-                                 .note = cell[7],
-                                 .limit = fw_real_parse(cell[8], &len),
-                                 .error = fw_real_parse(cell[9], &len)};
+    return (struct fw_threshold){.id = fw_csv_text(csv, row, "id"),
+                                 .rule = fw_csv_text(csv, row, "rule"),
+                                 .counts = fw_csv_text(csv, row, "counts"),
+                                 .status = fw_csv_text(csv, row, "status"),
+                                 .applies = fw_csv_text(csv, row, "applies"),
+                                 .excludes = fw_csv_text(csv, row, "excludes"),
+                                 .source = fw_csv_text(csv, row, "source"),
+                                 .note = fw_csv_text(csv, row, "note"),
+                                 .limit = fw_real_parse(fw_csv_text(csv, row, "limit"), &len),
+                                 .error = fw_real_parse(fw_csv_text(csv, row, "error"), &len)};
 }
 
-/* The limit of a rule about modifications (its cell holds no number); 0: does not apply. */
+/* The limit of a rule about modifications, whose cell holds no number: a third of the original's
+ * compute, or where that is unknown of what a model of its kind has at least (Commission guidelines
+ * C(2025) 5045, para 63, 64 and 70). 0: does not apply. */
 static double modified_limit(const struct fw_run *run, const struct fw_threshold *rule)
 {
     enum { PART = 3 };
+    const double general_purpose = 1e23, systemic_risk = 1e25;
     bool systemic = strstr(rule->id, "systemic") != NULL;
     const struct fw_quantity *original = fw_run_value(run, run->in[FW_IN_MODIFIES]);
     if (original != NULL) // known: one rule for all
         return systemic ? 0 : original->mid / PART;
-    return run->modifies_unknown == NULL ? 0 : (systemic ? 1e25 : 1e23) / PART;
+    return run->modifies_unknown == NULL ? 0 : (systemic ? systemic_risk : general_purpose) / PART;
 }
 
 static void judge(struct fw_verdict *v)
