@@ -14,7 +14,6 @@ struct reader {
     char *out; // where the next cell goes
     const char **cells;
     size_t n_cells;
-    size_t *rows; // byte offsets
     uint32_t n_rows, n_columns;
 };
 
@@ -97,7 +96,7 @@ static enum fw_status read_row(struct reader *r)
     if (found != r->n_columns)
         return fw_fail(r->err, FW_FORMAT, (int64_t)start, "row %u has %zu cells, the first has %u",
                        r->n_rows + 1, found, r->n_columns);
-    r->rows[r->n_rows++] = start;
+    r->n_rows++;
     r->at += line_break(r, r->at);
     return FW_OK;
 }
@@ -127,21 +126,17 @@ enum fw_status fw_csv_parse(struct fw_arena *arena, const void *data, size_t siz
     r.out = fw_arena_alloc(arena, size + 1); // a cell and its NUL fit where it stood
     if (r.s == NULL || r.out == NULL)
         return fw_fail_memory(err);
-    size_t n_cells = 1, n_rows = 1;
-    for (size_t i = 0; i < size; i++) {
+    size_t n_cells = 1;
+    for (size_t i = 0; i < size; i++)
         n_cells += r.s[i] == separator || r.s[i] == '\n';
-        n_rows += r.s[i] == '\n';
-    }
     r.cells = fw_arena_array(arena, n_cells, sizeof *r.cells);
-    r.rows = fw_arena_array(arena, n_rows, sizeof *r.rows);
-    if (r.cells == NULL || r.rows == NULL)
+    if (r.cells == NULL)
         return fw_fail_memory(err);
     FW_TRY(read_all(&r));
     *ret = (struct fw_csv){.n_columns = r.n_columns,
                            .n_rows = r.n_rows - 1,
                            .name = r.cells,
-                           .cells = r.cells + r.n_columns,
-                           .at = r.rows + 1};
+                           .cells = r.cells + r.n_columns};
     return FW_OK;
 }
 

@@ -15,7 +15,6 @@ struct fw_csv {
     uint32_t n_rows;         // without the first, which names the columns
     const char *const *name; // (n_columns)
     const char **cells;      // (n_rows * n_columns), NUL behind each
-    const size_t *at;        // (n_rows) byte offset of the row
 };
 
 #define FW_CSV_MAX_COLUMNS 4096u
