@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define MAX_SEEN 4096 // elements of an integer input whose contents inference is shown
+#define MAX_SEEN_REALS 64 // of an input whose contents inference is shown; integers: FW_MAX_VALUE
 
 /* ---- what kernels call ---- */
 
@@ -97,8 +97,8 @@ static enum fw_status show_contents(struct fw_exec *e, const struct fw_node *n,
         struct fw_tensor *t = &e->g->tensors[n->in[i]];
         const struct fw_buffer *v = &e->slots[n->in[i]].v;
         before[i] = t->value;
-        if (v->data == NULL || v->open || v->n > MAX_SEEN || v->n > FW_MAX_VALUE ||
-            (fw_dtype_is_float((enum fw_dtype)v->dtype) && v->n > 64) ||
+        bool real = fw_dtype_is_float((enum fw_dtype)v->dtype);
+        if (v->data == NULL || v->open || v->n > (real ? MAX_SEEN_REALS : FW_MAX_VALUE) ||
             fw_dtypes[v->dtype].class == 'c')
             continue;
         fw_dim *value = fw_arena_array(&e->scratch, v->n, sizeof *value);
@@ -106,7 +106,7 @@ static enum fw_status show_contents(struct fw_exec *e, const struct fw_node *n,
             return fw_fail_memory(err);
         bool good = true;
         for (size_t k = 0; k < v->n; k++) {
-            if (fw_dtype_is_float((enum fw_dtype)v->dtype)) {
+            if (real) {
                 value[k] = fw_dim_from_double(e->g->sym, fw_buffer_get(v, k));
             } else {
                 int64_t x = fw_buffer_int(v, k);

@@ -5,18 +5,21 @@
 
 #include <string.h>
 
+/* In columns of the terminal. A name or wrapped text is cut to its comfort before anything else is
+ * given up, and to its minimum when nothing else helps. */
 enum {
     NAME_COMFORT = 28,
     NAME_MIN = 10,
     WRAP_COMFORT = 36,
     WRAP_MIN = 20,
-    FORMULA_COLUMNS = 24,
+    FORMULA_ROOM = 48,    // of a formula where the width is not limited
+    FORMULA_COLUMNS = 24, // where it is, at first ...
+    FORMULA_STEP = 4,     // ... and so much less, turn by turn, until the table fits
     FORMULA_MIN = 12,
-    FORMULA_ROOM = 48,
-    NESTED_ROWS = 8,
-    GAP = 2,
-    MAX_BARS = 72
+    GAP = 2,      // between columns
+    MAX_BARS = 72 // of a sparkline
 };
+enum { NESTED_ROWS = 8 }; // rows inside a row that are shown
 
 /* A row of the table, or one that stands under it. */
 struct shown_row {
@@ -263,7 +266,7 @@ static enum fw_status fit(struct layout *l)
     do {
         FW_TRY(fill(l, numbers));
         fits = squeeze(l, true) || squeeze(l, false);
-        l->room -= 4;
+        l->room -= FORMULA_STEP;
     } while (!fits && l->room >= FORMULA_MIN);
     return FW_OK;
 }
