@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { DATA = 1, WEIGHTS = 2 };
+
 struct rewrite {
     struct fw_graph *g;
     struct fw_error *err;
@@ -20,7 +22,9 @@ struct rewrite {
     bool *dropped;       // (n_tensors)
     uint32_t *again;     // (n_tensors) the recomputed tensor, or FW_NONE
     uint32_t *crossing;  // (n_forward) tensors alive across the border after each forward node
-    uint32_t *stack;     // (n_forward) nodes waiting for their inputs
+    uint32_t *stack;     // (n_forward) nodes waiting for their inputs; before: last readers
+    uint32_t *segment;   // (n_forward) borders that are kept before each node
+    uint8_t *made_of;    // (n_forward) data, weights, both
     struct fw_node *old; // (n_old) the nodes before rewriting
     uint32_t n_old;
 };
@@ -51,11 +55,40 @@ static uint32_t drop_matching(struct rewrite *w, const char *pattern)
     return n;
 }
 
-/* Borders that a single computed tensor crosses: every later forward node depends on the earlier
- * ones through it alone. crossing[] is first used for the last forward reader of each node. */
+/* What is made of weights alone (turned, shared under another name) or without any (a mask, places)
+ * is no checkpoint, however many layers read it. */
+static void find_side(struct rewrite *w)
+{
+    const struct fw_graph *g = w->g;
+    for (uint32_t id = 0; id < w->n_forward; id++) {
+        const struct fw_node *n = &g->nodes[id];
+        w->made_of[id] = 0;
+        for (unsigned i = 0; i < n->n_in; i++) {
+            if (n->in[i] == FW_NONE || (i < 32 && n->op->shape_only >> i & 1u))
+                continue;
+            const struct fw_tensor *t = &g->tensors[n->in[i]];
+            bool stored = t->kind == FW_KIND_PARAM || t->kind == FW_KIND_BUFFER;
+            bool made = t->producer != FW_NONE && t->producer < id;
+            w->made_of[id] |= made                       ? w->made_of[t->producer]
+                              : stored                   ? WEIGHTS
+                              : t->kind == FW_KIND_INPUT ? DATA
+                                                         : 0;
+        }
+    }
+}
+
+static bool is_side(const struct rewrite *w, uint32_t id)
+{
+    return w->made_of[id] != (DATA | WEIGHTS);
+}
+
+/* Borders that a single computed tensor crosses, but for those at the side: every later
+ * forward node depends on the earlier ones through it alone. crossing[] is first used for the last
+ * forward reader of each node. */
 static void find_crossings(struct rewrite *w)
 {
     const struct fw_graph *g = w->g;
+    find_side(w);
     int64_t alive = 0;
     uint32_t *last = w->stack;
     for (uint32_t id = 0; id < w->n_forward; id++)
@@ -69,9 +102,9 @@ static void find_crossings(struct rewrite *w)
     }
     memset(w->crossing, 0, w->n_forward * sizeof *w->crossing);
     for (uint32_t id = 0; id < w->n_forward; id++)
-        w->crossing[last[id]]++; // nodes whose results end here
+        w->crossing[last[id]] += !is_side(w, id); // nodes whose results end here
     for (uint32_t id = 0; id < w->n_forward; id++) {
-        alive += 1 - (int64_t)w->crossing[id];
+        alive += !is_side(w, id) - (int64_t)w->crossing[id];
         w->crossing[id] = (uint32_t)alive;
     }
 }
@@ -90,8 +123,15 @@ static void drop_all_but_borders(struct rewrite *w)
         if (w->crossing[id] == 1 && ++k % every == 0)
             last = id;
     k = 0;
+    for (uint32_t id = 0; id < w->n_forward; id++) {
+        w->segment[id] = k / every;
+        k += w->crossing[id] == 1;
+    }
+    k = 0;
     for (uint32_t id = 0; id < last; id++) {
         bool kept = w->crossing[id] == 1 && ++k % every == 0;
+        kept |=
+            is_side(w, id) && w->segment[id] != w->segment[w->stack[id]]; // read beyond a border
         if (!kept && droppable(&w->g->nodes[id]))
             drop_outputs(w, &w->g->nodes[id]);
     }
@@ -125,6 +165,8 @@ static void drop_all_but_layers(struct rewrite *w)
         const struct fw_node *n = &w->g->nodes[id];
         bool border = w->crossing[id] == 1 && !same_layer(n, n + 1);
         bool plain = !(n->flags & (FW_NODE_SHAPE | FW_NODE_GAP));
+        if (is_side(w, id) && !same_layer(n, &w->g->nodes[w->stack[id]]))
+            continue;
         if (!border && plain && n->name != NULL && layer_of(n->name) > 0)
             drop_outputs(w, n);
     }
@@ -246,7 +288,10 @@ static enum fw_status init(struct rewrite *w)
     w->again = fw_arena_array(g->arena, w->n_tensors + 1u, sizeof *w->again);
     w->crossing = fw_arena_array(g->arena, w->n_forward + 1u, sizeof *w->crossing);
     w->stack = fw_arena_array(g->arena, w->n_forward + 1u, sizeof *w->stack);
-    if (w->dropped == NULL || w->again == NULL || w->crossing == NULL || w->stack == NULL)
+    w->segment = fw_arena_array(g->arena, w->n_forward + 1u, sizeof *w->segment);
+    w->made_of = fw_arena_array(g->arena, w->n_forward + 1u, sizeof *w->made_of);
+    if (w->segment == NULL || w->made_of == NULL || w->dropped == NULL || w->again == NULL ||
+        w->crossing == NULL || w->stack == NULL)
         return fw_fail_memory(w->err);
     memset(w->again, 0xff, (w->n_tensors + 1u) * sizeof *w->again);
     return FW_OK;

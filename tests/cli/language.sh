@@ -21,6 +21,11 @@ for how in "" "--attention flash" "--recompute selective" "--recompute layers"; 
     $FLOPWISE memory config.json --batch 1 --seq 64 --precision bf16 $how --format json |
         jq .training.activation_bytes
 done
+# a mask and weights that all layers of an exported network share hinder no checkpoint
+for how in none full layers; do
+    $FLOPWISE memory models/gpt2_124m_nobias.onnx --recompute $how --format json |
+        jq .training.peak_bytes
+done
 $FLOPWISE count config.json --lora rank=4
 $FLOPWISE count config.json --lora r=4,targets=nobody
 $FLOPWISE count config.json --lora r=4,targets=q_proj+nobody
