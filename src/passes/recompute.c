@@ -116,7 +116,7 @@ static void drop_all_but_borders(struct rewrite *w)
     uint32_t borders = 0;
     for (uint32_t id = 0; id < w->n_forward; id++)
         borders += w->crossing[id] == 1;
-    uint32_t every = (uint32_t)ceil(sqrt((double)borders));
+    uint32_t every = borders > 0 ? (uint32_t)ceil(sqrt((double)borders)) : 1;
     uint32_t last = 0; // node after which the last kept border lies
     uint32_t k = 0;
     for (uint32_t id = 0; id < w->n_forward; id++)
