@@ -58,14 +58,14 @@ static uint64_t fill(int64_t channels, unsigned block)
 }
 
 /* Multiply-adds on real taps, with channels filled up to whole blocks. */
-static double padded_mac(const struct fw_fast *f, uint64_t mac, unsigned block)
+static double padded_mac(const struct fw_fast *f, uint64_t mac, unsigned block, bool always)
 {
     int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
     bool depthwise = in == 1 && out == 1;
     double by = 1;
     if (depthwise)
         return (double)mac * (double)fill(f->x[1], block) / (double)f->x[1];
-    if (in > 4) // few channels stay as they are
+    if (in > 4 || always) // few channels stay as they are
         by *= (double)fill(in, block) / (double)in;
     return (double)mac * by * (double)fill(out, block) / (double)out;
 }
@@ -131,10 +131,11 @@ static uint64_t by_products(const struct fw_fast *f, bool pointwise)
              rows = positions / (uint64_t)f->y[f->axes + 1];
     size_t out = (size_t)(f->y[1] / f->group), n = (size_t)positions;
     size_t k = (size_t)(f->x[1] / f->group) * product(f->kernel, 0, f->axes);
-    ptrdiff_t wide = n > 1 ? (ptrdiff_t)n : 2, deep = k > 1 ? (ptrdiff_t)k : 2; // also of one
+    ptrdiff_t wide = (ptrdiff_t)n, deep = (ptrdiff_t)k;
     const struct fw_gemm_matrix small = {NULL, wide, 1}, windows = {NULL, wide, 1};
-    const struct fw_gemm_matrix weights = {NULL, deep, 1}, windows_turned = {NULL, 1, wide};
-    const struct fw_gemm_matrix weights_turned = {NULL, 1, deep};
+    const struct fw_gemm_matrix weights = {NULL, deep, 1};
+    const struct fw_gemm_matrix weights_turned = {NULL, 1, k > 1 ? deep : 2}; // also of one
+    const struct fw_gemm_matrix windows_turned = {NULL, 1, n > 1 ? wide : 2};
     uint64_t images = (uint64_t)f->x[0], groups = (uint64_t)f->group;
     uint64_t y = images * (uint64_t)f->y[1];
     if (f->kind == FW_FAST_CONV)
@@ -155,8 +156,10 @@ static uint64_t convolution(const struct fw_engine *e, uint32_t node, uint64_t m
     unsigned block = e->blocks[node];
     uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
     bool pointwise = product(f->kernel, 0, f->axes) == 1;
-    uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1));
-    if (x > 0 && y > 0 && strstr(fw_dnn_kernel_name(e->kernels[node]), "gemm") != NULL)
+    const char *kernel = fw_dnn_kernel_name(e->kernels[node]);
+    bool always = strstr(kernel, "1x1") != NULL;
+    uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1, always));
+    if (x > 0 && y > 0 && strstr(kernel, "gemm") != NULL)
         return by_products(f, pointwise);
     if (block >= 16 || x == 0 || y == 0)
         return work + sums_avx512(f, x, y, pointwise);
