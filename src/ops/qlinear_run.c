@@ -72,7 +72,7 @@ static void finish(const struct fw_run *r, const struct finish *f, const REAL *s
     for (size_t i = 0; i < y->n; i++, fw_walk_next(&w)) {
         double factor =
             f->factor * number_at(f->scale[0], &w, at[0], 1) * number_at(f->scale[1], &w, at[1], 1);
-        if (is_real(y)) {
+        if (f->y_zero == NULL && is_real(y)) { // stays as it is
             fw_buffer_put(y, i, (double)MUL(sums[i], (REAL)factor));
             continue;
         }
