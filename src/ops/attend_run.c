@@ -15,6 +15,7 @@ struct attend {
     size_t window, chunk; // 0: none
     bool causal, scaled, flash;
     REAL scale, cap; // cap 0: none
+    REAL uncap;      // 1/cap, in what nobody counts
     REAL keep;       // what dropout leaves is multiplied by this
     double dropout;
     const struct fw_buffer *bias;
@@ -50,6 +51,8 @@ static struct attend read(const struct fw_run *r, const struct fw_buffer *q,
     if (!r->cx.g->training)
         a.dropout = 0;
     a.keep = keep_scale(a.dropout);
+    volatile long double cap = a.cap;
+    a.uncap = a.cap != 0 ? (REAL)(1.0L / cap) : 0;
     return a;
 }
 
@@ -172,7 +175,7 @@ static void finish_scores(const struct attend *a, size_t b, size_t h, size_t i, 
     for (size_t k = 0; k < n && a->scaled; k++)
         s[k] = MUL(s[k], a->scale);
     for (size_t k = 0; k < n && a->cap != 0; k++)
-        s[k] = MUL(a->cap, TANH(MUL(s[k], 1 / a->cap)));
+        s[k] = MUL(a->cap, TANH(MUL(s[k], a->uncap)));
     for (size_t k = 0; k < n && a->bias != NULL; k++)
         s[k] = ADD(s[k], bias_at(a, b, h, i, k, from + k));
     for (size_t k = 0; k < n; k++)
@@ -261,7 +264,7 @@ static enum fw_status again(struct fw_run *r, const struct attend *a, struct mat
         if (a->scaled)
             s[i] = MUL(s[i], a->scale);
         if (a->cap != 0)
-            s[i] = TANH(MUL(s[i], 1 / a->cap));
+            s[i] = TANH(MUL(s[i], a->uncap));
     }
     return FW_OK;
 }

@@ -29,6 +29,7 @@ KERNEL(causal_conv) // (x, weight, bias?, past?) -> y, state?
     const char *name = fw_run_attr(r, "activation")->s;
     bool curved = name != NULL && name[0] != '\0' && strcmp(name, "none") != 0;
     size_t before = t.n - 1;
+    const REAL minus = hidden(-1); // known, it is no product
     zero_out(r, 0);
     for (size_t i = 0; i < t.lines; i++) {
         size_t c = i % t.channels;
@@ -43,7 +44,7 @@ KERNEL(causal_conv) // (x, weight, bias?, past?) -> y, state?
         for (size_t p = 0; fw_run_has(r, 2) && p < t.length; p++)
             y[p] = ADD(y[p], reals(r, 2)[c]);
         for (size_t p = 0; curved && p < t.length; p++)
-            y[p] = DIV(y[p], ADD((REAL)1, EXP(MUL((REAL)-1, y[p]))));
+            y[p] = DIV(y[p], ADD((REAL)1, EXP(MUL(minus, y[p]))));
     }
     return FW_OK;
 }
@@ -122,7 +123,7 @@ static struct linear linear_of(const struct fw_run *r, unsigned first, unsigned 
                        .v = reals(r, first + 2),
                        .beta = reals(r, decay + 1)};
     if (l.scale == 0)
-        l.scale = (REAL)(1 / sqrt((double)l.key));
+        l.scale = one_over_root(l.key);
     return l;
 }
 
@@ -414,7 +415,7 @@ KERNEL(flex_attention)
     struct fw_buffer scores = *q, *s = &scores;
     FW_REQUIRE(groups > 0 && heads % groups == 0, r->cx.err, FW_SHAPE,
                "heads that the heads of the keys divide are wanted");
-    scale = scale != 0 ? scale : (REAL)(1 / sqrt((double)width));
+    scale = scale != 0 ? scale : one_over_root(width);
     scores.n = lines * queries * keys;
     scores.dims[3] = (int64_t)keys;
     scores.data = scratch_zeros(r, scores.n + 1);
