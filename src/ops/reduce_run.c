@@ -281,7 +281,8 @@ static enum fw_status spread(struct fw_run *r, const struct gradient *f, bool by
     struct fw_walk w;
     if (part == NULL)
         return fw_fail_memory(r->cx.err);
-    REAL inverse = by_count && x->n > 0 ? real_of(kept.n) / real_of(x->n) : 1;
+    volatile long double share = (long double)(int64_t)kept.n; // in what nobody counts
+    REAL inverse = by_count && x->n > 0 ? (REAL)(share / (long double)(int64_t)x->n) : 1;
     for (size_t k = 0; k < dy->n; k++) {
         REAL v = reals_of(dy)[k];
         part[k] = by_count          ? MUL(v, inverse)
