@@ -18,8 +18,10 @@ struct table {
 static struct table table_of(const struct fw_run *r)
 {
     const struct fw_buffer *x = r->in[0];
-    size_t features = x->rank >= 1 ? (size_t)x->dims[x->rank - 1] : 1;
-    return (struct table){features > 0 ? x->n / features : 0, features};
+    size_t n = 1; // rows without features are rows too
+    for (unsigned k = 0; k + 1u < x->rank; k++)
+        n *= (size_t)x->dims[k];
+    return (struct table){n, x->rank >= 1 ? (size_t)x->dims[x->rank - 1] : 1};
 }
 
 static REAL logistic(REAL x)
@@ -251,8 +253,9 @@ static uint32_t leaf_of(const struct fw_run *r, const struct forest *f, const st
     for (int64_t k = 0; k < t->levels; k++) {
         const struct branch *b = &f->nodes[done ? t->root : at];
         size_t feature = (size_t)b->feature < x->features ? (size_t)b->feature : 0;
-        unsigned way =
-            goes_true(b, (REAL)fw_buffer_get(r->in[0], row * x->features + feature)) ? 0 : 1;
+        size_t at_value = row * x->features + feature;
+        REAL value = x->features > 0 ? (REAL)fw_buffer_get(r->in[0], at_value) : 0;
+        unsigned way = goes_true(b, value) ? 0 : 1;
         if (done)
             continue;
         at = b->next[way];

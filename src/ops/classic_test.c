@@ -23,6 +23,12 @@ void test_classic__models(void **state)
          .in = {"f32[N,3]"},
          .out = {"f32[N,2]"},
          .cost = "fma=6*N add=2*N"},
+        {.domain = ML, // rows without features are rows
+         .name = "LinearRegressor",
+         .attrs = "targets=2 intercepts=1,2",
+         .in = {"f32[4,0]"},
+         .out = {"f32[4,2]"},
+         .cost = "add=8"},
         {.domain = ML,
          .name = "LinearClassifier",
          .attrs = "coefficients=1,2,3,4,5,6 classlabels_ints=0,1,2 post_transform=SOFTMAX",
