@@ -24,6 +24,13 @@ static enum fw_status rotary_of(const struct fw_run *r, struct rotary *v)
     size_t half = (size_t)v->cos->dims[v->cos->rank - 1];
     size_t last = (size_t)x->dims[x->rank - 1];
     v->length = (size_t)x->dims[v->packed ? 1 : 2];
+    size_t tokens = v->batch * v->length;
+    bool alike = v->sin->rank == v->cos->rank && v->sin->n == v->cos->n &&
+                 (size_t)v->sin->dims[v->sin->rank - 1] == half;
+    FW_REQUIRE(half > 0 && alike && (v->cos->rank == 2 || v->cos->n == tokens * half), r->cx.err,
+               FW_SHAPE, "two caches of one shape are wanted, of 3 axes with a row for each token");
+    FW_REQUIRE(v->positions == NULL || v->positions->n == 1 || v->positions->n == tokens, r->cx.err,
+               FW_SHAPE, "one position, or one for each of %zu tokens, is wanted", tokens);
     v->heads = !v->packed ? (size_t)x->dims[1] : heads > 0 ? heads : last / (2 * half);
     FW_REQUIRE(v->heads > 0 && last % (v->packed ? v->heads : 1) == 0, r->cx.err, FW_SHAPE,
                "a width that the heads divide is wanted");

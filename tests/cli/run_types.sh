@@ -49,3 +49,9 @@ cat >padded.onnxtxt <<'M'
 g (bool[3] x, double v) => (y) <int64[2] pads = {1, 1}> { y = Pad (x, pads, v) }
 M
 try run --infer --mode exact padded.onnxtxt
+cat >turned.onnxtxt <<'M'
+<ir_version: 10, opset_import: ["": 23, "com.microsoft": 1]>
+g (float[1,2,3,4] x, int64[1,3] p, float[8,2] cosines, float[1,2] sines) => (y)
+{ y = com.microsoft.RotaryEmbedding (x, p, cosines, sines) }
+M
+try run --infer --mode exact turned.onnxtxt
