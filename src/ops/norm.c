@@ -165,7 +165,7 @@ static void cost_layer(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_layer_form *f = layer_of(c);
     fw_count n = fw_elements(c, fw_in(c, 0));
-    fw_count m = layer_lines(c, fw_in(c, 0));
+    fw_count m = fw_count_is(n, 0) ? n : layer_lines(c, fw_in(c, 0)); // no line without elements
     if (f->rms) {
         fw_cost_add(c, cost, FW_ADD, n, 1);
         fw_cost_add(c, cost, FW_DIV, m, 2);
