@@ -58,6 +58,10 @@ void test_norm__layer(void **state)
          .name = "SkipLayerNormalization",
          .in = {"f32[2,3,1]", "f32[2,3,1]", "f32[3]"},
          .fails = FW_SHAPE},
+        {.name = "LayerNormalization", // no line without elements
+         .in = {"f32[2,0]", "f32[0]"},
+         .out = {"f32[2,0]", "f32[2,1]", "f32[2,1]"},
+         .cost = ""},
         {.name = "LayerNormalization",
          .attrs = "axis=5",
          .in = {"f32[2,3]", "f32[3]"},
