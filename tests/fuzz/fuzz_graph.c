@@ -193,8 +193,8 @@ static void check_forward(struct answer *t, const struct fw_str *file,
     check_totals(&inference.a);
     check_memory(&inference.a, &inference.a.inference);
     const struct fw_graph *x = &inference.a.model.graph, *y = &t->a.model.graph;
-    bool same = inference.a.n_forward == t->a.n_forward && x->n_nodes <= y->n_nodes &&
-                !trains_otherwise(x);
+    bool same =
+        inference.a.n_forward == t->a.n_forward && x->n_nodes <= y->n_nodes && !trains_otherwise(x);
     for (uint32_t id = 0; same && id < t->a.n_forward; id++)
         same = x->nodes[id].op == y->nodes[id].op;
     if (same) {
