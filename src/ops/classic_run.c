@@ -101,12 +101,27 @@ KERNEL(linear_regressor)
     return FW_OK;
 }
 
-KERNEL(linear_classifier) // -> labels, scores
+static size_t n_labels(const struct fw_run *r, const char *ints)
+{
+    size_t numbers = list(r, ints)->n, words = list(r, "classlabels_strings")->n;
+    return numbers > words ? numbers : words;
+}
+
+/* Room for n scores of each row: the output, or scratch memory where it is left out. */
+static REAL *scores_of(const struct fw_run *r, size_t rows, size_t n)
+{
+    return fw_run_out(r, 1) != NULL ? reals_out(r, 1) : scratch_reals(r, rows * n + 1);
+}
+
+KERNEL(linear_classifier) // -> labels, scores?
 {
     struct table t = table_of(r);
-    size_t n = (size_t)r->out[1]->dims[1];
+    size_t n = n_labels(r, "classlabels_ints");
+    REAL *scores = scores_of(r, t.n, n);
+    if (scores == NULL)
+        return fw_fail_memory(r->cx.err);
     for (size_t i = 0; i < t.n; i++) {
-        REAL *y = reals_out(r, 1) + i * n;
+        REAL *y = scores + i * n;
         FW_TRY(linear_row(r, i, t.features, y, n));
         FW_TRY(put_label(r, "classlabels_ints", i, best_of(y, n)));
     }
@@ -439,20 +454,23 @@ static enum fw_status one_score(const struct fw_run *r, bool positive, REAL *y, 
     return FW_OK;
 }
 
-KERNEL(tree_classifier) // -> labels, scores
+KERNEL(tree_classifier) // -> labels, scores?
 {
     static const char *const names[] = {"class_treeids", "class_nodeids", "class_ids",
                                         "class_weights"};
     struct table t = table_of(r);
-    struct forest f = {.n_out = (size_t)r->out[1]->dims[1]};
+    struct forest f = {.n_out = n_labels(r, "classlabels_int64s")};
     bool one = f.n_out == 2, positive = true;
     FW_TRY(read_forest(r, names, &f));
+    REAL *scores = scores_of(r, t.n, f.n_out);
+    if (scores == NULL)
+        return fw_fail_memory(r->cx.err);
     for (uint32_t i = 0; i < f.n_weights; i++) {
         one = one && f.weights[i].target == 0;
         positive = positive && f.weights[i].weight >= 0;
     }
     for (size_t i = 0; i < t.n; i++) {
-        REAL *y = reals_out(r, 1) + i * f.n_out;
+        REAL *y = scores + i * f.n_out;
         size_t best;
         walk_trees(r, &f, &t, i, y);
         if (one) {

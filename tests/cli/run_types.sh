@@ -55,3 +55,10 @@ g (float[1,2,3,4] x, int64[1,3] p, float[8,2] cosines, float[1,2] sines) => (y)
 { y = com.microsoft.RotaryEmbedding (x, p, cosines, sines) }
 M
 try run --infer --mode exact turned.onnxtxt
+cat >labels.onnxtxt <<'M' # without scores
+<ir_version: 10, opset_import: ["": 20, "ai.onnx.ml": 3]>
+g (float[2,2] x) => (y)
+{ y = ai.onnx.ml.LinearClassifier
+      <coefficients = [1.0, 2.0, 3.0, 4.0], classlabels_ints = [0, 1]> (x) }
+M
+try run --infer --mode exact labels.onnxtxt
