@@ -112,6 +112,8 @@ KERNEL(layer_norm)
         return fw_fail_memory(r->cx.err);
     REAL *mean_out = f->mean_out ? reals_out(r, 1) : NULL;
     REAL *inverse_out = reals_out(r, f->mean_out ? 2 : 1);
+    for (unsigned i = 1; i <= 2 && n == 0; i++) // nothing to average
+        zero_out(r, i);
     for (size_t i = from; i < to && n > 0; i++) {
         REAL mean, inverse, *y = reals_out(r, 0) + i * n;
         layer_line(sum + i * n, y, n, f->rms, attr_real(r, "epsilon"), &mean, &inverse);
