@@ -35,9 +35,9 @@ static enum fw_status rotary_of(const struct fw_run *r, struct rotary *v)
     FW_REQUIRE(v->heads > 0 && last % (v->packed ? v->heads : 1) == 0, r->cx.err, FW_SHAPE,
                "a width that the heads divide is wanted");
     v->width = v->packed ? last / v->heads : last;
-    v->turned = part > 0 ? part : 2 * half < v->width ? 2 * half : v->width;
-    FW_REQUIRE(v->turned <= v->width && v->turned / 2 <= half, r->cx.err, FW_SHAPE,
-               "caches of half the turned width are wanted");
+    v->turned = part > 0 ? part : v->width;
+    FW_REQUIRE(v->turned % 2 == 0 && v->turned <= v->width && v->turned / 2 <= half, r->cx.err,
+               FW_SHAPE, "caches of half the turned width are wanted");
     return FW_OK;
 }
 
