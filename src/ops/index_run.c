@@ -247,14 +247,20 @@ static enum fw_status scatter(struct fw_run *r, bool nd)
 }
 
 /* dY with zeros where it was replaced. */
+static void leave_out(struct fw_buffer *y, size_t n, const int64_t *at)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fw_kernel_has(y, (size_t)at[i]))
+            reals_of(y)[at[i]] = 0;
+}
+
 static enum fw_status scatter_grad(struct fw_run *r, bool nd)
 {
     size_t n;
     int64_t *at;
     FW_TRY(places(r, r->in[0], r->in[1], nd, &n, &at));
     copy_first(r);
-    for (size_t i = 0; i < n; i++)
-        reals_out(r, 0)[at[i]] = 0;
+    leave_out(r->out[0], n, at);
     return FW_OK;
 }
 
@@ -296,10 +302,12 @@ static enum fw_status cache_places(struct fw_run *r, const struct fw_buffer *cac
     fw_walk_add(&w, stride, 0);
     for (size_t i = 0; i < update->n; i++) {
         int64_t first = begin != NULL ? fw_buffer_int(begin, (size_t)w.at[0]) : 0;
-        int64_t place = first + w.at[axis];
-        place = circular ? place % cache->dims[axis] : place;
-        FW_REQUIRE(place >= 0 && place < cache->dims[axis], r->cx.err, FW_SHAPE,
-                   "the update does not fit into the cache");
+        int64_t room = cache->dims[axis];
+        FW_REQUIRE(first >= 0 && room > 0 && (circular || first < room), r->cx.err, FW_SHAPE,
+                   "a place in the cache is wanted, found %lld", (long long)first);
+        int64_t place = first % room + w.at[axis];
+        place = circular ? place % room : place;
+        FW_REQUIRE(place < room, r->cx.err, FW_SHAPE, "the update does not fit into the cache");
         at[i] = w.offset[0] + (place - w.at[axis]) * stride[axis];
         fw_walk_next(&w);
     }
@@ -322,8 +330,7 @@ KERNEL(tensor_scatter_grad) // (dy, update, positions?)
     int64_t *at;
     FW_TRY(cache_places(r, r->in[0], r->in[1], &at));
     copy_first(r);
-    for (size_t i = 0; i < r->in[1]->n; i++)
-        reals_out(r, 0)[at[i]] = 0;
+    leave_out(r->out[0], r->in[1]->n, at);
     return FW_OK;
 }
 
@@ -332,7 +339,7 @@ KERNEL(tensor_scatter_grad_update) // (dy, update, positions?)
     int64_t *at;
     FW_TRY(cache_places(r, r->in[0], r->out[0], &at));
     for (size_t i = 0; i < r->out[0]->n; i++)
-        reals_out(r, 0)[i] = reals(r, 0)[at[i]];
+        reals_out(r, 0)[i] = (REAL)fw_buffer_get(r->in[0], (size_t)at[i]);
     return FW_OK;
 }
 

@@ -53,7 +53,7 @@ static inline void moves_forward(const struct moves *m, const struct fw_buffer *
     const char *x = from->data;
     fw_kernel_wants_alike(to, from);
     for (size_t i = 0; i < to->n; i++) {
-        if (m->from[i] >= 0)
+        if (m->from[i] >= 0 && fw_kernel_has(from, (size_t)m->from[i]))
             memcpy(y + i * each, x + (size_t)m->from[i] * each, each);
         else if (fill != NULL)
             memcpy(y + i * each, fill, each);
@@ -70,7 +70,7 @@ static inline enum fw_status moves_backward(const struct fw_run *r, const struct
         return fw_fail_memory(r->cx.err);
     memset(dx, 0, m->x->n * sizeof *dx);
     for (size_t i = 0; i < m->y->n; i++) {
-        if (m->from[i] < 0)
+        if (m->from[i] < 0 || !fw_kernel_has(m->x, (size_t)m->from[i]))
             continue;
         size_t at = (size_t)m->from[i];
         bool add = how == MOVES_ADD || (how == MOVES_SUM && met[at]);

@@ -61,10 +61,10 @@ void fw_kernel_wants_alike(const struct fw_buffer *y, const struct fw_buffer *v)
     leave(FW_UNSUPPORTED);
 }
 
-static bool is_there(const struct fw_buffer *v, size_t i)
+bool fw_kernel_lacks(const struct fw_buffer *v, size_t i)
 {
-    if (i < v->n || innermost == NULL)
-        return i < v->n;
+    if (innermost == NULL)
+        return true;
     innermost->element = i;
     innermost->n = v->n;
     leave(FW_SHAPE);
@@ -115,7 +115,7 @@ static double real_at(const struct fw_buffer *v, size_t i)
 
 double fw_buffer_get(const struct fw_buffer *v, size_t i)
 {
-    if (!is_there(v, i))
+    if (!fw_kernel_has(v, i))
         return 0;
     char class = fw_dtypes[v->dtype].class;
     if (class == 'f' || class == 'c')
@@ -126,7 +126,7 @@ double fw_buffer_get(const struct fw_buffer *v, size_t i)
 
 int64_t fw_buffer_int(const struct fw_buffer *v, size_t i)
 {
-    if (!is_there(v, i))
+    if (!fw_kernel_has(v, i))
         return 0;
     switch (v->dtype) {
 #define GET(dtype, type) \
@@ -143,7 +143,7 @@ int64_t fw_buffer_int(const struct fw_buffer *v, size_t i)
 
 void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x)
 {
-    if (!is_there(v, i))
+    if (!fw_kernel_has(v, i))
         return;
     if (v->dtype == FW_BOOL)
         x = x != 0;
@@ -168,7 +168,7 @@ void fw_buffer_put_int(struct fw_buffer *v, size_t i, int64_t x)
 
 void fw_buffer_put(struct fw_buffer *v, size_t i, double x)
 {
-    if (!is_there(v, i))
+    if (!fw_kernel_has(v, i))
         return;
     char class = fw_dtypes[v->dtype].class;
     if (class == 'b') {

@@ -64,6 +64,13 @@ enum fw_status fw_kernel_call(fw_kernel *kernel, struct fw_run *r);
 _Noreturn void fw_kernel_wants_reals(const struct fw_buffer *v); // only in a call
 /* Bytes of v are about to be moved into y: leaves the call where their elements differ in size. */
 void fw_kernel_wants_alike(const struct fw_buffer *y, const struct fw_buffer *v);
+/* Leaves the call; true outside of one. */
+bool fw_kernel_lacks(const struct fw_buffer *v, size_t i);
+/* Whether v has an element i; in a call, leaves it where it has none. */
+static inline bool fw_kernel_has(const struct fw_buffer *v, size_t i)
+{
+    return i < v->n || !fw_kernel_lacks(v, i);
+}
 
 extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
 /* Operations of such a tally: a fused multiply-add is two. */

@@ -62,3 +62,8 @@ g (float[2,2] x) => (y)
       <coefficients = [1.0, 2.0, 3.0, 4.0], classlabels_ints = [0, 1]> (x) }
 M
 try run --infer --mode exact labels.onnxtxt
+cat >wide.onnxtxt <<'M' # places behind the last element
+<ir_version: 10, opset_import: ["": 20]>
+g (float[2,2] x) => (y) <int64[2,3] at = {0,1,0,1,0,1}> { y = GatherElements <axis = 0> (x, at) }
+M
+try run --infer --mode exact wide.onnxtxt
