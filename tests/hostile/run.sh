@@ -20,6 +20,8 @@ build=${BUILD:-build}
 mkdir -p "$build/hostile"
 # what was freed is kept back only shortly: what is judged is memory in use
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=8"
+# clang 14's LeakSanitizer breaks down now and then while it looks through the storage of threads
+export LSAN_OPTIONS="${LSAN_OPTIONS:-}:use_tls=0:print_suppressions=0"
 
 run() { # FORMAT FILE...
     local format=$1 log=$build/hostile/$1.log code=0
