@@ -350,6 +350,7 @@ static enum fw_status infer_lp(struct fw_cx *c)
 
 static void cost_norm(struct fw_cx *c, struct fw_cost *cost, fw_count n, fw_count m)
 {
+    m = fw_count_is(n, 0) ? n : m; // no line without elements
     bool squares = c->node->attr[LP_P].i == 2;
     fw_cost_add(c, cost, squares ? FW_MUL : FW_MINMAX, n, 1);
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, m), 1);

@@ -85,6 +85,7 @@ void test_norm__others(void **state)
          .out = {"f32[2,3]"},
          .cost = "mul=6 add=4 sqrt=2 div=6",
          .backward_input = "mul=18 add=14 sqrt=2 div=6"},
+        {.name = "LpNormalization", .in = {"f32[2,0]"}, .out = {"f32[2,0]"}, .cost = ""},
         {.name = "MeanVarianceNormalization",
          .in = {"*f32[2,3,4,5]"},
          .out = {"f32[2,3,4,5]"},
