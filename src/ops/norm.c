@@ -63,9 +63,10 @@ static enum fw_status infer_axis(struct fw_cx *c)
 /* Lines along the axis of x. */
 static fw_count lines(struct fw_cx *c, const struct fw_tensor *x)
 {
+    fw_count n = fw_elements(c, x);
     int64_t axis = c->node->attr[AXIS].i;
-    if (x->rank == 0)
-        return fw_count_int(1);
+    if (x->rank == 0 || fw_count_is(n, 0)) // one line of one element; no line without elements
+        return n;
     unsigned k = (unsigned)(axis < 0 ? axis + x->rank : axis);
     return fw_count_mul(c->sym, fw_product(c, x->dims, 0, k),
                         fw_product(c, x->dims, k + 1, x->rank));
@@ -156,6 +157,9 @@ static fw_count layer_lines(struct fw_cx *c, const struct fw_tensor *x)
     struct fw_error ignored; // infer has reported a bad axis
     struct fw_cx quiet = *c;
     quiet.err = &ignored;
+    fw_count n = fw_elements(c, x);
+    if (fw_count_is(n, 0)) // no line without elements
+        return n;
     return layer_axis(&quiet, x, &axis) == FW_OK ? fw_product(c, x->dims, 0, axis) : fw_count_bad();
 }
 
@@ -165,7 +169,7 @@ static void cost_layer(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_layer_form *f = layer_of(c);
     fw_count n = fw_elements(c, fw_in(c, 0));
-    fw_count m = fw_count_is(n, 0) ? n : layer_lines(c, fw_in(c, 0)); // no line without elements
+    fw_count m = layer_lines(c, fw_in(c, 0));
     if (f->rms) {
         fw_cost_add(c, cost, FW_ADD, n, 1);
         fw_cost_add(c, cost, FW_DIV, m, 2);
@@ -350,7 +354,6 @@ static enum fw_status infer_lp(struct fw_cx *c)
 
 static void cost_norm(struct fw_cx *c, struct fw_cost *cost, fw_count n, fw_count m)
 {
-    m = fw_count_is(n, 0) ? n : m; // no line without elements
     bool squares = c->node->attr[LP_P].i == 2;
     fw_cost_add(c, cost, squares ? FW_MUL : FW_MINMAX, n, 1);
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, m), 1);
