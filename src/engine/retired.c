@@ -191,7 +191,8 @@ static uint64_t max_pool_back(const struct fw_engine *e, uint32_t node)
     const struct fw_fast *f = &e->fast[e->g->nodes[node].layer];
     unsigned block = e->blocks[node] > 0 ? e->blocks[node] : 1;
     uint64_t taps = real_taps(f);
-    if (strncmp(fw_dnn_kernel_name(e->kernels[node]), "simple", 6) == 0)
+    const char *kernel = fw_dnn_kernel_name(e->kernels[node]);
+    if (strncmp(kernel, "simple", 6) == 0 || strncmp(kernel, "ref", 3) == 0)
         return product(f->y, 0, f->axes + 2);
     return taps > 0 ? taps / (uint64_t)f->x[1] * fill(f->x[1], block) : 0;
 }
