@@ -6,6 +6,7 @@ FLOPWISE=$(realpath "${FLOPWISE:-build/flopwise}")
 export FLOPWISE
 passed=0
 failed=0
+skipped=0
 if ! command -v qemu-x86_64 >/dev/null 2>&1 || [ "$(uname -m)" != x86_64 ]; then
     echo "SKIPPED: what networks retire under an emulator (Debian: qemu-user; x86-64)"
     echo "0 passed, 0 failed, 1 skipped"
@@ -20,6 +21,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export XDG_CACHE_HOME="$scratch" FLOPS_PLUGIN="$scratch/flops.so"
 
+under=tests/emulated/audit.sh
 total() { # KEY: a number among the totals
     sed -n '/"totals"/,$p' "$scratch/audit.json" | sed -n "s/.*\"$1\": \([^,}]*\).*/\1/p" | head -1
 }
@@ -27,7 +29,7 @@ total() { # KEY: a number among the totals
 audit() { # LIMIT MODEL OPTION...: |retired / predicted - 1| is at most LIMIT
     limit=$1
     shift
-    if ! tests/emulated/audit.sh "$@" --train --format json >"$scratch/audit.json" 2>"$scratch/err"
+    if ! $under "$@" --train --format json >"$scratch/audit.json" 2>"$scratch/err"
     then
         echo "FAILED $*"
         cat "$scratch/err"
@@ -68,5 +70,6 @@ else
     audit 0.0001 zoo:mobilenet_v2,size=32,classes=10 --batch 2 --mode fast
     audit 0.0001 zoo:gpt2,layers=2,width=32,heads=2,vocab=50 --batch 2 --seq 7 --mode fast
 fi
-echo "$passed passed, $failed failed, 0 skipped"
+. tests/emulated/native.sh
+echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
