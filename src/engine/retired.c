@@ -109,17 +109,37 @@ static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool 
            (f->bias_after > 0 ? y : 0);
 }
 
-/* AVX-512, 16 channels a block. */
-static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise)
+/* Channels that a 1x1 kernel with AVX-512 adds up before it writes, by the height of the images
+ * that it writes (forward) or whose gradients it writes (backwards), in front of strides. */
+static uint64_t reduced(int64_t from, int64_t to, int64_t height)
 {
+    enum { LOW = 10, HIGH = 28, FEW = 256 };
+    uint64_t most = height <= LOW ? 256 : to <= FEW && height < HIGH ? 80 : 512;
+    return ((uint64_t)from + most - 1) / most;
+}
+
+/* AVX-512, 16 channels a block: sums over blocks of channels are added up, and a bias to them,
+ * where a 1x1 kernel and one by channels begin with it. */
+static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, const char *kernel)
+{
+    enum { LANES = 16 };
     int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
+    int64_t wide_in = (int64_t)fill(in, LANES), wide_out = (int64_t)fill(out, LANES);
+    uint64_t positions = product(f->y, 2, f->axes + 2), batch = (uint64_t)f->x[0];
+    bool pointwise = strstr(kernel, "1x1") != NULL, depthwise = strstr(kernel, "dw") != NULL;
+    int64_t height = f->axes > 1 ? f->y[f->axes] : 1;
     switch (f->kind) {
     case FW_FAST_CONV:
-        return pointwise && in <= 256 ? 0 : y * blocks(in, 16);
+        if (pointwise)
+            return y * (reduced(wide_in, wide_out, height) - 1);
+        return depthwise ? 0 : y * (blocks(in, LANES) - (f->in[2] >= 0 ? 0 : 1));
     case FW_FAST_CONV_DX:
-        return pointwise && out <= 256 ? 0 : x * (blocks(out, 16) - 1);
+        if (pointwise)
+            return batch * positions * (uint64_t)wide_in * (reduced(wide_out, wide_in, height) - 1);
+        return depthwise ? 0 : x * (blocks(out, LANES) - 1);
     default:
-        return f->bias_after > 0 ? y : 0;
+        return (pointwise ? (uint64_t)(wide_in * wide_out) * (batch - 1) : 0) +
+               (f->bias_after > 0 ? y : 0);
     }
 }
 
@@ -161,10 +181,13 @@ static uint64_t convolution(const struct fw_engine *e, uint32_t node, uint64_t m
     uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1, always));
     if (x > 0 && y > 0 && strstr(kernel, "gemm") != NULL)
         return by_products(f, pointwise);
-    if (block >= 16 || x == 0 || y == 0)
-        return work + sums_avx512(f, x, y, pointwise);
-    x = x / (uint64_t)f->x[1] * fill(f->x[1], 8);
-    y = y / (uint64_t)f->y[1] * fill(f->y[1], 8);
+    if (x == 0 || y == 0)
+        return work;
+    unsigned lanes = fw_dnn_is_avx2() ? 8 : 16;
+    x = x / (uint64_t)f->x[1] * fill(f->x[1], lanes);
+    y = y / (uint64_t)f->y[1] * fill(f->y[1], lanes);
+    if (!fw_dnn_is_avx2())
+        return work + sums_avx512(f, x, y, kernel);
     return work + sums_avx2(f, x, y, pointwise);
 }
 
@@ -211,11 +234,27 @@ static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
     uint64_t x = product(f->x, 2, f->axes + 2) * batch * filled;
     if (forward && rows)
         return 7 * x + (7 + 5 * batch) * channels + FORWARD_GLUE * channels + 1;
-    if (forward)
-        return 7 * x + (4 + 3 * batch) * filled + FORWARD_GLUE * channels + 2;
+    if (forward) { // with AVX-512 in up to four sums, for the mean and for the variance
+        int64_t positions = f->axes > 0 ? (int64_t)product(f->x, 2, f->axes + 2) : 1;
+        uint64_t sums = fw_dnn_is_avx2() || positions < 1 ? 1
+                        : positions < 4                   ? (uint64_t)positions
+                                                          : 4;
+        return 7 * x + (4 + (1 + 2 * sums) * batch) * filled + FORWARD_GLUE * channels + 2;
+    }
     if (rows)
         return 12 * x + (9 + 3 * batch) * channels + BACKWARD_GLUE * channels;
     return 10 * x + (6 + 6 * batch) * filled + BACKWARD_GLUE * channels + 1;
+}
+
+/* AVX-512's products by blocks: rows are filled up to whole vectors, and long sums are added up:
+ * of up to 512 each, of up to 1,024 where there are more and the left side lies row by row. */
+static uint64_t by_blocks(const struct fw_fast *f)
+{
+    enum { LANES = 16, DEPTH = 512 };
+    bool deep = f->k > 2 * DEPTH && (f->a.column == 1 || f->k == 1);
+    uint64_t adds = f->k > 0 ? ((uint64_t)f->k - 1) / (deep ? 2 * DEPTH : DEPTH) : 0;
+    return (uint64_t)f->m * fill(f->n, LANES) *
+           (2 * (uint64_t)f->k + adds + (f->in[2] >= 0 ? 1 : 0));
 }
 
 /* A product and its bias, which is added in whole vectors: a row at a time, of a few columns as
@@ -224,16 +263,21 @@ static uint64_t matrices(const struct fw_engine *e, uint32_t node, uint64_t plai
 {
     enum { LANES = 8 };
     const struct fw_fast *f = &e->fast[node];
-    bool none = f->m == 0 || f->n == 0;
-    if (none || !fw_dnn_is_avx2() || strncmp(fw_dnn_kernel_name(e->kernels[node]), "gemm", 4) != 0)
+    const char *kernel = fw_dnn_kernel_name(e->kernels[node]);
+    uint64_t times = 1;
+    for (unsigned i = 0; i < f->n_batch; i++)
+        times *= (uint64_t)f->batch[i];
+    if (f->m == 0 || f->n == 0)
+        return plainly;
+    if (strncmp(kernel, "brg", 3) == 0)
+        return times * by_blocks(f);
+    if (!fw_dnn_is_avx2() || strncmp(kernel, "gemm", 4) != 0)
         return plainly;
     const struct fw_gemm_matrix a = {NULL, f->a.row, f->a.column},
                                 b = {NULL, f->b.row, f->b.column};
     const struct fw_gemm_matrix c = {NULL, f->c.row, f->c.column};
     size_t m = (size_t)f->m, n = (size_t)f->n, k = (size_t)f->k;
-    uint64_t times = 1, wide = n >= LANES ? fill(f->n, LANES) : LANES / (LANES / n);
-    for (unsigned i = 0; i < f->n_batch; i++)
-        times *= (uint64_t)f->batch[i];
+    uint64_t wide = n >= LANES ? fill(f->n, LANES) : LANES / (LANES / n);
     uint64_t filled = f->in[2] >= 0 ? m * (wide - n) : 0;
     return plainly +
            times * (fw_dnn_gemm_flop(m, n, k, &c, &a, &b, false) - 2 * m * n * k + filled);

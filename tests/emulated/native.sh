@@ -1,5 +1,5 @@
-# shellcheck shell=sh
-# Read by run.sh: the same with the processor's own instructions (native.py).
+# shellcheck shell=sh disable=SC2034,SC2154
+# Read by run.sh, which sets scratch and looks at under: the same natively (native.py).
 python=${FLOPWISE_FRIDA_PYTHON:-python3} # one that has Frida
 native() { # MODEL OPTION...
     "$python" tests/emulated/native.py "$scratch/operations.so" "$FLOPWISE" audit "$@" --threads 1 \
@@ -31,7 +31,8 @@ else
     audit 0 zoo:convnet,size=16 --batch 2 --mode exact
     if ! "$FLOPWISE" peak --format json | grep -q '"gemm_by": "none"'; then
         ONEDNN_MAX_CPU_ISA=AVX2 audit 0 zoo:convnet,size=48 --batch 2 --mode fast # as emulated
-        audit 0.001 zoo:convnet,size=48 --batch 2 --mode fast
-        audit 0.001 zoo:linearnet,size=32 --batch 16 --mode fast
+        audit 0 zoo:convnet,size=48 --batch 2 --mode fast
+        audit 0 zoo:linearnet,size=32 --batch 16 --mode fast
+        audit 0 zoo:resnet50,size=64,classes=10 --batch 1 --mode fast
     fi
 fi
