@@ -159,7 +159,8 @@ static enum fw_status fail_unplanned(const struct fw_graph *g, struct fw_error *
         fw_error_at_node(err, g, id);
         return FW_UNSUPPORTED;
     }
-    return fw_fail(err, FW_UNSUPPORTED, -1, "its memory cannot be planned: sizes are open");
+    return fw_fail(err, FW_UNSUPPORTED, -1,
+                   "its memory cannot be planned: sizes are open or too large");
 }
 
 enum fw_status fw_engine_new(struct fw_engine **ret, struct fw_graph *g,

@@ -18,7 +18,8 @@ struct fw_place {
     bool fixed;      // there all the time
 };
 
-/* Where every tensor stands. Only of graphs without open sizes and bodies. */
+/* Where every tensor stands. Only of graphs without open sizes and bodies, whose storages add up to
+ * less than 2^63 bytes. */
 struct fw_places {
     /* (tensors of the graph) bytes, offset, fixed of a root hold for what shares it */
     const struct fw_place *at;
@@ -41,7 +42,7 @@ struct fw_memory {
     const fw_count *live;      // (n_nodes) bytes alive while each node runs, or NULL; bad where the
                                // formula would have very many letters
     uint32_t n_nodes;
-    const struct fw_places *places; // with the timeline; NULL: sizes are open
+    const struct fw_places *places; // with the timeline; NULL: sizes are open or too large
 };
 
 /* with_timeline: also fills live and places (in the arena of the graph). Errors: FW_MEMORY,

@@ -168,4 +168,12 @@ void test_memory__places(void **state)
     assert_int_equal(fw_plan_memory(&m.graph, NULL, true, &mem, NULL), FW_OK);
     assert_null(mem.places); // a letter is left
     fw_model_clear(&m);
+    static const char *const batches[] = {"40000000000000000", "5000000000000000"};
+    for (unsigned k = 0; k < 2; k++) { // one tensor is too large, or all of them together
+        chain_make(&m, 5, batches[k], "100");
+        assert_int_equal(fw_plan_memory(&m.graph, NULL, true, &mem, NULL), FW_OK);
+        assert_null(mem.places);
+        assert_true(mem.peak_bytes.word > (fw_i128)INT64_MAX / 4);
+        fw_model_clear(&m);
+    }
 }

@@ -14,10 +14,15 @@ struct fw_span { // one storage
     uint32_t align;       // bytes, a power of two
 };
 
-/* Bytes alive at the fullest step: no packing can be smaller. UINT64_MAX = out of memory. */
-uint64_t fw_pack_bound(const struct fw_span *spans, uint32_t n, uint32_t n_steps,
-                       const struct fw_alloc *alloc);
-/* Sets every offset and gives the size of the block. UINT64_MAX = out of memory. */
-uint64_t fw_pack(struct fw_span *spans, uint32_t n, uint32_t n_steps, const struct fw_alloc *alloc);
+struct fw_packing {
+    uint64_t bytes;       // of the block
+    uint64_t bound_bytes; // alive at the fullest step: no packing can be smaller
+    uint64_t looks;       // at storages, steps and gaps, which is what all of this costs
+};
+
+/* Sets every offset. The sizes together and a cache line for each have to stay below 2^64.
+ * false = out of memory. */
+bool fw_pack(struct fw_span *spans, uint32_t n, uint32_t n_steps, const struct fw_alloc *alloc,
+             struct fw_packing *ret);
 
 #endif

@@ -53,6 +53,7 @@ static enum fw_status place_moving(const struct fw_graph *g, const struct fw_sto
 {
     struct fw_span *spans = fw_arena_array(g->arena, g->n_tensors + 1u, sizeof *spans);
     uint32_t *tensors = fw_arena_array(g->arena, g->n_tensors + 1u, sizeof *tensors);
+    struct fw_packing found;
     uint32_t n = 0;
     if (spans == NULL || tensors == NULL)
         return fw_fail_memory(err);
@@ -65,15 +66,16 @@ static enum fw_status place_moving(const struct fw_graph *g, const struct fw_sto
                                       .last = all[i].last,
                                       .align = alignment(at[i].bytes)};
     }
-    ret->moving_bytes = fw_pack(spans, n, g->n_nodes + 1u, g->alloc);
-    ret->moving_bound_bytes = fw_pack_bound(spans, n, g->n_nodes + 1u, g->alloc);
-    if (ret->moving_bytes > ret->moving_bound_bytes && ret->moving_bytes <= SMALL) {
+    if (!fw_pack(spans, n, g->n_nodes + 1u, g->alloc, &found))
+        return fw_fail_memory(err);
+    if (found.bytes > found.bound_bytes && found.bytes <= SMALL) {
         for (uint32_t i = 0; i < n; i++)
             spans[i].align = fw_dtypes[g->tensors[tensors[i]].dtype].bits > 32 ? 8 : 4;
-        ret->moving_bytes = fw_pack(spans, n, g->n_nodes + 1u, g->alloc);
+        if (!fw_pack(spans, n, g->n_nodes + 1u, g->alloc, &found))
+            return fw_fail_memory(err);
     }
-    if (ret->moving_bytes == UINT64_MAX || ret->moving_bound_bytes == UINT64_MAX)
-        return fw_fail_memory(err);
+    ret->moving_bytes = found.bytes;
+    ret->moving_bound_bytes = found.bound_bytes;
     for (uint32_t i = 0; i < n; i++)
         at[tensors[i]].offset = spans[i].offset;
     return FW_OK;
@@ -84,13 +86,17 @@ enum fw_status fw_places_find(const struct fw_graph *g, const struct fw_storage 
 {
     struct fw_places *places = fw_arena_zalloc(g->arena, sizeof *places);
     struct fw_place *at = fw_arena_array(g->arena, g->n_tensors + 1u, sizeof *at);
+    fw_i128 sum = 0;
+    *ret = NULL;
     if (places == NULL || at == NULL)
         return fw_fail_memory(err);
-    for (uint32_t i = 0; i < g->n_tensors; i++) {
+    for (uint32_t i = 0; i < g->n_tensors && sum <= INT64_MAX; i++) {
         fw_i128 bytes = all[i].root == i ? all[i].bytes.word : 0;
-        FW_REQUIRE(bytes <= INT64_MAX / 2, err, FW_LIMIT, "the memory is too large to plan");
         at[i] = (struct fw_place){(uint64_t)bytes, 0, all[i].root, all[i].fixed};
+        sum += bytes + LINE;
     }
+    if (sum > INT64_MAX)
+        return FW_OK; // offsets that no machine has
     places->at = at;
     FW_TRY(place_fixed(g, at, places, err));
     FW_TRY(place_moving(g, all, at, places, err));

@@ -11,7 +11,7 @@ struct fw_storage {       // of a tensor
     bool fixed;
 };
 
-/* all: (n_tensors), without letters. */
+/* all: (n_tensors), without letters. *ret is NULL where they add up to 2^63 bytes and more. */
 enum fw_status fw_places_find(const struct fw_graph *g, const struct fw_storage *all,
                               const struct fw_places **ret, struct fw_error *err);
 
