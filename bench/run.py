@@ -264,6 +264,11 @@ def main():
         return 2
     build = os.path.abspath(arguments[0])
     flopwise = os.path.join(build, "flopwise")
+    for program in (flopwise, os.path.join(build, "flopwise-bench")):
+        if not os.access(program, os.X_OK):
+            print(f"{os.path.relpath(program)} is not built: ninja -C {arguments[0]} "
+                  f"{os.path.basename(program)}", file=sys.stderr)
+            return 1
     os.makedirs(WORK, exist_ok=True)
     table, skipped, status = Table(), [], 0
     for part in (lambda: small_model(table, build, flopwise, skipped, quick),

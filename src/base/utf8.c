@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 unsigned fw_utf8_length(const char *p)
 {
@@ -29,6 +30,22 @@ unsigned fw_utf8_shown(const char *p)
                 (u[2] == 0x8e || u[2] == 0x8f || (u[2] >= 0xa8 && u[2] <= 0xae));
     bool isolate = n == 3 && u[0] == 0xe2 && u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9;
     return control || mark || isolate ? 0 : n;
+}
+
+size_t fw_utf8_ascii(const char *p, size_t bytes)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    size_t n = 0;
+    for (uint64_t word; bytes - n >= sizeof word; n += sizeof word) { // eight at once
+        memcpy(&word, p + n, sizeof word);
+        uint64_t control = (word - 0x20 * ones) & ~word;
+        uint64_t beyond = (word + ones) | word; // 0x7f and above
+        if ((control | beyond) & 0x80 * ones)
+            break;
+    }
+    while (n < bytes && p[n] >= 0x20 && p[n] < 0x7f)
+        n++;
+    return n;
 }
 
 uint32_t fw_utf8_code(const char *p, unsigned bytes)

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -111,4 +112,18 @@ void test_utf8__code_and_columns(void **state)
         assert_int_equal(fw_utf8_code(widths[i].text, n), widths[i].code);
         assert_int_equal(fw_utf8_columns(widths[i].text, n), widths[i].columns);
     }
+}
+
+/* Every byte at every place of a text: counted up to where it stands if it is not shown. */
+void test_utf8__ascii(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 24; at++) {
+            char text[25] = "what is shown, all of it";
+            bool shown = byte >= 0x20 && byte < 0x7f;
+            text[at] = (char)byte;
+            assert_int_equal(fw_utf8_ascii(text, 24), shown ? 24 : at);
+            assert_int_equal(fw_utf8_ascii(text, at), at);
+        }
 }

@@ -43,6 +43,9 @@ static unsigned is_plain(const char *p, bool color)
 static void make_plain(struct fw_out *out)
 {
     for (size_t i = 0; i < out->text.len;) {
+        i += fw_utf8_ascii(out->text.data + i, out->text.len - i);
+        if (i == out->text.len)
+            return;
         unsigned n = is_plain(out->text.data + i, out->color);
         if (n == 0)
             out->text.data[i] = '?';
