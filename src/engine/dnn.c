@@ -81,7 +81,8 @@ static bool make_products(void)
 {
     const float a[4] = {0};
     float c[4];
-    return fw_dnn.dnnl_sgemm('N', 'N', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success;
+    return fw_dnn.dnnl_sgemm('N', 'N', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success &&
+           fw_dnn.dnnl_sgemm('N', 'T', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success;
 }
 
 enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *options,

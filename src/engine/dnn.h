@@ -17,9 +17,9 @@ bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads);
 /* Any product whose matrices have rows or columns of neighbours; on one thread where it is called
  * by a team. */
 fw_gemm fw_dnn_gemm;
-/* Operations that such a product retires with AVX2 on one thread; onto: added to what c holds, as
- * there. Matrices without their elements. */
-uint64_t fw_dnn_gemm_flop(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+/* Operations that such a product retires on one thread, with AVX2 or AVX-512; onto: added to what c
+ * holds, as there. Matrices without their elements. */
+uint64_t fw_dnn_gemm_flop(bool avx512, size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
                           const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b,
                           bool onto);
 bool fw_dnn_is_avx2(void); // its kernels take AVX2, and nothing beyond

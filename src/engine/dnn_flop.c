@@ -1,15 +1,18 @@
-/* What oneDNN's products of matrices retire with AVX2, in closed form.
+/* What oneDNN's products of matrices retire on one thread, in closed form.
  *
- * Its sgemm lays matrices out by columns: what it calls A is our b, its M our n. It has three ways,
- * each with blocks of its own (src/cpu/x64/gemm of oneDNN 2.6); the operations were measured under
- * an emulator (tests/emulated), one product at a time, on 90 shapes, and differ by none:
+ * Its sgemm lays matrices out by columns: what it calls A is our b, its M our n. It has these ways,
+ * each with blocks of its own (src/cpu/x64/gemm of oneDNN 2.6); the operations were measured
+ * (tests/emulated; AVX2 under an emulator on 90 shapes, AVX-512 natively on 400), one product at a
+ * time, and differ by none:
  *   a vector  is taken in whole vectors, each remainder of 8, 4, 2 and 1 as a vector of its own;
  *   nocopy    (small, or long and thin) multiplies every block of k by alpha and adds it to c;
- *   copied    multiplies by alpha while it copies, which only integers do here, and adds blocks. */
+ *   copied    multiplies by alpha while it copies, which only integers do here, and adds blocks;
+ *   few rows  (AVX-512, b turned) are inner products, added up over the lanes at their end. */
 #include "engine/dnn.h"
 
 enum {
     LANES = 8,
+    WIDE = 16,         // lanes of AVX-512
     FUSED = 2 * LANES, // a multiply-add of a vector
     OWN = 5            // of a call, in deciding how many threads it is worth
 };
@@ -20,6 +23,11 @@ static uint64_t bits(uint64_t x)
     for (; x > 0; x &= x - 1)
         n++;
     return n;
+}
+
+static uint64_t filled(uint64_t n) // up to whole vectors of AVX-512
+{
+    return (n + WIDE - 1) / WIDE * WIDE;
 }
 
 /* n inner products of k elements; each piece is summed up over its lanes and added to y. */
@@ -33,14 +41,14 @@ static uint64_t dots(uint64_t n, uint64_t k, bool side_by_side)
 }
 
 /* k updates of a vector of n elements, y += x[i] * a[i]. */
-static uint64_t updates(uint64_t n, uint64_t k, bool side_by_side)
+static uint64_t updates(uint64_t n, uint64_t k, bool side_by_side, bool wide)
 {
     enum { PIECE = 512 };
     if (n == 0)
         return 0;
     if (!side_by_side && n > PIECE)
-        return (n / PIECE) * updates(PIECE, k, true) + updates(n % PIECE, k, true);
-    return k * (LANES + FUSED * (n / LANES + bits(n % LANES)));
+        return (n / PIECE) * updates(PIECE, k, true, wide) + updates(n % PIECE, k, true, wide);
+    return wide ? k * (WIDE + 2 * filled(n)) : k * (LANES + FUSED * (n / LANES + bits(n % LANES)));
 }
 
 /* A side cut into blocks: whole ones, then what is left, in two when it is longer than `most`. */
@@ -86,14 +94,95 @@ static uint64_t copied(uint64_t m, uint64_t n, uint64_t k, bool onto)
     return 2 * multiplied * n * k + (blocks - (onto ? 0 : 1)) * added * n;
 }
 
-uint64_t fw_dnn_gemm_flop(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
+/* ---- AVX-512 ---- */
+
+/* Blocks of k in the copied way; nocopy has them all of 384. */
+static uint64_t depths(uint64_t k)
+{
+    enum { DEPTH = 384, IN_TWO = 2 * DEPTH - 1 };
+    return k <= DEPTH ? 1 : k <= IN_TWO ? 2 : (k + DEPTH - 1) / DEPTH;
+}
+
+static uint64_t wide_nocopy(uint64_t m, uint64_t n, uint64_t k, bool onto)
+{
+    enum { DEPTH = 384 };
+    uint64_t blocks = (k + DEPTH - 1) / DEPTH;
+    return filled(m) * n * (2 * k + 2 * blocks - (onto ? 0 : 1));
+}
+
+/* A remainder of 8, 4, 2 and 1 rows takes a vector each, two rows are added in one of 4. */
+static uint64_t wide_copied(uint64_t m, uint64_t n, uint64_t k, bool onto)
+{
+    uint64_t multiplied = m / WIDE * WIDE + WIDE * bits(m % WIDE);
+    uint64_t added = m + ((m & 2) != 0 ? 2 : 0);
+    return 2 * multiplied * n * k + (depths(k) - (onto ? 0 : 1)) * added * n;
+}
+
+/* Of 2, 3 or 4 columns: vectors along k, for 8 rows at a time. */
+static uint64_t wide_group(uint64_t m, unsigned columns, uint64_t k, bool onto)
+{
+    enum { ROWS = 8, SUM = 15 * WIDE };
+    uint64_t groups = (m + ROWS - 1) / ROWS, sums = columns > 2 ? 2 * SUM : SUM;
+    return 2 * m * columns * filled(k) + groups * (sums + (onto ? ROWS * columns : 0));
+}
+
+static uint64_t wide_few(uint64_t m, unsigned n, uint64_t k, bool onto)
+{
+    unsigned rest = n % 3 == 0 ? 0 : n % 3 == 1 ? 4 : 2; // the others by threes
+    return (uint64_t)(n - rest) / 3 * wide_group(m, 3, k, onto) +
+           (rest > 0 ? wide_group(m, rest, k, onto) : 0);
+}
+
+/* Whether matrices are read where they are; columns that are multiples of 256 apart are not. */
+static bool is_read_in_place(uint64_t m, uint64_t n, uint64_t k, const struct fw_gemm_matrix *sides,
+                             bool a_turned, bool b_turned, bool *ret_asked)
+{
+    enum { BAD = 256, VERY_BAD = 1024, MOST = 378, FEW = 28 };
+    uint64_t by_a = (uint64_t)(a_turned ? sides[0].column : sides[0].row);
+    uint64_t by_b = (uint64_t)(b_turned ? sides[1].column : sides[1].row);
+    bool bad_a = by_a % BAD == 0, bad_b = by_b % BAD == 0;
+    *ret_asked = false;
+    bool very_bad = by_a % VERY_BAD == 0, excepted = very_bad && !a_turned && b_turned;
+    if (a_turned && !b_turned && m > 100 && ((m < 1200 && n < 200 && k < 1200) || (bad_a && bad_b)))
+        return false;
+    if (!a_turned && !b_turned && n > 100 && k > BAD && very_bad && bad_b)
+        return false;
+    *ret_asked = true; // by dividing
+    if (100000 * (m + n) >= 196 * m * n && !excepted)
+        return true;
+    if ((bad_a || bad_b || (uint64_t)sides[2].row % BAD == 0) && m >= 32 &&
+        (n > 16 || (n == 16 && (k >= 6400 || a_turned || m == 4096))))
+        return false;
+    if (k >= MOST && ((m <= MOST && n <= MOST) || m >= MOST))
+        return false;
+    return k <= 1 || n <= FEW || (m <= FEW && (!b_turned || m >= n));
+}
+
+/* In the order of the library: its a is our b. */
+static uint64_t wide(uint64_t m, uint64_t n, uint64_t k, const struct fw_gemm_matrix *sides,
+                     bool a_turned, bool b_turned, bool onto)
+{
+    enum { FEW = 16, WORTH = 2, ASKED = 3 };
+    bool asked;
+    if (n < FEW && a_turned && !b_turned)
+        return wide_few(m, (unsigned)n, k, onto);
+    bool in_place = is_read_in_place(m, n, k, sides, a_turned, b_turned, &asked);
+    uint64_t own = (n > 50 && m <= 10 ? 0u : WORTH) + (asked ? ASKED : 0u);
+    return own + (in_place ? wide_nocopy(m, n, k, onto) : wide_copied(m, n, k, onto));
+}
+
+uint64_t fw_dnn_gemm_flop(bool avx512, size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
                           const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b, bool onto)
 {
     bool a_turned = a->column != 1 && k != 1, b_turned = b->column != 1 && n != 1;
     if (m == 1)
-        return b_turned ? dots(n, k, a->column == 1) : updates(n, k, true);
+        return b_turned ? dots(n, k, a->column == 1) : updates(n, k, true, avx512);
     if (n == 1)
-        return a_turned ? updates(m, k, c->row == 1) : dots(m, k, b->row == 1);
+        return a_turned ? updates(m, k, c->row == 1, avx512) : dots(m, k, b->row == 1);
+    if (avx512) {
+        const struct fw_gemm_matrix sides[3] = {*b, *a, *c};
+        return wide(n, m, k, sides, b_turned, a_turned, onto);
+    }
     bool small = 10000 * ((uint64_t)m + n) >= 38 * (uint64_t)m * n; // 1/m + 1/n >= 0.0038
     if (small || k <= (a_turned ? 1 : 2))
         return OWN + nocopy(n, m, k, b_turned, a_turned, onto);

@@ -26,8 +26,8 @@ static bool gemm_noted(size_t m, size_t n, size_t k, const struct fw_gemm_matrix
 {
     if (!fw_dnn_gemm(m, n, k, c, a, b))
         return false;
-    if (fw_dnn_is_avx2())
-        products += fw_dnn_gemm_flop(m, n, k, c, a, b, true) - 2 * (uint64_t)m * n * k;
+    products += fw_dnn_gemm_flop(!fw_dnn_is_avx2(), m, n, k, c, a, b, true);
+    products -= 2 * (uint64_t)m * n * k;
     return true;
 }
 

@@ -6,9 +6,9 @@
  * is counted (fw_wide in ops/value.h). oneDNN's kernels were measured (AMD Zen 5 by the hardware's
  * counter, 16 channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
  * skip padding taps but compute whole blocks of channels; partial sums over blocks of input
- * channels are added up; products with AVX2 are in dnn_flop.c, those with AVX-512 are what they
- * are, and the bias is an add; normalisation 7 forward, 10 backward an element and something for
- * each image; poolings as many adds as taps, and what the mean takes. */
+ * channels are added up; products are in dnn_flop.c, and the bias is an add; normalisation 7
+ * forward, 10 backward an element and something for each image; poolings as many adds as taps, and
+ * what the mean takes. */
 #include "engine/retired.h"
 
 #include "engine/engine_impl.h"
@@ -44,11 +44,11 @@ static uint64_t blocks(int64_t channels, unsigned block)
     return ((uint64_t)channels + block - 1) / block;
 }
 
-/* Of a product of oneDNN: with AVX-512 what it is. */
+/* Of a product of oneDNN. */
 static uint64_t flop_of(size_t m, size_t n, size_t k, const struct fw_gemm_matrix *c,
                         const struct fw_gemm_matrix *a, const struct fw_gemm_matrix *b, bool onto)
 {
-    return fw_dnn_is_avx2() ? fw_dnn_gemm_flop(m, n, k, c, a, b, onto) : 2 * (uint64_t)m * n * k;
+    return fw_dnn_gemm_flop(!fw_dnn_is_avx2(), m, n, k, c, a, b, onto);
 }
 
 /* Channels as they are held: whole blocks of them. */
@@ -280,7 +280,7 @@ static uint64_t matrices(const struct fw_engine *e, uint32_t node, uint64_t plai
     uint64_t wide = n >= LANES ? fill(f->n, LANES) : LANES / (LANES / n);
     uint64_t filled = f->in[2] >= 0 ? m * (wide - n) : 0;
     return plainly +
-           times * (fw_dnn_gemm_flop(m, n, k, &c, &a, &b, false) - 2 * m * n * k + filled);
+           times * (fw_dnn_gemm_flop(false, m, n, k, &c, &a, &b, false) - 2 * m * n * k + filled);
 }
 
 /* Every call of the library does a few operations of its own. */
