@@ -3,8 +3,8 @@
  * Plain C retires what its row counts: 2 for each multiply-add, 1 for each add, multiply, divide
  * and square root, nothing for maximum and comparisons. Of transcendental functions in single
  * precision it is libm's business; exact mode takes them in long double, which retires nothing that
- * is counted (fw_wide in ops/value.h). oneDNN's kernels were measured (AMD Zen 5 by the hardware's
- * counter, 16 channels a block; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
+ * is counted (fw_wide in ops/value.h). oneDNN's kernels were measured (AVX-512, 16 channels a
+ * block, natively on AMD Zen 5; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
  * skip padding taps but compute whole blocks of channels; partial sums over blocks of input
  * channels are added up; products are in dnn_flop.c, and the bias is an add; normalisation 7
  * forward, 10 backward an element and something for each image; poolings as many adds as taps, and
@@ -37,6 +37,14 @@ static uint64_t product(const int64_t *n, unsigned from, unsigned to)
     for (unsigned k = from; k < to; k++)
         p *= (uint64_t)n[k];
     return p;
+}
+
+/* Channels that a pooling takes together: where they are not held in blocks, AVX-512 gathers 16. */
+static unsigned together(const struct fw_engine *e, uint32_t node)
+{
+    unsigned block = e->blocks[node] > 0 ? e->blocks[node] : 1;
+    bool wide = strstr(fw_dnn_kernel_name(e->kernels[node]), "avx512") != NULL;
+    return wide && block < 16 ? 16 : block;
 }
 
 static uint64_t blocks(int64_t channels, unsigned block)
@@ -204,20 +212,18 @@ static uint64_t mean_pool(const struct fw_engine *e, uint32_t node)
     if (y == 0)
         return 0;
     uint64_t found = f->with_padding ? 0 : y / (uint64_t)width * blocks(width, TOGETHER);
-    unsigned block = e->blocks[node] > 0 ? e->blocks[node] : 1;
-    return (taps + y + found) / (uint64_t)f->x[1] * fill(f->x[1], block);
+    return (taps + y + found) / (uint64_t)f->x[1] * fill(f->x[1], together(e, node));
 }
 
 /* One for each tap, also where it adds 0; row by row for each maximum only. */
 static uint64_t max_pool_back(const struct fw_engine *e, uint32_t node)
 {
     const struct fw_fast *f = &e->fast[e->g->nodes[node].layer];
-    unsigned block = e->blocks[node] > 0 ? e->blocks[node] : 1;
     uint64_t taps = real_taps(f);
     const char *kernel = fw_dnn_kernel_name(e->kernels[node]);
     if (strncmp(kernel, "simple", 6) == 0 || strncmp(kernel, "ref", 3) == 0)
         return product(f->y, 0, f->axes + 2);
-    return taps > 0 ? taps / (uint64_t)f->x[1] * fill(f->x[1], block) : 0;
+    return taps > 0 ? taps / (uint64_t)f->x[1] * fill(f->x[1], together(e, node)) : 0;
 }
 
 /* Normalisation by channels, whole blocks of them or row by row, whose partial sums are added up
@@ -227,20 +233,22 @@ static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
     enum { FORWARD_GLUE = 9, BACKWARD_GLUE = 2 };
     const struct fw_fast *f = &e->fast[node];
     bool forward = f->kind == FW_FAST_NORM;
-    bool rows = strncmp(fw_dnn_kernel_name(e->kernels[node]), "ncsp", 4) == 0;
+    const char *kernel = fw_dnn_kernel_name(e->kernels[node]);
+    bool rows = strncmp(kernel, "ncsp", 4) == 0;
     unsigned block = rows || e->blocks[node] == 0 ? 1 : e->blocks[node];
     uint64_t batch = (uint64_t)f->x[0], channels = (uint64_t)f->x[1];
     uint64_t filled = fill(f->x[1], block);
-    uint64_t x = product(f->x, 2, f->axes + 2) * batch * filled;
+    uint64_t positions = product(f->x, 2, f->axes + 2), x = positions * batch * filled;
+    uint64_t sums = strstr(kernel, "avx512") == NULL || positions == 0 ? 1
+                    : positions < 4                                    ? positions
+                                                                       : 4;
+    if (strstr(kernel, "ref") != NULL) // number by number
+        return forward ? 7 * x + (5 + FORWARD_GLUE) * channels + 1
+                       : 12 * x + (4 + batch + BACKWARD_GLUE) * channels;
     if (forward && rows)
         return 7 * x + (7 + 5 * batch) * channels + FORWARD_GLUE * channels + 1;
-    if (forward) { // with AVX-512 in up to four sums, for the mean and for the variance
-        int64_t positions = f->axes > 0 ? (int64_t)product(f->x, 2, f->axes + 2) : 1;
-        uint64_t sums = fw_dnn_is_avx2() || positions < 1 ? 1
-                        : positions < 4                   ? (uint64_t)positions
-                                                          : 4;
+    if (forward) // with AVX-512 in up to four sums, for the mean and for the variance
         return 7 * x + (4 + (1 + 2 * sums) * batch) * filled + FORWARD_GLUE * channels + 2;
-    }
     if (rows)
         return 12 * x + (9 + 3 * batch) * channels + BACKWARD_GLUE * channels;
     return 10 * x + (6 + 6 * batch) * filled + BACKWARD_GLUE * channels + 1;

@@ -34,5 +34,7 @@ else
         audit 0 zoo:convnet,size=48 --batch 2 --mode fast
         audit 0 zoo:linearnet,size=32 --batch 16 --mode fast
         audit 0 zoo:resnet50,size=64,classes=10 --batch 1 --mode fast
+        audit 0 zoo:squeezenet1_1,size=48,classes=10 --batch 2 --mode fast
+        audit 0 zoo:gpt2,layers=2,width=128,heads=4,vocab=500 --batch 2 --seq 64 --mode fast
     fi
 fi
