@@ -126,6 +126,40 @@ static uint64_t reduced(int64_t from, int64_t to, int64_t height)
     return ((uint64_t)from + most - 1) / most;
 }
 
+/* Which part of n, in a range, fills n's last part best; of equal ones the largest, or the least.
+ */
+static uint64_t best_part(uint64_t n, uint64_t least, uint64_t most, bool largest)
+{
+    uint64_t best = most, fewest = 1, by = 0; // its share: none yet
+    for (uint64_t part = most; part >= least && part > 0; part--) {
+        uint64_t all = (n + part - 1) / part * part, lost = all - n;
+        bool less = lost * by < fewest * all; // as a share of all
+        if (less || (!largest && lost * by == fewest * all)) {
+            best = part;
+            fewest = lost;
+            by = all;
+        }
+    }
+    return best;
+}
+
+/* Pieces of an image that the weight gradient of a 1x1 kernel with AVX-512 is added up over: as
+ * many positions as fit into a cache of 32 KiB with 8 or 16 channels. */
+static uint64_t image_pieces(uint64_t n, uint64_t height, uint64_t width)
+{
+    enum { CACHE = 32 * 1024 / sizeof(float), STEEP = 19 };
+    uint64_t step = best_part(n, n < 7 ? n : 7, n < 16 ? n : 16, true);
+    if (n % step != 0)
+        step = best_part(width, width < 4 ? width : 4, width, false);
+    uint64_t fits = CACHE / (step <= STEEP ? 8u : 16u), side = height > width ? height : width;
+    uint64_t least = side < fits ? side : fits, most = n < fits ? n : fits;
+    uint64_t piece = best_part(n, least, most, true) / step * step;
+    piece = piece > step ? piece : step;
+    uint64_t last = piece * 3 / 2 / step * step; // a last piece is shorter, and may be none
+    uint64_t whole = n < last ? 0 : (n - last) / piece + 1;
+    return whole + (n > whole * piece);
+}
+
 /* AVX-512, 16 channels a block: sums over blocks of channels are added up, and a bias to them,
  * where a 1x1 kernel and one by channels begin with it. */
 static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, const char *kernel)
@@ -146,6 +180,8 @@ static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, con
             return batch * positions * (uint64_t)wide_in * (reduced(wide_out, wide_in, height) - 1);
         return depthwise ? 0 : x * (blocks(out, LANES) - 1);
     default:
+        if (pointwise)
+            batch *= image_pieces(positions, (uint64_t)height, (uint64_t)f->y[f->axes + 1]);
         return (pointwise ? (uint64_t)(wide_in * wide_out) * (batch - 1) : 0) +
                (f->bias_after > 0 ? y : 0);
     }
