@@ -69,8 +69,7 @@ static const struct fw_attr_spec onnx_attrs[A_N] = {
     {"right_window_size", FW_ATTR_INT, false, {.i = -1}},
 };
 
-/* (batch, heads, len, width) of one of Q, K, V, which may be folded to (batch, len, heads*width).
- */
+/* (batch, heads, len, width) of one of Q, K, V, or folded to (batch, len, heads*width). */
 static enum fw_status unfold(struct fw_cx *c, unsigned i, int64_t heads, fw_dim *ret)
 {
     FW_TRY(fw_want_rank(c, i, 3, 4));
@@ -137,13 +136,6 @@ static bool is_scaled(const struct fw_attr *scale)
     return !(scale->given && scale->f == 1);
 }
 
-/* Masks added to the scores: those that are given. */
-static unsigned count_masks(const struct fw_cx *c)
-{
-    const struct fw_attention_ports *p = ports_of(c);
-    return (port(c, p->mask) != NULL ? 1u : 0u) + (port(c, p->more_mask) != NULL ? 1u : 0u);
-}
-
 /* Keys of earlier calls: len of the past; of a buffer that is shared with the future, as much of it
  * as input past_len says, and where that is not known all of it. */
 static fw_dim past_length(struct fw_cx *c, fw_dim len, bool shared, fw_dim added)
@@ -191,7 +183,7 @@ static enum fw_status read_packed(struct fw_cx *c, struct fw_attention *ret)
     ret->total = fw_dim_add(c->sym, ret->past, x[1]);
     ret->scaled = is_scaled(&attr[M_SCALE]);
     ret->causal = attr[M_CAUSAL].i != 0;
-    ret->mask_adds = count_masks(c);
+    ret->mask_adds = fw_attention_masks(c);
     return FW_OK;
 }
 
@@ -255,7 +247,7 @@ static enum fw_status read_multi(struct fw_cx *c, struct fw_attention *ret)
     ret->total = fw_dim_add(c->sym, ret->past, ret->kv_len);
     ret->scaled = is_scaled(&attr[M_SCALE]);
     ret->causal = attr[M_CAUSAL].i != 0;
-    ret->mask_adds = count_masks(c);
+    ret->mask_adds = fw_attention_masks(c);
     return FW_OK;
 }
 
@@ -309,19 +301,20 @@ static enum fw_status read_group(struct fw_cx *c, struct fw_attention *ret)
     ret->softcap = attr[G_SOFTCAP].f;
     ret->causal = true;
     ret->window = attr[G_WINDOW].i > 0 ? attr[G_WINDOW].i : 0;
-    ret->mask_adds = count_masks(c);
+    ret->mask_adds = fw_attention_masks(c);
     return FW_OK;
 }
 
 /* ---- infer ---- */
 
-/* The probabilities of a training form. */
+/* The probabilities of a training form, and whether masks fit to them. */
 static enum fw_status set_probs(struct fw_cx *c, const struct fw_attention *a)
 {
     const struct fw_attention_ports *p = ports_of(c);
+    fw_dim s[4] = {a->batch, a->heads, a->q_len, a->total};
+    FW_TRY(fw_attention_want_masks(c, s));
     if (c->node->op->reserve_out == 0)
         return FW_OK;
-    fw_dim s[4] = {a->batch, a->heads, a->q_len, a->total};
     return fw_set_out(c, p->probs, (enum fw_dtype)fw_in(c, 0)->dtype, 4, s);
 }
 

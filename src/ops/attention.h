@@ -41,6 +41,12 @@ struct fw_rotary_form {
 fw_count fw_rotated(struct fw_cx *c, fw_count n, fw_dim head, const struct fw_tensor *cache);
 void fw_cost_rotation(struct fw_cx *c, struct fw_cost *cost, fw_count n); // 2 mul, 1 add each
 
+/* attention_mask.c */
+/* How many are given that are added to the scores. */
+unsigned fw_attention_masks(const struct fw_cx *c);
+/* Each must broadcast to the scores (4 dimensions); FW_SHAPE otherwise. It may have fewer keys. */
+enum fw_status fw_attention_want_masks(struct fw_cx *c, const fw_dim *scores);
+
 /* attention_grad.c */
 enum fw_status fw_grad_attention(struct fw_grad *gr);
 

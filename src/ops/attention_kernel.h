@@ -23,6 +23,8 @@ static inline struct heads heads_of(const struct fw_buffer *v, size_t heads)
     size_t last = (size_t)v->dims[v->rank - 1];
     size_t width = folded ? last / heads : last;
     size_t length = (size_t)v->dims[folded ? 1 : 2];
+    if (!is_real(v))
+        fw_kernel_wants_reals(v);
     return (struct heads){v->data, heads * length * width, folded ? width : length * width,
                           folded ? last : width};
 }

@@ -97,6 +97,8 @@ static bool is_kept(const struct attention *a, const struct fw_buffer *m, const 
 static enum fw_status check_mask(const struct fw_run *r, const struct attention *a, unsigned i)
 {
     const struct fw_buffer *m = a->mask[i];
+    FW_REQUIRE(m == NULL || m->rank <= 4, r->cx.err, FW_SHAPE,
+               "a mask of at most 4 dimensions is wanted");
     if (m == NULL || is_real(m) || m->dtype == FW_BOOL)
         return FW_OK;
     size_t rows = m->rank == 2 ? a->batch : a->batch * a->queries;
@@ -155,6 +157,55 @@ static void read_masks(const struct fw_run *r, struct attention *a)
     a->valid_more = a->grouped ? 1 : 0;
 }
 
+/* (batch, heads, length, width), or folded to (batch, length, heads*width). */
+static bool is_heads(const struct fw_buffer *v, size_t batch, size_t heads, size_t length,
+                     size_t width)
+{
+    const size_t folded[3] = {batch, length, heads * width};
+    const size_t open[4] = {batch, heads, length, width};
+    if (v == NULL || (v->rank != 3 && v->rank != 4))
+        return false;
+    bool same = true;
+    for (unsigned k = 0; k < v->rank; k++)
+        same = same && (size_t)v->dims[k] == (v->rank == 3 ? folded[k] : open[k]);
+    return same;
+}
+
+/* (batch, length, heads, parts, width), or (batch, length, width of all). */
+static bool is_packed(const struct fw_buffer *v, size_t batch, size_t length,
+                      const struct attention *a, size_t parts)
+{
+    size_t all = a->heads * a->width + a->groups * (a->width + a->v_width);
+    if ((size_t)v->dims[0] != batch || (size_t)v->dims[1] != length)
+        return false;
+    if (v->rank == 3)
+        return (size_t)v->dims[2] == all;
+    return v->rank == 5 && a->groups == a->heads && a->v_width == a->width &&
+           (size_t)v->dims[2] == a->heads && (size_t)v->dims[3] == parts &&
+           (size_t)v->dims[4] == a->width;
+}
+
+/* Query, key and value are read as what they are: rows accept more ways to write them. */
+static enum fw_status check_heads(const struct fw_run *r, const struct attention *a)
+{
+    const struct fw_buffer *q = r->in[0], *k = fw_run_in(r, 1), *v = fw_run_in(r, 2);
+    FW_REQUIRE(a->heads == 0 || (a->groups > 0 && a->heads % a->groups == 0), r->cx.err, FW_SHAPE,
+               "heads as a multiple of those of keys are wanted");
+    if (ports_of(r)->qkv != FW_NO_PORT)
+        return FW_OK;
+    bool fits = k == NULL ? is_packed(q, a->batch, a->queries, a, 3)
+                          : is_heads(q, a->batch, a->heads, a->queries, a->width);
+    if (k != NULL && k->rank == 5)
+        fits = fits && is_packed(k, a->batch, a->fresh, a, 2);
+    else if (k != NULL)
+        fits = fits && is_heads(k, a->batch, a->groups, a->fresh, a->width) &&
+               is_heads(v, a->batch, a->groups, a->fresh, a->v_width);
+    FW_REQUIRE(fits, r->cx.err, FW_SHAPE,
+               "a query, keys and values of %zu examples that fit to each other are wanted",
+               a->batch);
+    return FW_OK;
+}
+
 /* What shapes alone do not say: sizes of biases, caches and positions. */
 static enum fw_status check_sizes(const struct fw_run *r, const struct attention *a)
 {
@@ -166,6 +217,8 @@ static enum fw_status check_sizes(const struct fw_run *r, const struct attention
                                        joined ? NULL : port(r, p->past_value)};
     size_t all = a->heads * a->width + a->groups * (a->width + a->v_width);
     size_t lines = a->batch * a->groups;
+    FW_REQUIRE(joined || (past[0] == NULL) == (past[1] == NULL), r->cx.err, FW_SHAPE,
+               "keys and values of earlier calls are wanted, found only one of them");
     FW_REQUIRE(bias == NULL || bias->n == all, r->cx.err, FW_SHAPE,
                "a bias of %zu numbers is wanted, found %zu", all, bias->n);
     FW_REQUIRE(a->turning.cos == NULL ||
@@ -175,9 +228,9 @@ static enum fw_status check_sizes(const struct fw_run *r, const struct attention
     for (unsigned k = 0; k < 2; k++) {
         if (past[k] == NULL)
             continue;
-        size_t rows = (size_t)past[k]->dims[past[k]->rank - 2];
+        size_t rows = past[k]->rank < 4 ? 0 : (size_t)past[k]->dims[past[k]->rank - 2];
         size_t width = joined ? a->width + a->v_width : k == 0 ? a->width : a->v_width;
-        FW_REQUIRE(past[k]->n == lines * rows * width, r->cx.err, FW_SHAPE,
+        FW_REQUIRE(past[k]->rank >= 4 && past[k]->n == lines * rows * width, r->cx.err, FW_SHAPE,
                    "keys and values of earlier calls in the shape of the new ones are wanted");
     }
     return FW_OK;
@@ -205,13 +258,14 @@ static enum fw_status read(struct fw_run *r, struct attention *ret)
                            .filter = (REAL)fw_run_attr_float(r, "mask_filter_value", -10000),
                            .scaled = a.scaled,
                            .causal = a.causal,
-                           .bias = port(r, p->bias) != NULL ? port(r, p->bias)->data : NULL};
+                           .bias = reals_of(port(r, p->bias))};
     if (p->cos != FW_NO_PORT && fw_run_attr_int(r, "do_rotary", 0) != 0)
         ret->turning = (struct turning){port(r, p->cos), port(r, p->sin), fw_run_in(r, 9),
                                         fw_run_attr_int(r, "rotary_interleaved", 0) != 0};
     read_masks(r, ret);
     FW_REQUIRE(ret->valid == NULL || ret->valid->n >= ret->batch, r->cx.err, FW_SHAPE,
                "a number of keys for each of %zu examples is wanted", ret->batch);
+    FW_TRY(check_heads(r, ret));
     FW_TRY(check_sizes(r, ret));
     FW_TRY(check_mask(r, ret, 0));
     return check_mask(r, ret, 1);
@@ -387,12 +441,9 @@ static enum fw_status prepare_keys(const struct fw_run *r, struct attention *a)
     size_t length = present != NULL   ? (size_t)present->dims[present->rank - 2]
                     : rows > a->total ? rows
                                       : a->total;
-    struct keys k = {past != NULL ? past->data : NULL,
-                     rows,
-                     present != NULL ? present->data : NULL,
-                     length,
-                     a->width,
-                     a->bias != NULL ? a->bias + a->heads * a->width : NULL,
+    struct keys k = {reals_of(past),    rows,
+                     reals_of(present), length,
+                     a->width,          a->bias != NULL ? a->bias + a->heads * a->width : NULL,
                      turning_of(a)};
     struct keys v = k;
     v.width = a->v_width;
@@ -403,8 +454,8 @@ static enum fw_status prepare_keys(const struct fw_run *r, struct attention *a)
         v.present = k.present != NULL ? k.present + present->n / 2 : NULL;
     } else {
         const struct fw_buffer *values = port(r, p->past_value);
-        v.past = values != NULL ? values->data : NULL;
-        v.present = other != NULL ? other->data : NULL;
+        v.past = reals_of(values);
+        v.present = reals_of(other);
     }
     FW_TRY(collect(r, a, &k, &a->k));
     return collect(r, a, &v, &a->v);

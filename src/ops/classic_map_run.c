@@ -94,6 +94,8 @@ KERNEL(feature_vectorizer)
     for (unsigned i = 0; i < r->cx.node->n_in; i++) {
         const struct fw_buffer *x = r->in[i];
         size_t n = (size_t)x->dims[x->rank - 1];
+        FW_REQUIRE(x->n == n * (size_t)r->out[0]->dims[0], r->cx.err, FW_SHAPE,
+                   "features of %lld examples are wanted", (long long)r->out[0]->dims[0]);
         for (size_t k = 0; k < x->n; k++)
             reals_out(r, 0)[k / n * width + before + k % n] = (REAL)fw_buffer_get(x, k);
         before += n;

@@ -2,6 +2,7 @@
 #include "ops/op.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,6 +84,10 @@ static enum fw_status check_dims(const struct fw_cx *c, unsigned i, unsigned ran
         FW_REQUIRE(!fw_dim_is_const(dims[k]) || dims[k].word >= 0, c->err, FW_SHAPE,
                    "dimension %u of output %u must not be negative, found %" PRId64, k, i,
                    dims[k].word);
+        bool fraction =
+            !fw_dim_is_const(dims[k]) && !isnan(fw_count_to_double(c->sym, fw_count_of(dims[k])));
+        FW_REQUIRE(!fraction, c->err, FW_SHAPE,
+                   "dimension %u of output %u must be a whole number, found a fraction", k, i);
     }
     return FW_OK;
 }

@@ -75,6 +75,7 @@ void test_index__scatter(void **state)
          .out = {"f32[N,5]"},
          .cost = "add=10",
          .backward_input = ""},
+        {.name = "ScatterND", .in = {"f32[2,0,0]", "i64[2,0]", "f32[2]"}, .fails = FW_SHAPE},
         {.name = "ScatterND",
          .attrs = "reduction=max",
          .in = {"f32[N,5]", "i64[3,1]", "f32[3,5]"},

@@ -161,6 +161,14 @@ static inline REAL *reals_out(const struct fw_run *r, unsigned i)
 {
     return reals_of(fw_run_out(r, i));
 }
+/* The same of an input from which n numbers are taken: shapes need not say that it has them. */
+static inline const REAL *reals_at_least(const struct fw_run *r, unsigned i, size_t n)
+{
+    const struct fw_buffer *v = fw_run_in(r, i);
+    if (v != NULL && n > 0)
+        (void)fw_kernel_has(v, n - 1);
+    return reals_of(v);
+}
 static inline REAL attr_real(const struct fw_run *r, const char *name)
 {
     return (REAL)fw_run_attr_float(r, name, 0);
@@ -180,7 +188,7 @@ static inline REAL *scratch_zeros(const struct fw_run *r, size_t n)
 static inline void zero_out(const struct fw_run *r, unsigned i)
 {
     const struct fw_buffer *v = fw_run_out(r, i);
-    if (v != NULL)
+    if (v != NULL && v->n > 0)
         memset(v->data, 0, v->n * fw_element_bytes((enum fw_dtype)v->dtype, v->real));
 }
 static inline bool is_real(const struct fw_buffer *v)

@@ -148,6 +148,26 @@ static enum fw_status last_dim(struct fw_cx *c, const struct carried *s, uint32_
     return FW_OK;
 }
 
+/* State k of another rank after an iteration than before: what it is after the last one. Without
+ * any it is what it was at the start, so only what both have in common is known. */
+static enum fw_status set_changed(struct fw_cx *c, const struct carried *s, uint32_t k, unsigned i,
+                                  fw_dim trips)
+{
+    const struct fw_tensor *first = fw_in(c, s->first_in + k);
+    const struct fw_tensor *then = &s->then[k];
+    if ((then->flags & FW_TENSOR_OPEN) || (fw_dim_is_const(trips) && trips.word > 0))
+        return fw_set_out_from(c, i, then, NULL);
+    enum fw_dtype dtype = (enum fw_dtype)then->dtype;
+    if (then->rank == FW_RANK_UNKNOWN || then->rank != first->rank)
+        return fw_set_out_unknown(c, i, dtype, FW_RANK_UNKNOWN);
+    fw_dim dims[FW_MAX_RANK];
+    for (unsigned d = 0; d < then->rank; d++)
+        dims[d] = fw_dim_eq(first->dims[d], then->dims[d])
+                      ? first->dims[d]
+                      : fw_fresh_dim(c, "carried", fw_dim_bad());
+    return fw_set_out(c, i, dtype, then->rank, dims);
+}
+
 /* State k after the last iteration becomes output i of the node. */
 static enum fw_status set_final(struct fw_cx *c, const struct carried *s, uint32_t k, unsigned i,
                                 fw_dim trips)
@@ -160,7 +180,7 @@ static enum fw_status set_final(struct fw_cx *c, const struct carried *s, uint32
     }
     struct fw_tensor t = s->then[k];
     if (t.flags & FW_TENSOR_OPEN || s->now[k].rank == FW_RANK_UNKNOWN || t.rank != s->now[k].rank)
-        return fw_set_out_from(c, i, &t, NULL);
+        return set_changed(c, s, k, i, trips);
     fw_dim dims[FW_MAX_RANK];
     for (unsigned d = 0; d < t.rank; d++) {
         dims[d] = s->now[k].dims[d];

@@ -83,6 +83,17 @@ static enum fw_status infer_causal(struct fw_cx *c)
     fw_dim state[3] = {x->dims[0], x->dims[1], fw_dim_sub(c->sym, w[2], fw_dim_int(1))};
     FW_TRY(fw_same_dim(c, "channels", x->dims[1], w[0], &state[1]));
     FW_REQUIRE(!fw_dim_is_const(w[2]) || w[2].word > 0, c->err, FW_SHAPE, "a kernel is wanted");
+    fw_dim same;
+    FW_TRY(fw_same_dim(c, "channels of one group", fw_dim_int(1), w[1], &same));
+    if (fw_has_in(c, 2)) {
+        FW_TRY(fw_want_rank(c, 2, 1, 1));
+        FW_TRY(fw_same_dim(c, "channels", state[1], fw_in(c, 2)->dims[0], &same));
+    }
+    if (fw_has_in(c, 3)) {
+        FW_TRY(fw_want_rank(c, 3, 3, 3));
+        for (unsigned k = 0; k < 3; k++)
+            FW_TRY(fw_same_dim(c, "what came before", state[k], fw_in(c, 3)->dims[k], &same));
+    }
     FW_TRY(fw_set_out_like(c, 0, x));
     return fw_set_out(c, 1, (enum fw_dtype)x->dtype, 3, state);
 }

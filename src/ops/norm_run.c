@@ -291,7 +291,7 @@ static REAL *set_means(const struct fw_run *r, struct sets *s, const REAL *v)
         *p = JOIN(!s->begun[s->of[i]], *p, v[i]);
         s->begun[s->of[i]] = true;
     }
-    for (size_t k = 0; mean != NULL && k < s->m; k++)
+    for (size_t k = 0; mean != NULL && k < s->m && s->n > 0; k++)
         mean[k] = DIV(mean[k], s->count);
     return mean;
 }
@@ -308,7 +308,7 @@ static REAL *set_inverses(const struct fw_run *r, struct sets *s, const REAL *x,
         squares[i] = MUL(centred[i], centred[i]);
     }
     REAL *inverse = set_means(r, s, squares);
-    for (size_t k = 0; inverse != NULL && k < s->m; k++)
+    for (size_t k = 0; inverse != NULL && k < s->m && s->n > 0; k++)
         inverse[k] = DIV((REAL)1, ADD(SQRT(inverse[k]), (REAL)1e-9));
     return inverse;
 }

@@ -286,6 +286,8 @@ enum fw_status fw_broadcast_inputs(struct fw_cx *c, unsigned first, unsigned n, 
 /* Input i must broadcast to (rank) dims without changing them (unidirectional broadcasting):
  * FW_SHAPE when it has more dimensions, or one that is a constant other than 1 and than theirs. */
 enum fw_status fw_want_broadcast_to(struct fw_cx *c, unsigned i, unsigned rank, const fw_dim *dims);
+/* The same, but for the last dimension of input i, which may be shorter. */
+enum fw_status fw_want_within(struct fw_cx *c, unsigned i, unsigned rank, const fw_dim *dims);
 /* Elements of dims[from..to). */
 fw_count fw_product(struct fw_cx *c, const fw_dim *dims, unsigned from, unsigned to);
 /* Two dimensions that must be equal: FW_SHAPE when both are constants and differ; else the one that

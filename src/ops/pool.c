@@ -205,6 +205,8 @@ static void cost_grad_global(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_pool_form *form = c->node->op->family;
     fw_count out = fw_elements(c, fw_in(c, 0));
     fw_count seen = fw_elements(c, fw_in(c, form->x));
+    if (fw_count_is_const(seen) && seen.word == 0)
+        return;
     add_backward(c, cost, form->kind, exponent(c, form), seen, out, false);
 }
 

@@ -152,6 +152,10 @@ static void pool_sum(struct fw_run *r, const struct pool *p, const int64_t *at, 
     for (size_t o = 0; o < p->n_out; o++) {
         const int64_t *taps = at + o * p->taps;
         REAL sum = 0;
+        if (p->taps == 0) { // of nothing: zero, for nothing
+            reals_out(r, 0)[place(p, image, channel, o, p->n_out)] = 0;
+            continue;
+        }
         for (size_t t = 0; t < p->taps; t++) {
             REAL v = taps[t] < 0 ? 0 : x[place(p, image, channel, (size_t)taps[t], p->n_in)];
             v = mean ? v : powered(v, power);
@@ -202,23 +206,24 @@ KERNEL(max_pool_grad) // (dy, indices, x)
 /* What one result hands to each of its taps, once and for all of them. */
 struct handed {
     REAL value;
-    int64_t power; // 0: a mean
+    int64_t power;
+    bool mean;
 };
 
 static struct handed hand(REAL dy, REAL y, REAL count, bool mean, int64_t power)
 {
     if (mean)
-        return (struct handed){DIV(dy, count), 0};
+        return (struct handed){DIV(dy, count), 0, true};
     if (power == 1)
-        return (struct handed){dy, 1};
+        return (struct handed){dy, 1, false};
     if (power == 2)
-        return (struct handed){DIV(dy, y), 2};
-    return (struct handed){DIV(dy, POW(y, (REAL)(power - 1))), power};
+        return (struct handed){DIV(dy, y), 2, false};
+    return (struct handed){DIV(dy, POW(y, (REAL)(power - 1))), power, false};
 }
 
 static REAL take(struct handed h, REAL x)
 {
-    if (h.power == 0)
+    if (h.mean)
         return h.value;
     if (h.power == 1)
         return LESS(x, 0) ? -h.value : h.value;
@@ -242,7 +247,7 @@ static enum fw_status sum_grad(struct fw_run *r, bool sums)
         return fw_fail_memory(r->cx.err);
     zero_out(r, 0);
     REAL *dx = reals_out(r, 0);
-    for (size_t i = 0; i < p.images * p.channels; i++) {
+    for (size_t i = 0; i < p.images * p.channels && p.taps > 0; i++) {
         for (size_t o = 0; o < p.n_out; o++) {
             const int64_t *taps = at + o * p.taps;
             size_t from = place(&p, i / p.channels, i % p.channels, o, p.n_out);

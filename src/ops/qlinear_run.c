@@ -394,6 +394,14 @@ static void walk_ports(const struct fw_run *r, struct fw_walk *w)
         (void)walk_along(w, r->in[i], r->in[0]->rank - 1u);
 }
 
+/* 2 to the power of a number that a file stores: beyond what a double holds it is all the same. */
+static double power_of_two(double bits)
+{
+    enum { BEYOND = 4096 };
+    bits = bits < BEYOND ? bits : BEYOND;
+    return ldexp(1, (int)(bits > -BEYOND ? bits : -BEYOND));
+}
+
 KERNEL(fake_quantize)
 {
     struct fw_walk w;
@@ -403,7 +411,7 @@ KERNEL(fake_quantize)
     for (size_t i = 0; i < r->in[0]->n; i++, fw_walk_next(&w)) {
         REAL scale = (REAL)number_at(r->in[1], &w, 0, 1);
         REAL zero = (REAL)number_at(r->in[2], &w, 1, 0);
-        double values = ldexp(1, (int)number_at(r->in[3], &w, 2, 8));
+        double values = power_of_two(number_at(r->in[3], &w, 2, 8));
         REAL low = (REAL)(sign ? -values / 2 + narrow : 0);
         REAL high = (REAL)(sign ? values / 2 - 1 : values - 1 - narrow);
         REAL q = rounded(r, MIN(high, MAX(low, ADD(DIV(reals(r, 0)[i], scale), zero))));
@@ -432,7 +440,7 @@ KERNEL(fake_trunc) // (x, scale, zero point, bits in, bits out)
         REAL zero = (REAL)number_at(r->in[2], &w, 1, 0);
         double bits = number_at(r->in[3], &w, 2, 8) - number_at(r->in[4], &w, 3, 8);
         REAL q = whole(ADD(DIV(reals(r, 0)[i], scale), zero));
-        q = rounded(r, DIV(q, (REAL)ldexp(1, (int)bits)));
+        q = rounded(r, DIV(q, (REAL)power_of_two(bits)));
         reals_out(r, 0)[i] = MUL(SUB(q, zero), scale);
     }
     return FW_OK;

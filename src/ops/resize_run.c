@@ -160,6 +160,7 @@ static enum fw_status open_resize(struct fw_run *r, const struct fw_buffer *x,
     bool all = !listed->given || listed->n == 0;
     size_t n = all ? x->rank : listed->n;
     unsigned axes[FW_MAX_RANK];
+    FW_REQUIRE(x->n > 0 || y->n == 0, r->cx.err, FW_SHAPE, "elements to be enlarged are wanted");
     *z = (struct resize){.x = x, .y = y, .nearest = is(fw_run_attr(r, "mode")->s, "nearest")};
     moves_strides(x, z->stride);
     for (size_t i = 0; i < n; i++) {
@@ -178,7 +179,7 @@ static enum fw_status open_resize(struct fw_run *r, const struct fw_buffer *x,
                          .to = 1,
                          .in = (size_t)x->dims[k],
                          .out = (size_t)y->dims[k]};
-        if (f.in == f.out)
+        if (f.in == f.out || y->n == 0)
             continue; // an axis that does not change is left alone
         f.crop = is(f.coordinates, "tf_crop_and_resize");
         f.scale = scale_of(r, z, first, i, n, axes);

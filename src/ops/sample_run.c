@@ -57,6 +57,8 @@ static REAL reflected(REAL x, REAL low, REAL high)
 static int64_t tap_of(const struct sampler *s, unsigned axis, int64_t at)
 {
     int64_t d = (int64_t)s->size[axis];
+    if (d == 0)
+        return -1;
     if (at >= 0 && at < d)
         return at;
     if (s->border)
@@ -190,8 +192,8 @@ KERNEL(grid_sample) // (x, grid)
 {
     struct sampler s = sampler_of(r, r->in[0]);
     size_t positions = r->in[1]->n / s.r;
-    size_t each = positions / (size_t)r->in[0]->dims[0]; // of an example
-    for (size_t p = 0; p < positions; p++) {
+    size_t each = fw_buffer_span(r->in[1], 1, r->in[1]->rank - 1u); // of an example
+    for (size_t p = 0; each > 0 && p < positions; p++) {
         locate_all(&s, reals(r, 1) + p * s.r, false);
         for (size_t c = 0; c < s.channels; c++) {
             size_t image = p / each * s.channels + c;
@@ -206,9 +208,9 @@ KERNEL(grid_sample_grad_x) // (dy, x, grid)
 {
     struct sampler s = sampler_of(r, r->out[0]);
     size_t positions = r->in[2]->n / s.r;
-    size_t each = positions / (size_t)r->out[0]->dims[0];
+    size_t each = fw_buffer_span(r->in[2], 1, r->in[2]->rank - 1u);
     zero_out(r, 0);
-    for (size_t p = 0; p < positions; p++) {
+    for (size_t p = 0; each > 0 && p < positions; p++) {
         locate_all(&s, reals(r, 2) + p * s.r, false);
         for (size_t c = 0; c < s.channels; c++) {
             size_t image = p / each * s.channels + c;
@@ -239,8 +241,8 @@ KERNEL(grid_sample_grad_grid) // (dy, x, grid)
 {
     struct sampler s = sampler_of(r, r->in[1]);
     size_t positions = r->in[2]->n / s.r;
-    size_t each = positions / (size_t)r->in[1]->dims[0];
-    for (size_t p = 0; p < positions; p++) {
+    size_t each = fw_buffer_span(r->in[2], 1, r->in[2]->rank - 1u);
+    for (size_t p = 0; each > 0 && p < positions; p++) {
         size_t image = p / each * s.channels;
         locate_all(&s, reals(r, 2) + p * s.r, true);
         for (unsigned k = 0; k < s.r; k++)
@@ -340,9 +342,40 @@ static int64_t column_place(const struct fw_run *r, const struct fw_buffer *imag
     return inside ? (int64_t)(i / windows / taps) * scale + place : -1;
 }
 
+/* Whether windows stand in an image of these sizes as columns (N, C*block, windows) say. */
+static enum fw_status check_columns(const struct fw_run *r, const struct fw_buffer *image,
+                                    const struct fw_buffer *block, const struct fw_buffer *columns)
+{
+    const struct fw_attr *strides = fw_run_attr(r, "strides");
+    const struct fw_attr *dilations = fw_run_attr(r, "dilations");
+    const struct fw_attr *pads = fw_run_attr(r, "pads");
+    FW_REQUIRE(image->data != NULL && image->rank >= 2, r->cx.err, FW_UNSUPPORTED,
+               "sizes of the image and of its blocks are wanted that were known before");
+    unsigned n = image->rank - 2u;
+    fw_i128 lines = image->dims[1];
+    fw_i128 windows = 1;
+    for (unsigned k = 0; k < n; k++) {
+        int64_t b = fw_buffer_int(block, k);
+        int64_t s = k < strides->n ? strides->ints[k] : 1;
+        int64_t d = k < dilations->n ? dilations->ints[k] : 1;
+        fw_i128 room = (fw_i128)image->dims[2 + k] + (k < pads->n ? pads->ints[k] : 0) +
+                       (n + k < pads->n ? pads->ints[n + k] : 0);
+        room -= (fw_i128)d * (b - 1) + 1;
+        FW_REQUIRE(b > 0 && b <= INT32_MAX && s > 0 && d > 0 && room >= 0 && room <= INT32_MAX,
+                   r->cx.err, FW_SHAPE, "blocks that fit into the image are wanted");
+        lines = lines > INT32_MAX ? lines : lines * b;
+        windows = windows > INT32_MAX ? windows : windows * (room / s + 1);
+    }
+    FW_REQUIRE(columns->dims[0] == image->dims[0] && columns->dims[1] == lines &&
+                   columns->dims[2] == windows,
+               r->cx.err, FW_SHAPE, "as many columns as the image has places are wanted");
+    return FW_OK;
+}
+
 KERNEL(col2im) // (columns, image shape, block shape)
 {
     const struct fw_buffer *x = r->in[0];
+    FW_TRY(check_columns(r, r->out[0], r->in[2], x));
     zero_out(r, 0);
     for (size_t i = 0; i < x->n; i++) {
         REAL nothing = 0;
@@ -356,6 +389,7 @@ KERNEL(col2im) // (columns, image shape, block shape)
 KERNEL(col2im_grad) // (dy, columns, image shape, block shape)
 {
     const struct fw_buffer *dx = r->out[0];
+    FW_TRY(check_columns(r, r->in[0], r->in[3], dx));
     for (size_t i = 0; i < dx->n; i++) {
         int64_t at = column_place(r, r->in[0], r->in[3], i, (size_t)dx->dims[2]);
         reals_out(r, 0)[i] = at < 0 ? 0 : reals(r, 0)[at];

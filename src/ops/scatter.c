@@ -92,6 +92,22 @@ static enum fw_status infer_elements(struct fw_cx *c)
     return replace_value(c);
 }
 
+/* Updates: the indices' shape without its last dimension, then what `q` indices leave of x's. */
+static enum fw_status want_updates(struct fw_cx *c, unsigned q)
+{
+    const struct fw_tensor *x = fw_in(c, 0);
+    const struct fw_tensor *at = fw_in(c, 1);
+    unsigned lines = at->rank - 1u;
+    unsigned rank = lines + x->rank - q;
+    fw_dim same;
+    FW_TRY(fw_want_rank(c, 2, rank, rank));
+    for (unsigned k = 0; k < rank; k++)
+        FW_TRY(fw_same_dim(c, "places and updates",
+                           k < lines ? at->dims[k] : x->dims[q + k - lines], fw_in(c, 2)->dims[k],
+                           &same));
+    return FW_OK;
+}
+
 static enum fw_status infer_nd(struct fw_cx *c)
 {
     FW_TRY(fw_want_rank(c, 0, 1, FW_MAX_RANK));
@@ -103,6 +119,8 @@ static enum fw_status infer_nd(struct fw_cx *c)
     FW_REQUIRE(!fw_dim_is_const(last) || (last.word >= 0 && last.word <= x->rank), c->err, FW_SHAPE,
                "the last dimension of the indices must be at most %u, found %" PRId64, x->rank,
                last.word);
+    if (fw_dim_is_const(last))
+        FW_TRY(want_updates(c, (unsigned)last.word));
     FW_TRY(fw_infer_same(c));
     return replace_value(c);
 }

@@ -242,8 +242,9 @@ KERNEL(non_max_suppression) // (boxes, scores, most?, overlap?, score?) -> (sele
     size_t classes = (size_t)r->in[1]->dims[1];
     size_t n = (size_t)r->in[1]->dims[2];
     int64_t most = fw_run_has(r, 2) ? fw_buffer_int(r->in[2], 0) : 0;
-    REAL limit = fw_run_has(r, 3) ? *reals(r, 3) : 0;
-    REAL least = fw_run_has(r, 4) ? *reals(r, 4) : -REAL_MAX;
+    REAL limit = fw_run_has(r, 3) ? *reals_at_least(r, 3, 1) : 0;
+    REAL least = fw_run_has(r, 4) ? *reals_at_least(r, 4, 1) : -REAL_MAX;
+    (void)reals_at_least(r, 0, batches * n * 4);
     struct box *boxes = fw_arena_array(r->scratch, n + 1, sizeof *boxes);
     bool *left = fw_arena_array(r->scratch, n + 1, sizeof *left);
     int64_t *kept = fw_arena_array(r->scratch, batches * classes * n * 3 + 1, sizeof *kept);

@@ -82,6 +82,21 @@ enum fw_status fw_want_broadcast_to(struct fw_cx *c, unsigned i, unsigned rank, 
     return FW_OK;
 }
 
+enum fw_status fw_want_within(struct fw_cx *c, unsigned i, unsigned rank, const fw_dim *dims)
+{
+    FW_TRY(fw_want_rank(c, i, 0, rank));
+    const struct fw_tensor *t = fw_in(c, i);
+    fw_dim ignored;
+    for (unsigned k = 0; k < t->rank; k++) {
+        fw_dim own = t->dims[k], all = dims[rank - t->rank + k];
+        bool known = fw_dim_is_const(own) && fw_dim_is_const(all);
+        bool shorter = k + 1u == t->rank && (!known || own.word < all.word);
+        if (!fw_dim_is(own, 1) && !shorter)
+            FW_TRY(fw_same_dim(c, "broadcasting", all, own, &ignored));
+    }
+    return FW_OK;
+}
+
 enum fw_status fw_broadcast_inputs(struct fw_cx *c, unsigned first, unsigned n, unsigned *ret_rank,
                                    fw_dim *ret)
 {

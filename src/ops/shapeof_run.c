@@ -29,8 +29,8 @@ KERNEL(range) // start + k*delta
     FW_TRY(r->shape(r, 0, 1, &n));
     for (size_t k = 0; k < r->out[0]->n; k++) {
         if (real) {
-            REAL step = MUL(*reals(r, 2), (REAL)k);
-            fw_buffer_put(r->out[0], k, (double)ADD(*reals(r, 0), step));
+            REAL step = MUL(*reals_at_least(r, 2, 1), (REAL)k);
+            fw_buffer_put(r->out[0], k, (double)ADD(*reals_at_least(r, 0, 1), step));
         } else {
             TALLY(FW_MUL);
             TALLY(FW_ADD);

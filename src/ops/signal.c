@@ -98,6 +98,8 @@ static enum fw_status infer_dft(struct fw_cx *c)
         y[k] = x->dims[k];
     if (fw_has_in(c, 1) && !fw_scalar_in(c, 1, &y[axis]))
         y[axis] = fw_fresh_dim(c, "dft", fw_dim_bad());
+    FW_REQUIRE(!fw_dim_is_const(y[axis]) || y[axis].word >= 0, c->err, FW_SHAPE,
+               "a length of at least 0 is wanted, found %" PRId64, y[axis].word);
     bool half = c->node->attr[ONESIDED].i != 0;
     bool inverse = c->node->attr[INVERSE].i != 0;
     if (half && !inverse)
@@ -311,6 +313,8 @@ static void cost_det(struct fw_cx *c, struct fw_cost *cost)
     struct fw_symbols *s = c->sym;
     const struct fw_tensor *x = fw_in(c, 0);
     fw_count n = fw_count_of(x->dims[x->rank - 1]);
+    if (fw_count_is(n, 0)) // 1, whatever it is the determinant of
+        return;
     fw_count one = fw_count_int(1);
     fw_count batch = fw_product(c, x->dims, 0, x->rank - 2u);
     fw_count less = fw_count_sub(s, n, one);

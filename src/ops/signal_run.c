@@ -46,8 +46,9 @@ static size_t least_factor(size_t n)
 static void transform(const struct complex_number *x, size_t step, size_t n, int sign,
                       struct complex_number *y, struct complex_number *t)
 {
-    if (n == 1) {
-        *y = *x;
+    if (n <= 1) {
+        if (n == 1)
+            *y = *x;
         return;
     }
     size_t p = least_factor(n);

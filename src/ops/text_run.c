@@ -63,9 +63,11 @@ KERNEL(tfidf)
     for (size_t k = 0; k < n_out; k++)
         weight[k] = 1;
     for (uint32_t k = 0; k < g.indexes->n && k < g.weights->n; k++)
-        weight[g.indexes->ints[k]] = (REAL)g.weights->floats[k];
+        if (g.indexes->ints[k] >= 0)
+            weight[g.indexes->ints[k]] = (REAL)g.weights->floats[k];
     zero_out(r, 0);
-    for (size_t row = 0; words > 0 && row < x->n / (size_t)words; row++) {
+    size_t texts = x->rank == 2 ? (size_t)x->dims[0] : 1;
+    for (size_t row = 0; row < texts; row++) {
         REAL *to = reals_out(r, 0) + row * n_out;
         for (int64_t n = g.least; n <= g.most; n++)
             for (int64_t step = 1; step <= (n == 1 ? 1 : g.skip + 1); step++)

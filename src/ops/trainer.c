@@ -13,6 +13,20 @@ struct trainer {
     uint8_t mode;                   // attribute: mode, 0 = none
 };
 
+/* A parameter, its gradient and its states have one shape. */
+static enum fw_status want_alike(struct fw_cx *c, unsigned parameter, unsigned i)
+{
+    FW_REQUIRE(fw_has_in(c, parameter) && fw_has_in(c, i), c->err, FW_FORMAT,
+               "input %u is wanted, it is missing", fw_has_in(c, i) ? parameter : i);
+    const struct fw_tensor *x = fw_in(c, parameter);
+    fw_dim same;
+    FW_TRY(fw_want_rank(c, i, x->rank, x->rank));
+    for (unsigned k = 0; k < x->rank; k++)
+        FW_TRY(fw_same_dim(c, "a parameter and what belongs to it", x->dims[k],
+                           fw_in(c, i)->dims[k], &same));
+    return FW_OK;
+}
+
 static enum fw_status infer_trainer(struct fw_cx *c)
 {
     const struct trainer *f = c->node->op->family;
@@ -20,10 +34,10 @@ static enum fw_status infer_trainer(struct fw_cx *c)
     FW_REQUIRE(n * f->tensors + 2 == c->node->n_in && c->node->n_out == n * (f->tensors - 1u),
                c->err, FW_FORMAT, "2 + %u*n inputs and %u*n outputs are wanted, found %u and %u",
                f->tensors, f->tensors - 1u, c->node->n_in, c->node->n_out);
+    for (unsigned i = 2; i < c->node->n_in; i++)
+        FW_TRY(want_alike(c, 2 + (i - 2) % n, i));
     for (unsigned i = 0; i < c->node->n_out; i++) {
         unsigned from = i < n ? 2 + i : 2 + n + i; // the gradients stand after the parameters
-        FW_REQUIRE(fw_has_in(c, from), c->err, FW_FORMAT, "input %u is wanted, it is missing",
-                   from);
         FW_TRY(fw_set_out_like(c, i, fw_in(c, from)));
     }
     return FW_OK;

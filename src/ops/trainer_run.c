@@ -5,7 +5,7 @@
  */
 static const REAL *in_group(const struct fw_run *r, unsigned n, unsigned group, unsigned k)
 {
-    return reals(r, 2 + group * n + k);
+    return reals_at_least(r, 2 + group * n + k, r->in[2 + k]->n);
 }
 static REAL *out_group(const struct fw_run *r, unsigned n, unsigned group, unsigned k)
 {
@@ -22,7 +22,8 @@ KERNEL(trainer_adagrad)
 {
     unsigned n = (r->cx.node->n_in - 2u) / 3;
     REAL steps = (REAL)fw_buffer_get(r->in[1], 0);
-    REAL rate = DIV(*reals(r, 0), ADD((REAL)1, MUL(steps, attr_real(r, "decay_factor"))));
+    REAL rate =
+        DIV(*reals_at_least(r, 0, 1), ADD((REAL)1, MUL(steps, attr_real(r, "decay_factor"))));
     for (unsigned k = 0; k < n; k++)
         for (size_t i = 0; i < r->in[2 + k]->n; i++) {
             REAL x = in_group(r, n, 0, k)[i];
@@ -42,9 +43,9 @@ KERNEL(trainer_adam)
     REAL a = attr_real(r, "alpha");
     REAL b = attr_real(r, "beta");
     REAL post = attr_real(r, "norm_coefficient_post");
-    REAL rate =
-        DIV(MUL(*reals(r, 0), SQRT(SUB((REAL)1, POW(b, steps)))), SUB((REAL)1, POW(a, steps)));
-    rate = steps > 0 ? rate : *reals(r, 0);
+    REAL rate = DIV(MUL(*reals_at_least(r, 0, 1), SQRT(SUB((REAL)1, POW(b, steps)))),
+                    SUB((REAL)1, POW(a, steps)));
+    rate = steps > 0 ? rate : *reals_at_least(r, 0, 1);
     for (unsigned k = 0; k < n; k++)
         for (size_t i = 0; i < r->in[2 + k]->n; i++) {
             REAL x = in_group(r, n, 0, k)[i];
@@ -72,7 +73,7 @@ KERNEL(trainer_momentum)
             REAL g = regular(in_group(r, n, 1, k)[i], x, attr_real(r, "norm_coefficient"));
             REAL v = ADD(MUL(a, in_group(r, n, 2, k)[i]), MUL(b, g));
             REAL step = nesterov ? ADD(g, MUL(a, v)) : v;
-            out_group(r, n, 0, k)[i] = SUB(x, MUL(*reals(r, 0), step));
+            out_group(r, n, 0, k)[i] = SUB(x, MUL(*reals_at_least(r, 0, 1), step));
             out_group(r, n, 1, k)[i] = v;
         }
     return FW_OK;

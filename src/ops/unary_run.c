@@ -256,8 +256,8 @@ KERNEL(CLIP)
     }
     const REAL *in = reals(r, 0);
     REAL *out = reals_out(r, 0);
-    const REAL a = low != NULL ? *reals(r, 1) : 0;
-    const REAL b = high != NULL ? *reals(r, 2) : 0;
+    const REAL a = low != NULL ? *reals_at_least(r, 1, 1) : 0;
+    const REAL b = high != NULL ? *reals_at_least(r, 2, 1) : 0;
     for (size_t i = from; i < to; i++) {
         REAL x = in[i];
         if (low != NULL)
@@ -271,8 +271,8 @@ KERNEL(CLIP)
 
 KERNEL(CLIP_GRAD)
 {
-    const REAL *low = reals(r, 2);
-    const REAL *high = reals(r, 3);
+    const REAL *low = reals_at_least(r, 2, 1);
+    const REAL *high = reals_at_least(r, 3, 1);
     const REAL *dy = reals(r, 0);
     const REAL *y = reals(r, 1);
     REAL *out = reals_out(r, 0);

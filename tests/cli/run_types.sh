@@ -67,3 +67,25 @@ cat >wide.onnxtxt <<'M' # places behind the last element
 g (float[2,2] x) => (y) <int64[2,3] at = {0,1,0,1,0,1}> { y = GatherElements <axis = 0> (x, at) }
 M
 try run --infer --mode exact wide.onnxtxt
+cat >low.onnxtxt <<'M' # a bound that is not there
+<ir_version: 10, opset_import: ["": 20]>
+g (float[3] x, float[0] low) => (y) { y = Clip (x, low) }
+M
+try run --infer --mode exact low.onnxtxt
+cat >alone.onnxtxt <<'M' # a query without keys
+<ir_version: 10, opset_import: ["": 20, "com.microsoft": 1]>
+g (float[2,2,2] q) => (y) { y = com.microsoft.MultiHeadAttention <num_heads = 1> (q) }
+M
+try run --infer --mode exact alone.onnxtxt
+cat >past.onnxtxt <<'M' # keys of earlier calls without values
+<ir_version: 10, opset_import: ["": 23]>
+g (float[1,1,2,4] q, float[1,1,3,4] k, float[1,1,3,4] v, float[1,1,5,4] past) => (y)
+{ y = Attention (q, k, v, , past) }
+M
+try run --infer --mode exact past.onnxtxt
+cat >bits.onnxtxt <<'M' # more bits than a number has
+<ir_version: 10, opset_import: ["": 20, "qonnx.custom_op.general": 1]>
+g (float[3] x) => (y) <float scale = {1}, float zero = {0}, float bits = {1e30}>
+{ y = qonnx.custom_op.general.Quant (x, scale, zero, bits) }
+M
+try run --infer --mode exact bits.onnxtxt
