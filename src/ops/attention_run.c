@@ -221,6 +221,8 @@ static enum fw_status check_sizes(const struct fw_run *r, const struct attention
                "keys and values of earlier calls are wanted, found only one of them");
     FW_REQUIRE(bias == NULL || bias->n == all, r->cx.err, FW_SHAPE,
                "a bias of %zu numbers is wanted, found %zu", all, bias->n);
+    FW_REQUIRE(p->cos == FW_NO_PORT || fw_run_attr_int(r, "do_rotary", 0) == 0 || cos_ != NULL,
+               r->cx.err, FW_SHAPE, "tables of cosines and sines are wanted");
     FW_REQUIRE(a->turning.cos == NULL ||
                    (cos_->rank == 2 && sin_ != NULL && sin_->n == cos_->n &&
                     (at == NULL || at->n == 1 || at->n == a->batch * a->queries)),

@@ -116,6 +116,8 @@ static enum fw_status infer_embed(struct fw_cx *c)
     FW_TRY(fw_same_dim(c, "width of the embeddings", word->dims[1], fw_in(c, E_POSITION)->dims[1],
                        &y[2]));
     if (fw_has_in(c, E_SEGMENT)) {
+        FW_REQUIRE(fw_has_in(c, E_SEGMENTS), c->err, FW_FORMAT,
+                   "segments of the tokens are wanted where there are rows for them");
         FW_TRY(fw_want_rank(c, E_SEGMENT, 2, 2));
         FW_TRY(
             fw_same_dim(c, "width of the embeddings", y[2], fw_in(c, E_SEGMENT)->dims[1], &y[2]));

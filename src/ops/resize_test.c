@@ -100,6 +100,7 @@ void test_resize__signals(void **state)
          .cost = "mul=120 add=132"},
         {.name = "DFT", .in = {"f32[B,N,2]", "i64[]=4", "i64[]=1"}, .out = {"f32[B,4,2]"}},
         {.name = "DFT", .in = {"f32[2,4,2]", "i64[]=-2"}, .fails = FW_SHAPE},
+        {.name = "DFT", .in = {"f32[2,4,0]"}, .fails = FW_SHAPE},
         {.name = "DFT", .in = {"f32[2,0,2]"}, .out = {"f32[2,0,2]"}, .cost = ""},
         {.name = "Det", .in = {"f32[2,0,0]"}, .out = {"f32[2]"}, .cost = ""},
         {.name = "DFT",

@@ -91,6 +91,9 @@ static enum fw_status infer_dft(struct fw_cx *c)
     unsigned axis;
     bool known;
     fw_dim y[FW_MAX_RANK];
+    fw_dim parts = x->dims[x->rank - 1u];
+    FW_REQUIRE(!fw_dim_is_const(parts) || parts.word == 1 || parts.word == 2, c->err, FW_SHAPE,
+               "real numbers or pairs along the last axis are wanted, found %" PRId64, parts.word);
     FW_TRY(dft_axis(c, 2, x->rank, &axis, &known));
     if (!known)
         return fw_set_out_unknown(c, 0, (enum fw_dtype)x->dtype, x->rank);
@@ -182,6 +185,8 @@ static enum fw_status infer_stft(struct fw_cx *c)
     fw_dim y[4] = {x->dims[0]};
     if (fw_dim_is_bad(n))
         n = fw_fresh_dim(c, "frame", x->dims[1]);
+    FW_REQUIRE(!fw_dim_is_const(n) || n.word > 0, c->err, FW_SHAPE,
+               "a frame of at least 1 is wanted, found %" PRId64, n.word);
     if (fw_scalar_in(c, 1, &step)) {
         FW_REQUIRE(!fw_dim_is_const(step) || step.word > 0, c->err, FW_SHAPE,
                    "a frame_step above 0 is wanted, found %" PRId64, step.word);
