@@ -398,9 +398,7 @@ static fw_count mvn_lines(struct fw_cx *c)
 {
     const struct fw_tensor *x = fw_in(c, 0);
     const struct fw_attr *axes = &c->node->attr[0];
-    if (fw_count_is(fw_elements(c, x), 0)) // no line without elements
-        return fw_count_int(0);
-    fw_count m = fw_count_int(1);
+    fw_count m = fw_count_int(fw_count_is(fw_elements(c, x), 0) ? 0 : 1); // none without elements
     for (unsigned k = 0; k < x->rank; k++) {
         bool reduced = false;
         for (uint32_t i = 0; i < axes->n; i++)
