@@ -167,13 +167,42 @@ void test_file__output_whole_or_not(void **state)
     struct stat st;
     assert_int_equal(stat(f.file, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0640);
-    char link[128];
-    (void)snprintf(link, sizeof link, "%s/link", f.path);
-    assert_int_equal(symlink(f.file, link), 0);
-    write_file(link, "through", 7);
-    check_file(f.file, "through");
-    assert_int_equal(lstat(link, &st), 0);
+    folder_remove(&f);
+}
+
+static void check_link(const char *path)
+{
+    struct stat st;
+    assert_int_equal(lstat(path, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
-    (void)remove(link);
+}
+
+/* Links stay links: what they lead to is written, over further links, whether it is there or not.
+ */
+void test_file__output_through_links(void **state)
+{
+    (void)state;
+    struct folder f;
+    folder_make(&f);
+    char links[3][128];
+    static const char *const to[] = {"x", "link0", "nowhere/x"};
+    for (unsigned i = 0; i < 3; i++) {
+        (void)snprintf(links[i], sizeof links[i], "%s/link%u", f.path, i);
+        assert_int_equal(symlink(to[i], links[i]), 0);
+    }
+    write_file(links[1], "new", 3); // nothing is behind it yet
+    check_file(f.file, "new");
+    write_file(links[1], "through", 7);
+    check_file(f.file, "through");
+    struct fw_output *out;
+    struct fw_error err;
+    assert_int_equal(fw_output_open(&out, links[2], &err), FW_IO); // no folder to make it in
+    (void)remove(links[0]);
+    assert_int_equal(symlink(links[1], links[0]), 0); // in a circle, and by a full path
+    assert_int_equal(fw_output_open(&out, links[0], &err), FW_IO);
+    for (unsigned i = 0; i < 3; i++) {
+        check_link(links[i]);
+        (void)remove(links[i]);
+    }
     folder_remove(&f);
 }

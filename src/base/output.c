@@ -59,7 +59,7 @@ static bool keep_names(struct fw_output *out, const char *target)
 }
 
 #if HAVE_POSIX
-enum { TRIES = 100 };
+enum { TRIES = 100, MAX_LINKS = 40 };
 
 static void name_temporary(struct fw_output *out, unsigned i)
 {
@@ -124,6 +124,33 @@ static bool open_beside(struct fw_output *out, bool exists, mode_t mode)
     return false;
 }
 
+/* What would be made by opening a path at which there is nothing: links lead on to a name that is
+ * still free. */
+static bool follow_links(const char *path, char real[PATH_MAX])
+{
+    size_t len = strlen(path);
+    errno = ENAMETOOLONG;
+    if (len >= PATH_MAX)
+        return false;
+    memcpy(real, path, len + 1);
+    for (unsigned i = 0; i < MAX_LINKS; i++) {
+        char to[PATH_MAX];
+        ssize_t n = readlink(real, to, sizeof to);
+        if (n < 0)
+            return errno == EINVAL || errno == ENOENT; // no link; nothing at all
+        const char *cut = strrchr(real, '/');
+        size_t folder = to[0] != '/' && cut != NULL ? (size_t)(cut - real) + 1 : 0;
+        errno = ENAMETOOLONG;
+        if (folder + (size_t)n >= PATH_MAX)
+            return false;
+        memcpy(real + folder, to, (size_t)n);
+        real[folder + (size_t)n] = '\0';
+    }
+    errno = ELOOP;
+    return false;
+}
+
+/* A link stays a link, whether there is something behind it or not. */
 static bool open_target(struct fw_output *out, const char *path)
 {
     struct stat st = {0};
@@ -135,10 +162,9 @@ static bool open_target(struct fw_output *out, const char *path)
     }
     if (exists && access(path, W_OK) != 0)
         return false;
-    if (exists && realpath(path, real) == NULL) // a link stays a link
+    if (exists ? realpath(path, real) == NULL : !follow_links(path, real))
         return false;
-    return keep_names(out, exists ? real : path) &&
-           open_beside(out, exists, exists ? st.st_mode & 0777 : 0666);
+    return keep_names(out, real) && open_beside(out, exists, exists ? st.st_mode & 0777 : 0666);
 }
 
 /* Gives the file its name. No signal comes between the two names. */
