@@ -95,16 +95,15 @@ static enum fw_status infer_regressor(struct fw_cx *c)
     return set_scores(c, 0, targets);
 }
 
-static int64_t n_labels(const struct fw_cx *c, unsigned ints, unsigned words)
+static int64_t labels_of(const struct fw_cx *c, unsigned ints, unsigned words)
 {
-    const struct fw_attr *attr = c->node->attr;
-    return attr[ints].n > attr[words].n ? attr[ints].n : attr[words].n;
+    return fw_n_labels(&c->node->attr[ints], &c->node->attr[words]);
 }
 
 static enum fw_status infer_classifier(struct fw_cx *c)
 {
     FW_TRY(fw_want_rank(c, 0, 1, 2));
-    int64_t e = n_labels(c, L_LABELS, L_WORDS);
+    int64_t e = labels_of(c, L_LABELS, L_WORDS);
     FW_REQUIRE(e >= 1, c->err, FW_FORMAT, "class labels are wanted, there are none");
     return set_classes(c, c->node->attr[L_WORDS].n > 0, e);
 }
@@ -114,7 +113,7 @@ static void cost_linear(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_attr *attr = c->node->attr;
     bool classes = c->node->op->n_attrs > L_WORDS;
-    int64_t e = classes ? n_labels(c, L_LABELS, L_WORDS) : attr[L_TARGETS].i;
+    int64_t e = classes ? labels_of(c, L_LABELS, L_WORDS) : attr[L_TARGETS].i;
     fw_cost_add(c, cost, FW_FMA, per_example(c, attr[L_COEFFICIENTS].n), 1);
     fw_cost_add(c, cost, FW_ADD, per_example(c, attr[L_INTERCEPTS].n), 1);
     cost_transform(c, cost, attr[L_POST].s, e);
@@ -176,7 +175,7 @@ static enum fw_status infer_svm(struct fw_cx *c)
     FW_TRY(fw_want_rank(c, 0, 1, 2));
     if (!is_svc(c))
         return set_scores(c, 0, 1);
-    int64_t e = n_labels(c, V_LABELS, V_WORDS);
+    int64_t e = labels_of(c, V_LABELS, V_WORDS);
     FW_REQUIRE(e >= 1, c->err, FW_FORMAT, "class labels are wanted, there are none");
     int64_t pairs = e * (e - 1) / 2;
     bool scores_are_pairs = c->node->attr[V_PROB_A].n == 0 && e > 2;
@@ -212,7 +211,7 @@ static void cost_svm(struct fw_cx *c, struct fw_cost *cost)
         fw_cost_add(c, cost, FW_MUL, kernels, plain ? 0 : 1);
         fw_cost_add(c, cost, FW_SPECIAL, kernels, plain ? 0 : 1);
     }
-    int64_t e = is_svc(c) ? n_labels(c, V_LABELS, V_WORDS) : 1;
+    int64_t e = is_svc(c) ? labels_of(c, V_LABELS, V_WORDS) : 1;
     cost_transform(c, cost, attr[V_POST].s, e);
     if (!is_svc(c))
         return;
@@ -273,7 +272,7 @@ static bool is_tree_classifier(const struct fw_cx *c)
 
 static int64_t tree_outputs(const struct fw_cx *c)
 {
-    return is_tree_classifier(c) ? n_labels(c, T_LABELS, T_WORDS) : c->node->attr[T_TARGETS].i;
+    return is_tree_classifier(c) ? labels_of(c, T_LABELS, T_WORDS) : c->node->attr[T_TARGETS].i;
 }
 
 static enum fw_status infer_trees(struct fw_cx *c)
@@ -499,7 +498,7 @@ static enum fw_status infer_encoder(struct fw_cx *c)
     fw_dim dims[FW_MAX_RANK];
     for (unsigned k = 0; k < x->rank; k++)
         dims[k] = x->dims[k];
-    dims[x->rank] = fw_dim_int(n_labels(c, O_INTS, O_WORDS));
+    dims[x->rank] = fw_dim_int(labels_of(c, O_INTS, O_WORDS));
     return fw_set_out(c, 0, FW_F32, x->rank + 1u, dims);
 }
 

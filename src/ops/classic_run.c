@@ -101,10 +101,9 @@ KERNEL(linear_regressor)
     return FW_OK;
 }
 
-static size_t n_labels(const struct fw_run *r, const char *ints)
+static size_t labels_of(const struct fw_run *r, const char *ints)
 {
-    size_t numbers = list(r, ints)->n, words = list(r, "classlabels_strings")->n;
-    return numbers > words ? numbers : words;
+    return fw_n_labels(list(r, ints), list(r, "classlabels_strings"));
 }
 
 /* Room for n scores of each row: the output, or scratch memory where it is left out. */
@@ -116,7 +115,7 @@ static REAL *scores_of(const struct fw_run *r, size_t rows, size_t n)
 KERNEL(linear_classifier) // -> labels, scores?
 {
     struct table t = table_of(r);
-    size_t n = n_labels(r, "classlabels_ints");
+    size_t n = labels_of(r, "classlabels_ints");
     REAL *scores = scores_of(r, t.n, n);
     if (scores == NULL)
         return fw_fail_memory(r->cx.err);
@@ -459,7 +458,7 @@ KERNEL(tree_classifier) // -> labels, scores?
     static const char *const names[] = {"class_treeids", "class_nodeids", "class_ids",
                                         "class_weights"};
     struct table t = table_of(r);
-    struct forest f = {.n_out = n_labels(r, "classlabels_int64s")};
+    struct forest f = {.n_out = labels_of(r, "classlabels_int64s")};
     bool one = f.n_out == 2, positive = true;
     FW_TRY(read_forest(r, names, &f));
     REAL *scores = scores_of(r, t.n, f.n_out);
