@@ -24,6 +24,8 @@ struct fw_report *fw_report_new(const struct fw_alloc *alloc, const char *schema
     r->watched = (struct fw_alloc){resize_watched, r, alloc->limits};
     r->alloc = &r->watched;
     r->schema = schema;
+    r->tables = r->few;
+    r->cap_tables = FW_REPORT_FEW;
     fw_arena_init(&r->arena, r->alloc);
     return r;
 }
@@ -49,8 +51,16 @@ enum fw_status fw_report_finish(struct fw_report **ret, struct fw_report *r, enu
 
 void fw_report_add(struct fw_report *r, const struct fw_table *t)
 {
-    if (r->n_tables < FW_REPORT_TABLES)
-        r->tables[r->n_tables++] = t;
+    if (r->n_tables == r->cap_tables) {
+        const struct fw_table **more =
+            fw_arena_array(&r->arena, (size_t)2 * r->cap_tables, sizeof(struct fw_table *));
+        if (more == NULL)
+            return;
+        memcpy(more, r->tables, r->n_tables * sizeof(struct fw_table *));
+        r->tables = more;
+        r->cap_tables *= 2;
+    }
+    r->tables[r->n_tables++] = t;
 }
 
 static struct fw_value record_cell(const struct fw_table *t, uint32_t row, uint32_t column)

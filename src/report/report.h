@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "report/table.h"
 
-#define FW_REPORT_TABLES 16
+#define FW_REPORT_FEW 16 // tables for which a report has room from the start
 
 /* Memory over the schedule, for the area chart and the terminal's sparkline. */
 struct fw_timeline {
@@ -39,26 +39,27 @@ struct fw_report {
     const struct fw_alloc *alloc; // &watched
     struct fw_alloc watched;      // over `under`; notes in no_memory what was refused
     const struct fw_alloc *under;
-    bool no_memory;         // a text may be missing or cut: the report is not written
-    struct fw_arena arena;  // tables and texts made for them
-    const char *schema;     // "flopwise.count/1"
-    const char *title;      // "flopwise count: resnet50.onnx"
-    struct fw_symbols *sym; // letters of the counts; NULL where there are none
-    const struct fw_table *tables[FW_REPORT_TABLES]; // in the order they are written
-    unsigned n_tables;
-    const struct fw_timeline *timeline; // or NULL
-    struct fw_picture picture;          // .draw NULL: there is none
-    const struct fw_document *document; // what people see instead of the tables, or NULL
-    enum fw_status status;              // see fw_report_status
-    char *formats;                      // answer of fw_report_formats
-    void (*release)(void *owned);       // called last
-    void *owned;                        // what the tables stand on
+    bool no_memory;                 // a text may be missing or cut: the report is not written
+    struct fw_arena arena;          // tables and texts made for them
+    const char *schema;             // "flopwise.count/1"
+    const char *title;              // "flopwise count: resnet50.onnx"
+    struct fw_symbols *sym;         // letters of the counts; NULL where there are none
+    const struct fw_table **tables; // in the order they are written
+    unsigned n_tables, cap_tables;
+    const struct fw_table *few[FW_REPORT_FEW]; // what tables is at first
+    const struct fw_timeline *timeline;        // or NULL
+    struct fw_picture picture;                 // .draw NULL: there is none
+    const struct fw_document *document;        // what people see instead of the tables, or NULL
+    enum fw_status status;                     // see fw_report_status
+    char *formats;                             // answer of fw_report_formats
+    void (*release)(void *owned);              // called last
+    void *owned;                               // what the tables stand on
 };
 
 struct fw_report *fw_report_new(const struct fw_alloc *alloc, const char *schema); // NULL: memory
 /* How making one ends: *ret is r after FW_OK, else r is freed. The value: status. */
 enum fw_status fw_report_finish(struct fw_report **ret, struct fw_report *r, enum fw_status status);
-/* Appends a table. */
+/* Appends a table, or notes that memory ran out, as texts do. */
 void fw_report_add(struct fw_report *r, const struct fw_table *t);
 
 /* A table made of values at hand, which are copied; columns outlive the report. */

@@ -15,6 +15,7 @@ void test_report__percent(void **state);
 void test_report__json(void **state);
 void test_report__csv(void **state);
 void test_report__table_fits(void **state);
+void test_report__many_tables(void **state);
 void test_report__unknown_format(void **state);
 void test_report__utf8(void **state);
 
@@ -221,6 +222,27 @@ void test_report__table_fits(void **state)
         }
         fw_str_free(&out);
     }
+}
+
+/* However many tables there are, all of them are written. */
+void test_report__many_tables(void **state)
+{
+    enum { MANY = 5 * FW_REPORT_FEW };
+    (void)state;
+    struct fw_error err;
+    struct fw_str out;
+    unsigned found = 0;
+    struct fw_report *r = fw_report_new(&fw_alloc_default, "flopwise.test/1");
+    assert_non_null(r);
+    for (unsigned i = 0; i < MANY; i++)
+        fw_report_add(r, &table);
+    fw_str_init(&out, &fw_alloc_default);
+    assert_int_equal(fw_report_write(r, "table", NULL, collect, &out, &err), FW_OK);
+    for (const char *p = fw_str_text(&out); (p = strstr(p, "a_rather_long_name")) != NULL; p++)
+        found++;
+    assert_int_equal(found, MANY);
+    fw_str_free(&out);
+    fw_report_free(r);
 }
 
 void test_report__unknown_format(void **state)
