@@ -129,10 +129,7 @@ static struct fw_graph *body_of(struct fw_graph *to, const struct fw_graph *from
 static enum fw_status copy_attributes(struct copier *c, struct fw_graph *to,
                                       const struct fw_graph *from, struct fw_node *n)
 {
-    bool holds = false;
-    for (unsigned i = 0; i < n->op->n_attrs; i++)
-        holds |= n->op->attrs[i].type == FW_ATTR_GRAPH;
-    if (!holds)
+    if (!fw_op_has_bodies(n->op))
         return FW_OK;
     struct fw_attr *attr = fw_arena_copy(&c->to->arena, n->attr, n->op->n_attrs * sizeof *attr);
     if (attr == NULL)

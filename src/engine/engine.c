@@ -150,7 +150,7 @@ static enum fw_status fail_unplanned(const struct fw_graph *g, struct fw_error *
         const struct fw_node *n = &g->nodes[id];
         bool body = false;
         for (unsigned a = 0; a < n->op->n_attrs && !body; a++)
-            body = n->op->attrs[a].type == FW_ATTR_GRAPH && n->attr[a].graph != NULL;
+            body = fw_node_body(n, a) != NULL;
         if (!body && !(n->flags & FW_NODE_GAP))
             continue;
         (void)fw_fail(err, FW_UNSUPPORTED, -1, "%s",

@@ -143,8 +143,8 @@ static enum fw_status fill_defaults(struct fw_onnx *rd, struct fw_onnx_row *row)
     for (unsigned i = 0; i < op->n_attrs; i++) {
         attr[i] = op->attrs[i].value;
         attr[i].given = false;
-        row->holds_graphs = row->holds_graphs || op->attrs[i].type == FW_ATTR_GRAPH;
     }
+    row->holds_graphs = fw_op_has_bodies(op);
     row->defaults = attr;
     return FW_OK;
 }

@@ -293,8 +293,8 @@ unsigned fw_list_bodies(struct fw_cx *c, struct fw_body_entry ret[FW_MAX_BODIES]
     const struct fw_op *op = c->node->op;
     unsigned n = 0;
     bool gap = c->gap;
-    for (unsigned a = 0; a < op->n_attrs && c->node->attr != NULL && n < FW_MAX_BODIES; a++) {
-        struct fw_graph *body = op->attrs[a].type == FW_ATTR_GRAPH ? c->node->attr[a].graph : NULL;
+    for (unsigned a = 0; a < op->n_attrs && n < FW_MAX_BODIES; a++) {
+        struct fw_graph *body = fw_node_body(c->node, a);
         if (body == NULL)
             continue;
         struct fw_body_entry *e = &ret[n++];

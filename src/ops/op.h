@@ -384,6 +384,16 @@ struct fw_op_table {
 };
 extern const struct fw_op_table *const fw_op_tables[]; // in the order of ops.def
 extern const uint32_t fw_n_op_tables;
+/* Whether it has attributes for bodies. */
+bool fw_op_has_bodies(const struct fw_op *op);
+/* The body in attribute a; NULL where none is given or the attribute is of another type. */
+static inline struct fw_graph *fw_node_body(const struct fw_node *n, unsigned a)
+{
+    return n->attr != NULL && n->op->attrs[a].type == FW_ATTR_GRAPH ? n->attr[a].graph : NULL;
+}
+/* Whether a node of the graph has an operator with bodies. */
+bool fw_graph_has_bodies(const struct fw_graph *g);
+
 /* NULL when there is no such row. "ai.onnx" and "" are one domain. */
 const struct fw_op *fw_op_find(const char *domain, const char *name);
 

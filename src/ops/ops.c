@@ -14,6 +14,22 @@ const struct fw_op_table *const fw_op_tables[] = {
 };
 const uint32_t fw_n_op_tables = sizeof fw_op_tables / sizeof *fw_op_tables;
 
+bool fw_op_has_bodies(const struct fw_op *op)
+{
+    for (unsigned a = 0; a < op->n_attrs; a++)
+        if (op->attrs[a].type == FW_ATTR_GRAPH)
+            return true;
+    return false;
+}
+
+bool fw_graph_has_bodies(const struct fw_graph *g)
+{
+    for (uint32_t id = 0; id < g->n_nodes; id++)
+        if (fw_op_has_bodies(g->nodes[id].op))
+            return true;
+    return false;
+}
+
 const struct fw_op *fw_op_find(const char *domain, const char *name)
 {
     if (strcmp(domain, "ai.onnx") == 0)

@@ -168,21 +168,12 @@ static enum fw_status infer_encoder(struct fw_cx *c, struct fw_graph *body, cons
     return fw_body_infer(c, body);
 }
 
-static bool holds_bodies(const struct fw_graph *g)
-{
-    for (uint32_t id = 0; id < g->n_nodes; id++)
-        for (unsigned a = 0; a < g->nodes[id].op->n_attrs; a++)
-            if (g->nodes[id].op->attrs[a].type == FW_ATTR_GRAPH)
-                return true;
-    return false;
-}
-
 /* The body that runs the prompt: the file's, or a second one made from the decoder; NULL where that
  * cannot be had because bodies inside it would be shared. */
 static enum fw_status prompt_body(struct fw_cx *c, struct fw_graph **ret)
 {
     *ret = body_of(c, INIT_DECODER);
-    if (*ret != NULL || holds_bodies(body_of(c, DECODER)))
+    if (*ret != NULL || fw_graph_has_bodies(body_of(c, DECODER)))
         return FW_OK;
     FW_TRY(c->hooks->copy_body(c, body_of(c, DECODER), ret));
     unsigned n = c->node->op->n_attrs;

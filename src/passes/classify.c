@@ -190,9 +190,9 @@ static enum fw_status classify_bodies(struct fw_graph *g, uint8_t *use, struct f
     for (uint32_t id = 0; fw_graph_may_hold_bodies(g) && id < g->n_nodes; id++) {
         const struct fw_node *n = &g->nodes[id];
         for (unsigned a = 0; a < n->op->n_attrs; a++) {
-            if (n->op->attrs[a].type != FW_ATTR_GRAPH || n->attr[a].graph == NULL)
+            struct fw_graph *body = fw_node_body(n, a);
+            if (body == NULL)
                 continue;
-            struct fw_graph *body = n->attr[a].graph;
             uint8_t *inner = NULL;
             enum fw_status status = classify(body, &inner, err);
             for (uint32_t k = body->n_formal; status == FW_OK && k < body->n_inputs; k++) {

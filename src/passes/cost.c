@@ -104,10 +104,8 @@ static enum fw_status note_missing(struct fw_graph *g, struct fw_totals *totals,
 {
     bool inside = false;
     for (unsigned a = 0; a < node->op->n_attrs; a++) {
-        if (node->op->attrs[a].type != FW_ATTR_GRAPH || node->attr[a].graph == NULL)
-            continue;
-        const struct fw_graph *body = node->attr[a].graph;
-        for (uint32_t id = 0; id < body->n_nodes; id++) {
+        const struct fw_graph *body = fw_node_body(node, a);
+        for (uint32_t id = 0; body != NULL && id < body->n_nodes; id++) {
             const struct fw_node *n = &body->nodes[id];
             if (!(n->flags & (FW_NODE_GAP | FW_NODE_BODY_GAP)))
                 continue;

@@ -76,14 +76,6 @@ static bool matches(const struct key *key, const struct fw_graph *g, const struc
     return true;
 }
 
-static bool has_bodies(const struct fw_op *op)
-{
-    for (unsigned a = 0; a < op->n_attrs; a++)
-        if (op->attrs[a].type == FW_ATTR_GRAPH)
-            return true;
-    return false;
-}
-
 /* Nothing stays undecided but what fw_tensor_value() would tell: every tensor has a shape, and no
  * body stands behind an attribute. */
 static bool may_keep(const struct fw_graph *g, const struct fw_node *n)
@@ -93,7 +85,7 @@ static bool may_keep(const struct fw_graph *g, const struct fw_node *n)
         if (t != NULL && t->rank == FW_RANK_UNKNOWN)
             return false;
     }
-    return ports_of(n) <= MAX_PORTS && !has_bodies(n->op);
+    return ports_of(n) <= MAX_PORTS && !fw_op_has_bodies(n->op);
 }
 
 static void keep(struct fw_cost_place *place, const struct fw_cost *cost, const struct fw_graph *g,

@@ -299,10 +299,10 @@ static enum fw_status body_bytes(struct plan *p, uint32_t id, fw_count *ret, str
     const struct fw_node *n = &p->g->nodes[id];
     *ret = fw_count_int(0);
     for (unsigned a = 0; a < n->op->n_attrs; a++) {
-        if (n->op->attrs[a].type != FW_ATTR_GRAPH || n->attr[a].graph == NULL)
-            continue;
         const struct fw_body_size *size;
-        struct fw_graph *body = n->attr[a].graph;
+        struct fw_graph *body = fw_node_body(n, a);
+        if (body == NULL)
+            continue;
         FW_TRY(size_of_body(p, body, &size, err));
         bool backward = p->g->training && n->phase != FW_PHASE_FORWARD;
         if (!size->complete || (backward && !body->turns.kept))

@@ -23,15 +23,6 @@ static bool is_open(const struct fw_graph *g, const struct fw_node *n)
     return open;
 }
 
-static bool holds_bodies(const struct fw_graph *g)
-{
-    for (uint32_t id = 0; id < g->n_nodes; id++)
-        for (unsigned a = 0; a < g->nodes[id].op->n_attrs; a++)
-            if (g->nodes[id].op->attrs[a].type == FW_ATTR_GRAPH)
-                return true;
-    return false;
-}
-
 static bool is_candidate(const struct fw_graph *g, const struct fw_node *n)
 {
     if (!(n->op->flags & FW_OP_UNROLL) || n->attr == NULL || !is_open(g, n))
@@ -39,7 +30,7 @@ static bool is_candidate(const struct fw_graph *g, const struct fw_node *n)
     const struct fw_graph *body = n->attr[0].graph;
     return body != NULL && fw_dim_is_const(body->trips) && body->trips.word <= FW_MAX_UNROLL &&
            body->n_formal >= STATES && body->n_outputs + 1 == body->n_formal &&
-           body->n_formal <= n->n_in && !holds_bodies(body);
+           body->n_formal <= n->n_in && !fw_graph_has_bodies(body);
 }
 
 static uint32_t stands_for(const struct writing *w, uint32_t id)

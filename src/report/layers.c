@@ -125,10 +125,10 @@ static enum fw_status give_params(struct fw_layers *l, const uint32_t *row_of, s
     for (uint32_t id = 0; id < l->a->n_forward; id++) {
         const struct fw_node *node = &g->nodes[id];
         for (unsigned k = 0; k < node->op->n_attrs; k++) {
-            if (node->op->attrs[k].type != FW_ATTR_GRAPH || node->attr[k].graph == NULL)
-                continue;
+            const struct fw_graph *body = fw_node_body(node, k);
             fw_count *sum = &l->rows[row_of[id]].params;
-            *sum = fw_count_add(g->sym, *sum, stored_in_body(node->attr[k].graph));
+            if (body != NULL)
+                *sum = fw_count_add(g->sym, *sum, stored_in_body(body));
         }
     }
     return FW_OK;
