@@ -273,7 +273,7 @@ static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
     bool rows = strncmp(kernel, "ncsp", 4) == 0;
     unsigned block = rows || e->blocks[node] == 0 ? 1 : e->blocks[node];
     uint64_t batch = (uint64_t)f->x[0], channels = (uint64_t)f->x[1];
-    uint64_t filled = fill(f->x[1], block);
+    uint64_t filled = fill(f->x[1], block), threads = e->o.n_threads;
     uint64_t positions = product(f->x, 2, f->axes + 2), x = positions * batch * filled;
     uint64_t sums = strstr(kernel, "avx512") == NULL || positions == 0 ? 1
                     : positions < 4                                    ? positions
@@ -284,10 +284,11 @@ static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
     if (forward && rows)
         return 7 * x + (7 + 5 * batch) * channels + FORWARD_GLUE * channels + 1;
     if (forward) // with AVX-512 in up to four sums, for the mean and for the variance
-        return 7 * x + (4 + (1 + 2 * sums) * batch) * filled + FORWARD_GLUE * channels + 2;
+        return 7 * x + (4 + (1 + 2 * sums) * batch) * filled + FORWARD_GLUE * channels + 1 +
+               threads;
     if (rows)
         return 12 * x + (9 + 3 * batch) * channels + BACKWARD_GLUE * channels;
-    return 10 * x + (6 + 6 * batch) * filled + BACKWARD_GLUE * channels + 1;
+    return 10 * x + (6 + 6 * batch) * filled + BACKWARD_GLUE * channels + threads;
 }
 
 /* AVX-512's products by blocks: rows are filled up to whole vectors, and long sums are added up:
