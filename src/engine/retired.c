@@ -247,7 +247,12 @@ static uint64_t mean_pool(const struct fw_engine *e, uint32_t node)
     int64_t width = f->y[f->axes + 1];
     if (y == 0)
         return 0;
-    uint64_t found = f->with_padding ? 0 : y / (uint64_t)width * blocks(width, TOGETHER);
+    uint64_t times = blocks(width, TOGETHER);
+    if (!fw_dnn_is_avx2()) { // the last one of several takes over what is known
+        times = blocks(width, f->kind == FW_FAST_MEAN_POOL ? 24 : 12);
+        times -= times > 1;
+    }
+    uint64_t found = f->with_padding ? 0 : y / (uint64_t)width * times;
     return (taps + y + found) / (uint64_t)f->x[1] * fill(f->x[1], together(e, node));
 }
 
