@@ -246,7 +246,7 @@ static enum fw_status execute(struct fw_exec *e, struct fw_run *r)
 enum fw_status fw_exec_node(struct fw_exec *e, uint32_t id, uint64_t *tally, struct fw_error *err)
 {
     struct fw_node *n = &e->g->nodes[id];
-    uint64_t before[FW_N_CLASSES];
+    uint64_t before[FW_N_TALLIES];
     memcpy(before, fw_tally, sizeof before);
     struct fw_arena_mark mark = fw_arena_mark(&e->scratch);
     struct fw_run r = {.cx = fw_cx_make(e->g, n, NULL, err),
@@ -267,7 +267,7 @@ enum fw_status fw_exec_node(struct fw_exec *e, uint32_t id, uint64_t *tally, str
         fw_error_at_node(err, e->g, id);
     if (n->flags & FW_NODE_SHAPE)
         memcpy(fw_tally, before, sizeof before);
-    for (unsigned k = 0; tally != NULL && k < FW_N_CLASSES; k++)
+    for (unsigned k = 0; tally != NULL && k < FW_N_TALLIES; k++)
         tally[k] = fw_tally[k] - before[k];
     return status;
 }

@@ -42,10 +42,11 @@ static struct fw_study *open_study(const struct network *n)
 static void check_node(const struct network *n, struct fw_graph *g, uint32_t id,
                        const uint64_t *tally)
 {
-    static const char *const names[] = {"fma", "add", "mul", "div", "sqrt", "minmax", "special"};
+    static const char *const names[FW_N_TALLIES] = {
+        "fma", "add", "mul", "div", "sqrt", "minmax", "special", "exp", "log", "tanh", "erf"};
     struct fw_cost cost = {{{0}}};
     (void)fw_node_cost(g, id, NULL, &cost);
-    for (unsigned k = 0; k < FW_N_CLASSES; k++)
+    for (unsigned k = 0; k < FW_N_TALLIES; k++)
         if (!fw_count_is(cost.n[k], (fw_i128)tally[k]))
             fail_msg("%s, node %u (%s): %lld %s are counted, %llu were executed", n->path,
                      (unsigned)id, g->nodes[id].op->name, (long long)cost.n[k].word, names[k],
@@ -112,7 +113,7 @@ static void run_network(const struct network *n)
     fw_exec_seed(e, 7);
     uint32_t checked = 0;
     for (uint32_t id = 0; id < g->n_nodes; id++) {
-        uint64_t tally[FW_N_CLASSES];
+        uint64_t tally[FW_N_TALLIES];
         if (g->nodes[id].phase == FW_PHASE_UPDATE && checked++ == 0 && n->step > 0)
             check_gradients(n, e, g, n_forward);
         if (fw_exec_node(e, id, tally, &err) != FW_OK)

@@ -1,9 +1,10 @@
 /* Closed forms, by kind of kernel.
  *
  * Plain C retires what its row counts: 2 for each multiply-add, 1 for each add, multiply, divide
- * and square root, nothing for maximum and comparisons. Of transcendental functions in single
- * precision it is libm's business; exact mode takes them in long double, which retires nothing that
- * is counted (fw_wide in ops/value.h). oneDNN's kernels were measured (AVX-512, 16 channels a
+ * and square root, nothing for maximum and comparisons. Transcendental functions in single
+ * precision are so many operations each where they are our own (ops/quick.h), else it is libm's
+ * business; exact mode takes them in long double, which retires nothing that is counted (fw_wide in
+ * ops/value.h). oneDNN's kernels were measured (AVX-512, 16 channels a
  * block, natively on AMD Zen 5; AVX2, 8 a block, under an emulator: tests/emulated): convolutions
  * skip padding taps but compute whole blocks of channels; partial sums over blocks of input
  * channels are added up; products are in dnn_flop.c, and the bias is an add; normalisation 7
@@ -12,6 +13,7 @@
 #include "engine/retired.h"
 
 #include "engine/engine_impl.h"
+#include "ops/quick.h"
 
 #include <string.h>
 
@@ -20,15 +22,31 @@ static struct fw_retired exactly(uint64_t flop)
     return (struct fw_retired){.flop = flop, .known = true};
 }
 
+/* Functions that plain C takes itself (ops/quick.h): what one of each retires in single precision.
+ */
+static const struct {
+    enum fw_cost_class class;
+    uint64_t flop;
+} functions[] = {
+    {FW_EXP, FW_QUICK_EXP_FLOP},
+    {FW_LOG, FW_QUICK_LOG_FLOP},
+    {FW_TANH, FW_QUICK_TANH_FLOP},
+    {FW_ERF, FW_QUICK_ERF_FLOP},
+};
+
 static struct fw_retired plain(const struct fw_cost *cost, bool wide)
 {
     uint64_t flop = 2 * (uint64_t)cost->n[FW_FMA].word;
+    uint64_t others = (uint64_t)cost->n[FW_SPECIAL].word;
     for (unsigned k = FW_ADD; k <= FW_SQRT; k++)
         flop += (uint64_t)cost->n[k].word;
-    if (wide || cost->n[FW_SPECIAL].word == 0)
+    for (unsigned k = 0; !wide && k < sizeof functions / sizeof *functions; k++) {
+        flop += functions[k].flop * (uint64_t)cost->n[functions[k].class].word;
+        others -= (uint64_t)cost->n[functions[k].class].word;
+    }
+    if (wide || others == 0)
         return exactly(flop);
-    return (struct fw_retired){.flop = flop,
-                               .why = "transcendental functions are counted as one operation each"};
+    return (struct fw_retired){.flop = flop, .why = "functions of libm are taken as nothing"};
 }
 
 static uint64_t product(const int64_t *n, unsigned from, unsigned to)
@@ -239,7 +257,7 @@ static uint64_t convolution(const struct fw_engine *e, uint32_t node, uint64_t m
  * found out for every few windows of a row. */
 static uint64_t mean_pool(const struct fw_engine *e, uint32_t node)
 {
-    enum { TOGETHER = 16 };
+    enum { TOGETHER = 16, TOGETHER_BACK = 8 }; // with AVX2
     const struct fw_fast *f = &e->fast[node];
     uint64_t y = product(f->y, 0, f->axes + 2), taps = real_taps(f);
     if (strncmp(fw_dnn_kernel_name(e->kernels[node]), "simple", 6) == 0)
@@ -247,9 +265,10 @@ static uint64_t mean_pool(const struct fw_engine *e, uint32_t node)
     int64_t width = f->y[f->axes + 1];
     if (y == 0)
         return 0;
-    uint64_t times = blocks(width, TOGETHER);
+    bool back = f->kind == FW_FAST_MEAN_POOL_DX;
+    uint64_t times = blocks(width, back ? TOGETHER_BACK : TOGETHER);
     if (!fw_dnn_is_avx2()) { // the last one of several takes over what is known
-        times = blocks(width, f->kind == FW_FAST_MEAN_POOL ? 24 : 12);
+        times = blocks(width, back ? 12 : 24);
         times -= times > 1;
     }
     uint64_t found = f->with_padding ? 0 : y / (uint64_t)width * times;

@@ -163,16 +163,17 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost, const struct atte
     fw_count width = fw_count_of(fw_dim_add(c->sym, a->head, a->v_head));
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, s, width), 1);
     fw_cost_add(c, cost, FW_MUL, s, (attr[FW_ATTEND_SCALED].i != 0 ? 1 : 0) + (capped ? 2 : 0));
-    fw_cost_add(c, cost, FW_SPECIAL, s, capped ? 2 : 1);
+    fw_cost_add(c, cost, FW_EXP, s, 1);
+    fw_cost_add(c, cost, FW_TANH, s, capped ? 1 : 0);
     fw_cost_add(c, cost, FW_ADD, s, fw_has_in(c, BIAS) ? 3 : 2);
     fw_cost_add(c, cost, FW_MINMAX, s, 1);
     fw_cost_add(c, cost, FW_DIV, s, 1);
     fw_cost_add(c, cost, FW_ADD, rows, sunk ? 1 : -1);
     fw_cost_add(c, cost, FW_MINMAX, rows, sunk ? 0 : -1);
-    fw_cost_add(c, cost, FW_SPECIAL, rows, sunk ? 1 : 0);
+    fw_cost_add(c, cost, FW_EXP, rows, sunk ? 1 : 0);
     if (fw_has_out(c, STATS) && attr[FW_ATTEND_FLASH].i != 0) { // max + log(sum), kept
         fw_cost_add(c, cost, FW_ADD, rows, 1);
-        fw_cost_add(c, cost, FW_SPECIAL, rows, 1);
+        fw_cost_add(c, cost, FW_LOG, rows, 1);
     }
     if (!c->g->training || attr[FW_ATTEND_DROPOUT].f <= 0)
         return;
@@ -249,11 +250,11 @@ static void cost_grad_of(struct fw_cx *c, struct fw_cost *cost, const struct att
     fw_cost_add(c, cost, FW_FMA, d, 2 + (again || capped ? 1 : 0));
     fw_cost_add(c, cost, FW_MUL, s, 2 + scaled * (again || capped ? 2 : 1) + (drops ? 1 : 0));
     fw_cost_add(c, cost, FW_ADD, s, 2 + (again ? 1 : 0));
-    fw_cost_add(c, cost, FW_SPECIAL, s, again ? 1 : 0);
+    fw_cost_add(c, cost, FW_EXP, s, again ? 1 : 0);
     fw_cost_add(c, cost, FW_ADD, rows_of(c, a), -1);
     if (capped) {
         fw_cost_add(c, cost, FW_MUL, s, again ? 4 : 3);
-        fw_cost_add(c, cost, FW_SPECIAL, s, 1);
+        fw_cost_add(c, cost, FW_TANH, s, 1);
         fw_cost_add(c, cost, FW_ADD, s, 1);
     }
     if (again && fw_has_in(c, G_BIAS))
@@ -265,7 +266,7 @@ static void cost_grad_of(struct fw_cx *c, struct fw_cost *cost, const struct att
     fw_cost_add(c, cost, FW_MUL, rows_of(c, a), 1);
     fw_cost_add(c, cost, FW_ADD, rows_of(c, a), again ? 2 : 1);
     fw_cost_add(c, cost, FW_ADD, s, again ? 0 : 1);
-    fw_cost_add(c, cost, FW_SPECIAL, rows_of(c, a), again ? 1 : 0);
+    fw_cost_add(c, cost, FW_EXP, rows_of(c, a), again ? 1 : 0);
 }
 
 static void needed_grad(struct fw_cx *c, bool all, struct fw_cost *cost)

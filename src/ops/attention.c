@@ -401,8 +401,7 @@ fw_count fw_rotated(struct fw_cx *c, fw_count n, fw_dim head, const struct fw_te
 {
     if (cache == NULL || cache->rank == 0)
         return n;
-    fw_count turned =
-        fw_count_mul(c->sym, fw_count_of(cache->dims[cache->rank - 1]), fw_count_int(2));
+    fw_count turned = fw_count_of(fw_dim_mul(c->sym, cache->dims[cache->rank - 1], fw_dim_int(2)));
     return fw_count_div(c->sym, fw_count_mul(c->sym, n, turned), fw_count_of(head));
 }
 
@@ -419,7 +418,8 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost, const struct fw_a
     fw_count width = fw_count_of(fw_dim_add(c->sym, a->head, a->v_head));
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, s, width), 1);
     fw_cost_add(c, cost, FW_MUL, s, (a->scaled ? 1 : 0) + (a->softcap != 0 ? 2 : 0));
-    fw_cost_add(c, cost, FW_SPECIAL, s, 1 + (a->softcap != 0 ? 1 : 0));
+    fw_cost_add(c, cost, FW_EXP, s, 1);
+    fw_cost_add(c, cost, FW_TANH, s, a->softcap != 0 ? 1 : 0);
     fw_cost_add(c, cost, FW_ADD, s, 2 + (int64_t)a->mask_adds);
     fw_cost_add(c, cost, FW_MINMAX, s, 1 + (int64_t)a->selects);
     fw_cost_add(c, cost, FW_DIV, s, 1);

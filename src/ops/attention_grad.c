@@ -58,7 +58,7 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_tensor *q = fw_in(c, fw_has_in(c, S_Q) ? S_Q : S_DY); // packed: the same width
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, fw_elements(c, q), t), 1);
     fw_cost_add(c, cost, FW_MUL, s, 3 + (attr[S_SCALED].i != 0 ? 1 : 0));
-    fw_cost_add(c, cost, FW_SPECIAL, s, 1);
+    fw_cost_add(c, cost, FW_TANH, s, 1);
     fw_cost_add(c, cost, FW_ADD, s, 1);
     if (!fw_has_in(c, S_COS)) // else the query again, and keys that are packed with it
         return;

@@ -364,7 +364,7 @@ static void cost_pow_grad(struct fw_cx *c, struct fw_cost *cost)
         fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, 2)), 1);
         fw_cost_add(c, cost, FW_SPECIAL, n, 1);
     } else {
-        fw_cost_add(c, cost, FW_SPECIAL, fw_elements(c, fw_in(c, 1)), 1);
+        fw_cost_add(c, cost, FW_LOG, fw_elements(c, fw_in(c, 1)), 1);
     }
 }
 

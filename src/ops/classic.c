@@ -57,13 +57,13 @@ static void cost_transform(struct fw_cx *c, struct fw_cost *cost, const char *na
     if (strcmp(name, "LOGISTIC") == 0) {
         fw_cost_add(c, cost, FW_ADD, n, 2);
         fw_cost_add(c, cost, FW_DIV, n, 1);
-        fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+        fw_cost_add(c, cost, FW_EXP, n, 1);
     } else if (strcmp(name, "SOFTMAX") == 0 || strcmp(name, "SOFTMAX_ZERO") == 0) {
         fw_cost_add(c, cost, FW_MINMAX, per_example(c, e - 1), 1);
         fw_cost_add(c, cost, FW_ADD, n, 2);
         fw_cost_add(c, cost, FW_ADD, per_example(c, 1), -1);
         fw_cost_add(c, cost, FW_DIV, n, 1);
-        fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+        fw_cost_add(c, cost, FW_EXP, n, 1);
     } else if (strcmp(name, "PROBIT") == 0) {
         fw_cost_add(c, cost, FW_SPECIAL, n, 1);
     }
@@ -209,7 +209,8 @@ static void cost_svm(struct fw_cx *c, struct fw_cost *cost)
         fw_cost_add(c, cost, FW_FMA, products, 1);
         fw_cost_add(c, cost, FW_ADD, rbf ? products : kernels, plain ? 0 : 1);
         fw_cost_add(c, cost, FW_MUL, kernels, plain ? 0 : 1);
-        fw_cost_add(c, cost, FW_SPECIAL, kernels, plain ? 0 : 1);
+        bool power = strcmp(attr[V_KERNEL].s, "POLY") == 0;
+        fw_cost_add(c, cost, rbf ? FW_EXP : power ? FW_SPECIAL : FW_TANH, kernels, plain ? 0 : 1);
     }
     int64_t e = is_svc(c) ? labels_of(c, V_LABELS, V_WORDS) : 1;
     cost_transform(c, cost, attr[V_POST].s, e);

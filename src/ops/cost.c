@@ -13,13 +13,15 @@ void fw_cost_add(struct fw_cx *c, struct fw_cost *cost, enum fw_cost_class class
 {
     if (times == 0)
         return;
+    if (class >= FW_EXP && class <= FW_ERF)
+        fw_cost_add(c, cost, FW_SPECIAL, n, times);
     fw_count all = times == 1 ? n : fw_count_mul(c->sym, n, fw_count_int(times));
     cost->n[class] = fw_count_add(c->sym, cost->n[class], all);
 }
 
 void fw_cost_each(struct fw_cx *c, struct fw_cost *cost, fw_count n, const uint8_t *per)
 {
-    for (unsigned k = 0; k < FW_N_CLASSES; k++)
+    for (unsigned k = 0; k < FW_N_TALLIES; k++)
         fw_cost_add(c, cost, (enum fw_cost_class)k, n, per[k]);
 }
 

@@ -28,12 +28,14 @@
 typedef double REAL;
 #define KERNEL_NAME(name) fw_counted_##name
 #define TALLY(class) (fw_tally[class]++)
+#define TALLY_FUNCTION(of) (TALLY(FW_SPECIAL), TALLY(of))
 #define LIBM(name) name
 #define FUNCTION(name, ...) name(__VA_ARGS__)
 #else
 typedef float REAL;
 #define KERNEL_NAME(name) fw_plain_##name
 #define TALLY(class) ((void)0)
+#define TALLY_FUNCTION(of) ((void)0)
 #define LIBM(name) name##f
 /* See fw_wide in ops/value.h. */
 #define FUNCTION(name, ...) (fw_wide ? (REAL)name##l(__VA_ARGS__) : name##f(__VA_ARGS__))
@@ -111,19 +113,31 @@ static inline bool BETWEEN(REAL low, REAL a, REAL high)
 #else
 #define QUICK(name, a) (fw_wide ? fw_wide_##name(a) : fw_quick_##name(a))
 #endif
-SCALAR EXP(REAL a)
+#define QUICKLY(X) \
+    X(EXP, exp)    \
+    X(LOG, log)    \
+    X(TANH, tanh)  \
+    X(ERF, erf)
+#define DEFINE(name, f)            \
+    SCALAR name(REAL a)            \
+    {                              \
+        TALLY_FUNCTION(FW_##name); \
+        return QUICK(f, a);        \
+    }
+QUICKLY(DEFINE)
+#undef DEFINE
+
+/* MAX(a, 0), where a function's result is added that is NaN where a is. */
+SCALAR POSITIVE(REAL a)
 {
-    TALLY(FW_SPECIAL);
-    return QUICK(exp, a);
-}
-SCALAR TANH(REAL a)
-{
-    TALLY(FW_SPECIAL);
-    return QUICK(tanh, a);
+    TALLY(FW_MINMAX);
+#if FW_COUNT
+    return a > 0 ? a : 0;
+#else
+    return fw_quick_positive(a);
+#endif
 }
 #define SPECIALS(X) \
-    X(LOG, log)     \
-    X(ERF, erf)     \
     X(SIN, sin)     \
     X(COS, cos)     \
     X(TAN, tan)     \
@@ -244,6 +258,16 @@ static inline REAL one_over_root(size_t n)
 {
     volatile long double wide = (long double)(int64_t)n;
     return (REAL)(1.0L / sqrtl(wide));
+}
+static inline REAL uncounted_product(REAL a, REAL b)
+{
+    volatile long double wide = (long double)a;
+    return (REAL)(wide * b);
+}
+static inline REAL uncounted_quotient(REAL a, REAL b)
+{
+    volatile long double wide = (long double)a;
+    return (REAL)(wide / b);
 }
 /* 1 - b^t, in what nobody counts. */
 static inline long double rest_of_power(double b, double t)

@@ -31,8 +31,8 @@ static void cost_log_softmax(struct fw_cx *c, struct fw_cost *cost, fw_count n, 
 {
     fw_cost_add(c, cost, FW_MINMAX, fw_joins(c, n, m), 1);
     fw_cost_add(c, cost, FW_ADD, thrice_minus(c, n, m), 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, m, 1);
+    fw_cost_add(c, cost, FW_EXP, n, 1);
+    fw_cost_add(c, cost, FW_LOG, m, 1);
 }
 
 /* (scores (N, C, d...), labels (N, d...), weights (C)?) -> (loss, logarithms of probabilities?) */
@@ -95,7 +95,7 @@ static void cost_pick_grad(struct fw_cx *c, struct fw_cost *cost)
 static void cost_softmax_grad(struct fw_cx *c, struct fw_cost *cost)
 {
     fw_count n = fw_elements(c, fw_in(c, 1));
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+    fw_cost_add(c, cost, FW_EXP, n, 1);
     fw_cost_add(c, cost, FW_MUL, n, 1);
     cost_pick_grad(c, cost);
 }

@@ -40,7 +40,7 @@ static void cost_silu(struct fw_cx *c, struct fw_cost *cost, fw_count n)
     fw_cost_add(c, cost, FW_ADD, n, 1);
     fw_cost_add(c, cost, FW_MUL, n, 1);
     fw_cost_add(c, cost, FW_DIV, n, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+    fw_cost_add(c, cost, FW_EXP, n, 1);
 }
 
 static void cost_swiglu(struct fw_cx *c, struct fw_cost *cost)
@@ -156,7 +156,7 @@ static void cost_linear(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_FMA, states, 1 + delta + q / kv);
     if (gated) {
         fw_cost_add(c, cost, FW_MUL, states, 1);
-        fw_cost_add(c, cost, FW_SPECIAL, fw_elements(c, fw_in(c, L_DECAY)), 1);
+        fw_cost_add(c, cost, FW_EXP, fw_elements(c, fw_in(c, L_DECAY)), 1);
     }
     fw_cost_add(c, cost, FW_ADD, values, delta);
     fw_cost_add(c, cost, FW_MUL, values, delta + q / kv);
@@ -223,7 +223,7 @@ static void cost_flex(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_MUL, pairs, 1);
     fw_cost_add(c, cost, FW_MINMAX, fw_count_sub(s, pairs, lines), 1);
     fw_cost_add(c, cost, FW_ADD, fw_count_sub(s, fw_count_add(s, pairs, pairs), lines), 1);
-    fw_cost_add(c, cost, FW_SPECIAL, pairs, 1);
+    fw_cost_add(c, cost, FW_EXP, pairs, 1);
     fw_cost_add(c, cost, FW_DIV, pairs, 1);
     for (unsigned i = 0; i < 3; i++)
         fw_cost_bytes(c, cost, FW_READ, fw_in(c, i));

@@ -64,7 +64,7 @@ static void cost_linear(struct fw_cx *c, struct fw_cost *cost)
     if (is_gated(c)) {
         fw_cost_add(c, cost, FW_MUL, states, 3);
         fw_cost_add(c, cost, FW_ADD, states, 1);
-        fw_cost_add(c, cost, FW_SPECIAL, fw_elements(c, fw_in(c, L_DECAY)), 1);
+        fw_cost_add(c, cost, FW_EXP, fw_elements(c, fw_in(c, L_DECAY)), 1);
     }
     fw_cost_add(c, cost, FW_ADD, values, 3 * delta);
     fw_cost_add(c, cost, FW_MUL, values, 3 * delta + queries);

@@ -81,9 +81,9 @@ static void cost_line(struct fw_cx *c, struct fw_cost *cost)
     if (f->op == HARD)
         return;
     fw_cost_add(c, cost, FW_ADD, part(c, f->op == LOG ? 3 : 2, n, 1, m), 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+    fw_cost_add(c, cost, FW_EXP, n, 1);
     if (f->op == LOG)
-        fw_cost_add(c, cost, FW_SPECIAL, m, 1);
+        fw_cost_add(c, cost, FW_LOG, m, 1);
     else
         fw_cost_add(c, cost, FW_DIV, n, 1);
 }
@@ -96,7 +96,7 @@ static void cost_line_grad(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_ADD, part(c, 2, n, 1, lines(c, fw_in(c, 0))), 1);
     fw_cost_add(c, cost, FW_MUL, n, f->op == LOG ? 1 : 2);
     if (f->op == LOG)
-        fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+        fw_cost_add(c, cost, FW_EXP, n, 1);
 }
 
 static enum fw_status grad_line(struct fw_grad *gr)

@@ -28,10 +28,10 @@ static void cost_entropy(struct fw_cx *c, struct fw_cost *cost)
     fw_count rest = fw_count_sub(c->sym, all, n_rows); // C-1 of every row
     fw_cost_add(c, cost, FW_MINMAX, rest, 1);
     fw_cost_add(c, cost, FW_ADD, all, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, all, 1);
+    fw_cost_add(c, cost, FW_EXP, all, 1);
     fw_cost_add(c, cost, FW_ADD, rest, 1);
     fw_cost_add(c, cost, FW_DIV, all, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n_rows, 1);
+    fw_cost_add(c, cost, FW_LOG, n_rows, 1);
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n_rows, fw_count_int(1)), 1);
     fw_cost_add(c, cost, FW_ADD, fw_count_int(1), 1); // the sign
     fw_cost_add(c, cost, FW_DIV, fw_count_int(1), 1);

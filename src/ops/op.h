@@ -8,7 +8,8 @@
 
 #include "graph/graph.h"
 
-/* Scalar operations by class, then bytes. FLOP = 2*fma + the other six classes. */
+/* Scalar operations by class, of the special ones those whose function is known, then bytes.
+ * FLOP = 2*fma + the other six classes. */
 enum fw_cost_class {
     FW_FMA, // multiply and add of a contraction: 1 MAC, 2 FLOP
     FW_ADD, // add or subtract
@@ -17,10 +18,15 @@ enum fw_cost_class {
     FW_SQRT,
     FW_MINMAX,  // max, min, compare, select, abs, sign changes by comparison
     FW_SPECIAL, // exp, log, tanh, erf, sin, pow ...
-    FW_READ,    // bytes that must be read
-    FW_WRITE,   // bytes that must be written
+    FW_EXP,     // of FW_SPECIAL, in which they are counted too: what plain C computes itself
+    FW_LOG,     // (ops/quick.h), so that what it retires is known
+    FW_TANH,
+    FW_ERF,
+    FW_READ,  // bytes that must be read
+    FW_WRITE, // bytes that must be written
     FW_N_COSTS,
-    FW_N_CLASSES = FW_READ // the classes that are operations
+    FW_N_CLASSES = FW_EXP, // the classes that are operations
+    FW_N_TALLIES = FW_READ // with the functions
 };
 
 struct fw_cost {
@@ -306,7 +312,7 @@ fw_count fw_elements(struct fw_cx *c, const struct fw_tensor *t); // 0 for NULL
 /* cost.n[class] += times * n */
 void fw_cost_add(struct fw_cx *c, struct fw_cost *cost, enum fw_cost_class class, fw_count n,
                  int64_t times);
-/* cost.n[class] += n * per[class] for the classes that are operations; per: (FW_N_CLASSES) */
+/* cost.n[class] += n * per[class] for the classes that are operations; per: (FW_N_TALLIES) */
 void fw_cost_each(struct fw_cx *c, struct fw_cost *cost, fw_count n, const uint8_t *per);
 /* Operations that join n elements into m, a sum of k numbers being k - 1 adds: n - m, none of none.
  */

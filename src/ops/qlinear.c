@@ -278,7 +278,7 @@ static void cost_softmax(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_MINMAX, fw_joins(c, n, sums), 1);
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, sums), 1);
     fw_cost_add(c, cost, FW_ADD, n, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+    fw_cost_add(c, cost, FW_EXP, n, 1);
     fw_cost_add(c, cost, FW_DIV, n, 1);
     quantise(c, cost, n);
 }
@@ -437,7 +437,7 @@ static const struct fw_pool_form form_global = {
 static const struct fw_q_map map_add = {2, "Add", {[FW_ADD] = 1}};
 static const struct fw_q_map map_mul = {2, "Mul", {[FW_MUL] = 1}};
 static const struct fw_q_map map_sigmoid = {
-    1, "Sigmoid", {[FW_ADD] = 2, [FW_SPECIAL] = 1, [FW_DIV] = 1}};
+    1, "Sigmoid", {[FW_ADD] = 2, [FW_EXP] = 1, [FW_DIV] = 1}};
 static const struct fw_q_map map_leaky = {1, "LeakyRelu", {[FW_MINMAX] = 1, [FW_MUL] = 1}};
 static const struct fw_q_map map_quant = {
     1, NULL, {[FW_DIV] = 1, [FW_ADD] = 2, [FW_MUL] = 1, [FW_MINMAX] = 3}};

@@ -25,7 +25,7 @@ struct fw_q_product {
 struct fw_q_map {
     uint8_t n_x;             // operands: inputs 0, 3
     const char *row;         // what is computed between them and the output
-    uint8_t n[FW_N_CLASSES]; // of the function itself, per element of the output
+    uint8_t n[FW_N_TALLIES]; // of the function itself, per element of the output
 };
 
 enum fw_bits_attr { FW_BITS_K, FW_BITS_N, FW_BITS_WIDTH, FW_BITS_BLOCK };

@@ -141,7 +141,8 @@ static void cost_normal(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_MUL, n, 4);
     fw_cost_add(c, cost, FW_ADD, n, 1);
     fw_cost_add(c, cost, FW_SQRT, n, 1);
-    fw_cost_add(c, cost, FW_SPECIAL, n, 2);
+    fw_cost_add(c, cost, FW_LOG, n, 1);
+    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
 }
 
 /* Exponentials n special and their running sums n - rows add; a draw scaled by the total, 1 mul, is
@@ -151,7 +152,7 @@ static void cost_multinomial(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_tensor *x = fw_in(c, 0);
     fw_count n = fw_elements(c, x);
     fw_count draws = fw_elements(c, fw_out(c, 0));
-    fw_cost_add(c, cost, FW_SPECIAL, n, 1);
+    fw_cost_add(c, cost, FW_EXP, n, 1);
     fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, fw_count_of(x->dims[0])), 1);
     fw_cost_add(c, cost, FW_MUL, draws, 1);
     fw_cost_add(c, cost, FW_MINMAX, fw_count_mul(c->sym, draws, fw_count_of(x->dims[1])), 1);

@@ -27,11 +27,11 @@ static const struct fw_attr_spec cumsum_attrs[] = {
 
 struct reduce {
     uint8_t join;            // enum fw_cost_class of the n - m joining operations
-    uint8_t n[FW_N_CLASSES]; // other operations per element of X
-    uint8_t m[FW_N_CLASSES]; // and per element of Y
+    uint8_t n[FW_N_TALLIES]; // other operations per element of X
+    uint8_t m[FW_N_TALLIES]; // and per element of Y
     uint8_t join_max;        // 1: the maximum is taken as well, n - m minmax
-    uint8_t grad_n[FW_N_CLASSES];
-    uint8_t grad_m[FW_N_CLASSES];
+    uint8_t grad_n[FW_N_TALLIES];
+    uint8_t grad_m[FW_N_TALLIES];
     bool grad_y;                                              // the gradient row reads Y
     fw_dim (*fold)(struct fw_symbols *s, fw_dim a, fw_dim b); // contents; NULL: not followed
     bool fold_mean;
@@ -268,10 +268,10 @@ static enum fw_status infer_sum_to(struct fw_cx *c)
 
 /* ---- the table ----
  * X(id, name, joining class, also the maximum,
- *   per element of X: add, mul, minmax, special; per element of Y: add, div, sqrt, special,
+ *   per element of X: add, mul, minmax, exp; per element of Y: add, div, sqrt, log,
  *   contents, their mean, formula,
- *   gradient reads X, Y; per element of X: add, mul, div, minmax, special;
- *   per element of Y: mul, div, special; formula) */
+ *   gradient reads X, Y; per element of X: add, mul, div, minmax, exp;
+ *   per element of Y: mul, div, exp; formula) */
 #define REDUCE(X)                                                                                  \
     X(SUM, "ReduceSum", FW_ADD, 0, 0, 0, 0, 0, 0, 0, 0, 0, fw_dim_add, false, "add = n - m",       \
       false, false, 0, 0, 0, 0, 0, 0, 0, 0, "dX = dY repeated")                                    \
@@ -316,11 +316,11 @@ static const struct fw_op rows[N_ROWS];
 #define FAMILY(id, name, join, with_max, na, nm, nx, ns, ma, md, mq, ms, fold, mean, formula, x, \
                y, ga, gm, gd, gx, gs, hm, hd, hs, doc)                                           \
     static const struct reduce family_##id = {join,                                              \
-                                              {0, na, nm, 0, 0, nx, ns},                         \
-                                              {0, ma, 0, md, mq, 0, ms},                         \
+                                              {0, na, nm, 0, 0, nx, [FW_EXP] = ns},              \
+                                              {0, ma, 0, md, mq, [FW_LOG] = ms},                 \
                                               with_max,                                          \
-                                              {0, ga, gm, gd, 0, gx, gs},                        \
-                                              {0, 0, hm, hd, 0, 0, hs},                          \
+                                              {0, ga, gm, gd, 0, gx, [FW_EXP] = gs},             \
+                                              {0, 0, hm, hd, [FW_EXP] = hs},                     \
                                               y,                                                 \
                                               fold,                                              \
                                               mean,                                              \

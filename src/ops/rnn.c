@@ -28,27 +28,27 @@
 
 struct activation {
     const char *name;
-    int8_t forward[FW_N_CLASSES];  // operations per element
-    int8_t backward[FW_N_CLASSES]; // dx from dy and the result, with the product by dy
+    int8_t forward[FW_N_TALLIES];  // operations per element
+    int8_t backward[FW_N_TALLIES]; // dx from dy and the result, with the product by dy
 };
 static const struct activation activations[] = {
     {"Relu", {[FW_MINMAX] = 1}, {[FW_MINMAX] = 1}},
-    {"Tanh", {[FW_SPECIAL] = 1}, {[FW_ADD] = 1, [FW_MUL] = 2}},
-    {"Sigmoid", {[FW_ADD] = 2, [FW_DIV] = 1, [FW_SPECIAL] = 1}, {[FW_ADD] = 1, [FW_MUL] = 2}},
+    {"Tanh", {[FW_TANH] = 1}, {[FW_ADD] = 1, [FW_MUL] = 2}},
+    {"Sigmoid", {[FW_ADD] = 2, [FW_DIV] = 1, [FW_EXP] = 1}, {[FW_ADD] = 1, [FW_MUL] = 2}},
     {"Affine", {[FW_ADD] = 1, [FW_MUL] = 1}, {[FW_MUL] = 1}},
     {"LeakyRelu", {[FW_MUL] = 1, [FW_MINMAX] = 1}, {[FW_MUL] = 1, [FW_MINMAX] = 1}},
     {"ThresholdedRelu", {[FW_MINMAX] = 1}, {[FW_MINMAX] = 1}},
-    {"ScaledTanh", {[FW_MUL] = 2, [FW_SPECIAL] = 1}, {[FW_ADD] = 1, [FW_MUL] = 3}},
+    {"ScaledTanh", {[FW_MUL] = 2, [FW_TANH] = 1}, {[FW_ADD] = 1, [FW_MUL] = 3}},
     {"HardSigmoid", {[FW_ADD] = 1, [FW_MUL] = 1, [FW_MINMAX] = 2}, {[FW_MUL] = 1, [FW_MINMAX] = 2}},
     {"Elu",
-     {[FW_ADD] = 1, [FW_MUL] = 1, [FW_MINMAX] = 1, [FW_SPECIAL] = 1},
+     {[FW_ADD] = 1, [FW_MUL] = 1, [FW_MINMAX] = 1, [FW_EXP] = 1},
      {[FW_ADD] = 1, [FW_MUL] = 1, [FW_MINMAX] = 1}},
     {"Softsign",
      {[FW_ADD] = 1, [FW_DIV] = 1, [FW_MINMAX] = 1},
      {[FW_ADD] = 1, [FW_MUL] = 2, [FW_MINMAX] = 1}},
     {"Softplus",
-     {[FW_ADD] = 3, [FW_MINMAX] = 2, [FW_SPECIAL] = 2},
-     {[FW_ADD] = 2, [FW_MUL] = 1, [FW_SPECIAL] = 1}},
+     {[FW_ADD] = 3, [FW_MINMAX] = 2, [FW_EXP] = 1, [FW_LOG] = 1},
+     {[FW_ADD] = 2, [FW_MUL] = 1, [FW_EXP] = 1}},
 };
 
 /* Equal but for the case of letters: files write Tanh and tanh. */
@@ -250,14 +250,14 @@ static enum fw_status infer(struct fw_cx *c)
 
 static void add_ops(int64_t *n, const int8_t *ops, int times)
 {
-    for (unsigned k = 0; k < FW_N_CLASSES; k++)
+    for (unsigned k = 0; k < FW_N_TALLIES; k++)
         n[k] += (int64_t)ops[k] * times;
 }
 
 /* cost += elements * n by class */
 static void add_all(struct fw_cx *c, struct fw_cost *cost, fw_count elements, const int64_t *n)
 {
-    for (unsigned k = 0; k < FW_N_CLASSES; k++)
+    for (unsigned k = 0; k < FW_N_TALLIES; k++)
         fw_cost_add(c, cost, (enum fw_cost_class)k, elements, n[k]);
 }
 
@@ -298,7 +298,7 @@ static void cost(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, steps, weights), 1);
     fw_count units = fw_count_mul(c->sym, steps, fw_count_of(fw_in(c, R)->dims[2]));
     for (unsigned d = 0; d < n_directions(c); d++) {
-        int64_t n[FW_N_CLASSES] = {0};
+        int64_t n[FW_N_TALLIES] = {0};
         step_ops(c, d, n);
         add_all(c, cost, units, n);
     }
@@ -367,7 +367,7 @@ static void cost_gates(struct fw_cx *c, struct fw_cost *cost)
     }
     fw_count units = fw_count_mul(c->sym, steps, fw_count_of(r->dims[2]));
     for (unsigned d = 0; d < n_directions(c); d++) {
-        int64_t n[FW_N_CLASSES] = {0};
+        int64_t n[FW_N_TALLIES] = {0};
         gate_ops(c, d, n);
         add_all(c, cost, units, n);
     }

@@ -47,14 +47,18 @@ CURVE(relu, MAX(x, 0), pick(LESS(0, y), dy, 0))
 CURVE(tanh, TANH(x), MUL(dy, SUB((REAL)1, MUL(y, y))))
 CURVE(sigmoid, DIV((REAL)1, ADD((REAL)1, EXP(NEG(x)))), MUL(MUL(dy, y), SUB((REAL)1, y)))
 CURVE(affine, ADD(MUL(a, x), b), MUL(a, dy))
-CURVE(leaky, pick(LESS(0, x), x, MUL(a, x)), pick(LESS(0, y), dy, MUL(a, dy)))
+/* What a choice may leave aside is hidden: a compiler would put it behind the choice, and what is
+ * retired would depend on the numbers. */
+CURVE(leaky, pick(LESS(0, x), x, hidden(MUL(a, x))), pick(LESS(0, y), dy, hidden(MUL(a, dy))))
 CURVE(thresholded, pick(LESS(a, x), x, 0), pick(EQUAL(y, 0), 0, dy))
-CURVE(scaled, MUL(a, TANH(MUL(b, x))), MUL(dy, SUB(a *b, MUL(b / a, MUL(y, y)))))
-CURVE(hard, MAX(0, MIN((REAL)1, ADD(MUL(a, x), b))), pick(BETWEEN(0, y, (REAL)1), MUL(a, dy), 0))
-CURVE(elu, pick(LESS(0, x), x, MUL(a, SUB(EXP(x), (REAL)1))),
-      MUL(dy, pick(LESS(0, y), 1, ADD(y, a))))
+CURVE(scaled, MUL(a, TANH(MUL(b, x))),
+      MUL(dy, SUB(uncounted_product(a, b), MUL(uncounted_quotient(b, a), MUL(y, y)))))
+CURVE(hard, MAX(0, MIN((REAL)1, ADD(MUL(a, x), b))),
+      pick(BETWEEN(0, y, (REAL)1), hidden(MUL(a, dy)), 0))
+CURVE(elu, pick(LESS(0, x), x, hidden(MUL(a, SUB(EXP(x), (REAL)1)))),
+      MUL(dy, pick(LESS(0, y), hidden(1), hidden(ADD(y, a)))))
 CURVE(softsign, DIV(x, ADD((REAL)1, ABS(x))), softsign_back(dy, y))
-CURVE(softplus, ADD(MAX(x, 0), LOG(ADD((REAL)1, EXP(NEG(ABS(x)))))),
+CURVE(softplus, ADD(POSITIVE(x), LOG(ADD((REAL)1, EXP(NEG(ABS(x)))))),
       MUL(dy, SUB((REAL)1, EXP(NEG(y)))))
 
 static const struct curve curves[] = {
@@ -141,7 +145,7 @@ static inline enum fw_status activations_of(struct fw_run *r, const struct fw_rn
         f->clipped = clip->given;
         f->clip = (REAL)clip->f;
         if (f->clipped) { // constants of the node: not counted
-            uint64_t tally[FW_N_CLASSES];
+            uint64_t tally[FW_N_TALLIES];
             memcpy(tally, fw_tally, sizeof tally);
             f->low = f->f->forward(-f->clip, f->a, f->b);
             f->high = f->f->forward(f->clip, f->a, f->b);

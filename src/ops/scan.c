@@ -22,10 +22,10 @@ struct recurrence {
     const struct fw_op *grad;
     uint8_t n_in;
     uint8_t values; // input whose shape the output has
-    uint8_t state[FW_N_CLASSES];
-    uint8_t channel[FW_N_CLASSES];
-    uint8_t state_back[FW_N_CLASSES]; // of the gradient
-    uint8_t channel_back[FW_N_CLASSES];
+    uint8_t state[FW_N_TALLIES];
+    uint8_t channel[FW_N_TALLIES];
+    uint8_t state_back[FW_N_TALLIES]; // of the gradient
+    uint8_t channel_back[FW_N_TALLIES];
 };
 
 static const struct recurrence *kind(const struct fw_cx *c)
@@ -113,17 +113,16 @@ static const struct recurrence scan = {
     .grad = &rows[SCAN_GRAD],
     .n_in = 6,
     .values = 0,
-    .state = {[FW_FMA] = 1, [FW_ADD] = 1, [FW_MUL] = 4, [FW_SPECIAL] = 1},
+    .state = {[FW_FMA] = 1, [FW_ADD] = 1, [FW_MUL] = 4, [FW_EXP] = 1},
     .channel = {[FW_ADD] = 1, [FW_MUL] = 1},
-    .state_back = {[FW_FMA] = 2, [FW_ADD] = 5, [FW_MUL] = 10, [FW_SPECIAL] = 1},
+    .state_back = {[FW_FMA] = 2, [FW_ADD] = 5, [FW_MUL] = 10, [FW_EXP] = 1},
     .channel_back = {[FW_ADD] = 3, [FW_MUL] = 5}};
 static const struct recurrence wkv = {
     .grad = &rows[WKV_GRAD],
     .n_in = 4,
     .values = 3,
-    .channel = {[FW_ADD] = 10, [FW_MUL] = 6, [FW_DIV] = 1, [FW_SPECIAL] = 4, [FW_MINMAX] = 2},
-    .channel_back = {
-        [FW_ADD] = 19, [FW_MUL] = 17, [FW_DIV] = 2, [FW_SPECIAL] = 4, [FW_MINMAX] = 2}};
+    .channel = {[FW_ADD] = 10, [FW_MUL] = 6, [FW_DIV] = 1, [FW_EXP] = 4, [FW_MINMAX] = 2},
+    .channel_back = {[FW_ADD] = 19, [FW_MUL] = 17, [FW_DIV] = 2, [FW_EXP] = 4, [FW_MINMAX] = 2}};
 
 #define SCAN_WORDS "per token and element of the state: fma, add, special, 4 mul; D 1 mul, 1 add"
 #define WKV_WORDS "per token and channel: 10 add, 6 mul, 1 div, 4 special, 2 minmax"

@@ -395,7 +395,8 @@ static void cost_choice(struct fw_cx *c, struct fw_cost *cost, const struct sear
     fw_cost_add(c, cost, FW_MINMAX, joins, 1);
     if (!is_beam(c))
         return;
-    fw_cost_add(c, cost, FW_SPECIAL, fw_count_add(s, all, rows), 1); // exp of all, log of the sum
+    fw_cost_add(c, cost, FW_EXP, all, 1);
+    fw_cost_add(c, cost, FW_LOG, rows, 1); // of the sum
     fw_cost_add(c, cost, FW_ADD, joins, 1);
     fw_cost_add(c, cost, FW_ADD, all, 3); // less the maximum, less the log, the beam's score
     fw_count best = fw_count_mul(s, fw_count_of(r->beams), fw_count_int(2));

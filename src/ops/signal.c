@@ -289,13 +289,13 @@ static void cost_mel(struct fw_cx *c, struct fw_cost *cost)
         enum fw_cost_class class;
         int8_t element, corner;
     } counts[] = {
-        {FW_ADD, 2, 2}, {FW_MUL, 0, 3}, {FW_DIV, 2, 2}, {FW_MINMAX, 2, 1}, {FW_SPECIAL, 0, 1},
+        {FW_ADD, 2, 2}, {FW_MUL, 0, 3}, {FW_DIV, 2, 2}, {FW_MINMAX, 2, 1}, {FW_EXP, 0, 1},
     };
     for (unsigned k = 0; k < sizeof counts / sizeof *counts; k++) {
         fw_cost_add(c, cost, counts[k].class, n, counts[k].element);
         fw_cost_add(c, cost, counts[k].class, corners, counts[k].corner);
     }
-    static const enum fw_cost_class ends[] = {FW_DIV, FW_ADD, FW_SPECIAL, FW_MUL};
+    static const enum fw_cost_class ends[] = {FW_DIV, FW_ADD, FW_LOG, FW_MUL};
     for (unsigned k = 0; k < 4; k++)
         fw_cost_add(c, cost, ends[k], fw_count_int(2), 1);
     fw_cost_add(c, cost, FW_ADD, fw_count_int(1), 1);

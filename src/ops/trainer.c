@@ -5,9 +5,9 @@
 
 struct trainer {
     uint8_t tensors;                // per parameter: X, G and states
-    uint8_t once[FW_N_CLASSES];     // per node: step size and corrections
-    uint8_t n[FW_N_CLASSES];        // per parameter
-    uint8_t nesterov[FW_N_CLASSES]; // more of them in that mode
+    uint8_t once[FW_N_TALLIES];     // per node: step size and corrections
+    uint8_t n[FW_N_TALLIES];        // per parameter
+    uint8_t nesterov[FW_N_TALLIES]; // more of them in that mode
     uint8_t decay;                  // attribute: norm_coefficient
     uint8_t post;                   // attribute: norm_coefficient_post, 0 = none
     uint8_t mode;                   // attribute: mode, 0 = none

@@ -10,6 +10,7 @@
 #include "ops/op.h"
 #include "ops/ops.h"
 #include "ops/reach.h"
+#include "ops/unary_rows.h"
 
 enum from {
     FROM_X,
@@ -18,8 +19,8 @@ enum from {
 };
 
 struct unary {
-    uint8_t n[FW_N_CLASSES];    // operations per element
-    uint8_t grad[FW_N_CLASSES]; // of the gradient row
+    uint8_t n[FW_N_TALLIES];    // operations per element
+    uint8_t grad[FW_N_TALLIES]; // of the gradient row
     uint8_t from;               // enum from: what the gradient row takes beside dY
     fw_dim (*fold)(struct fw_symbols *s, fw_dim v); // known contents; bad where not exact; or NULL
     const struct fw_op *grad_row;
@@ -236,8 +237,10 @@ static enum fw_status infer_image_scaler(struct fw_cx *c)
 }
 
 /* Gelu's two forms: FastGelu is the second, BiasGelu the first. */
-static const struct unary gelu_erf = {.n = {0, 1, 3, 0, 0, 0, 1}, .grad = {0, 2, 7, 0, 0, 0, 2}};
-static const struct unary gelu_tanh = {.n = {0, 2, 5, 0, 0, 0, 1}, .grad = {0, 5, 10, 0, 0, 0, 1}};
+static const struct unary gelu_erf = {.n = {0, 1, 3, [FW_ERF] = 1},
+                                      .grad = {0, 2, 7, [FW_ERF] = 1, [FW_EXP] = 1}};
+static const struct unary gelu_tanh = {.n = {0, 2, 5, [FW_TANH] = 1},
+                                       .grad = {0, 5, 10, [FW_TANH] = 1}};
 
 static const struct unary *gelu_form(const struct fw_cx *c)
 {
@@ -305,91 +308,7 @@ static void cost_clip(struct fw_cx *c, struct fw_cost *cost)
     fw_cost_add(c, cost, FW_MINMAX, fw_elements(c, fw_out(c, 0)), bounds);
 }
 
-/* ---- the table ----
- * X(id, name, attributes,
- *   add, mul, div, sqrt, minmax, special, formula, contents,
- *   gradient from, add, mul, div, sqrt, minmax, special, formula) */
-#define SMOOTH(X)                                                                                  \
-    X(ABS, "Abs", FW_NO_ATTRS, 0, 0, 0, 0, 1, 0, "|x|", fold_abs, FROM_X, 0, 1, 0, 0, 1, 0,        \
-      "dY*sign(x)")                                                                                \
-    X(ACOS, "Acos", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "acos(x)", NULL, FROM_X, 2, 1, 1, 1, 0, 0,      \
-      "-dY/sqrt(1 - x*x)")                                                                         \
-    X(ACOSH, "Acosh", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "acosh(x)", NULL, FROM_X, 1, 1, 1, 1, 0, 0,   \
-      "dY/sqrt(x*x - 1)")                                                                          \
-    X(ASIN, "Asin", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "asin(x)", NULL, FROM_X, 1, 1, 1, 1, 0, 0,      \
-      "dY/sqrt(1 - x*x)")                                                                          \
-    X(ASINH, "Asinh", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "asinh(x)", NULL, FROM_X, 1, 1, 1, 1, 0, 0,   \
-      "dY/sqrt(x*x + 1)")                                                                          \
-    X(ATAN, "Atan", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "atan(x)", NULL, FROM_X, 1, 1, 1, 0, 0, 0,      \
-      "dY/(1 + x*x)")                                                                              \
-    X(ATANH, "Atanh", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "atanh(x)", NULL, FROM_X, 1, 1, 1, 0, 0, 0,   \
-      "dY/(1 - x*x)")                                                                              \
-    X(CELU, "Celu", FW_ATTRS(alpha_1), 2, 1, 1, 0, 2, 1,                                           \
-      "max(0, x) + min(0, alpha*(exp(x/alpha) - 1))", NULL, FROM_Y, 1, 1, 1, 0, 1, 0,              \
-      "dY*(y > 0 ? 1 : y/alpha + 1)")                                                              \
-    X(COS, "Cos", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "cos(x)", NULL, FROM_X, 1, 1, 0, 0, 0, 1,         \
-      "-dY*sin(x)")                                                                                \
-    X(COSH, "Cosh", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "cosh(x)", NULL, FROM_X, 0, 1, 0, 0, 0, 1,      \
-      "dY*sinh(x)")                                                                                \
-    X(ELU, "Elu", FW_ATTRS(alpha_1), 1, 1, 0, 0, 1, 1, "x > 0 ? x : alpha*(exp(x) - 1)", NULL,     \
-      FROM_Y, 1, 1, 0, 0, 1, 0, "dY*(y > 0 ? 1 : y + alpha), for alpha >= 0")                      \
-    X(ERF, "Erf", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "erf(x)", NULL, FROM_X, 1, 3, 0, 0, 0, 1,         \
-      "dY*(2/sqrt(pi)*exp(-x*x))")                                                                 \
-    X(EXP, "Exp", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "exp(x)", NULL, FROM_Y, 0, 1, 0, 0, 0, 0, "dY*y") \
-    X(HARD_SIGMOID, "HardSigmoid", FW_ATTRS(hard_sigmoid), 1, 1, 0, 0, 2, 0,                       \
-      "max(0, min(1, alpha*x + beta))", NULL, FROM_Y, 0, 1, 0, 0, 2, 0,                            \
-      "0 < y < 1 ? alpha*dY : 0")                                                                  \
-    X(HARD_SWISH, "HardSwish", FW_NO_ATTRS, 1, 2, 0, 0, 2, 0,                                      \
-      "x*max(0, min(1, x/6 + 1/2)), the division as a product", NULL, FROM_X, 1, 2, 0, 0, 2, 0,    \
-      "x <= -3 ? 0 : x >= 3 ? dY : dY*(x/3 + 1/2)")                                                \
-    X(LEAKY_RELU, "LeakyRelu", FW_ATTRS(leaky), 0, 1, 0, 0, 1, 0, "x > 0 ? x : alpha*x", NULL,     \
-      FROM_SIGN, 0, 1, 0, 0, 1, 0, "y > 0 ? dY : alpha*dY; from x when alpha < 0")                 \
-    X(LOG, "Log", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "log(x)", NULL, FROM_X, 0, 0, 1, 0, 0, 0, "dY/x") \
-    X(MISH, "Mish", FW_NO_ATTRS, 3, 1, 0, 0, 2, 3, "x*tanh(softplus(x))", NULL, FROM_X, 7, 4, 1,   \
-      0, 2, 4, "dY*(t + x*sigmoid(x)*(1 - t*t)), t = tanh(softplus(x))")                           \
-    X(PARAMETRIC_SOFTPLUS, "ParametricSoftplus", FW_ATTRS(alpha_beta), 3, 2, 0, 0, 2, 2,           \
-      "alpha*softplus(beta*x)", NULL, FROM_X, 2, 2, 1, 0, 0, 1,                                    \
-      "dY*(alpha*beta/(1 + exp(-(beta*x))))")                                                      \
-    X(RECIPROCAL, "Reciprocal", FW_NO_ATTRS, 0, 0, 1, 0, 0, 0, "1/x", fold_reciprocal, FROM_Y, 1,  \
-      2, 0, 0, 0, 0, "-dY*y*y")                                                                    \
-    X(RELU, "Relu", FW_NO_ATTRS, 0, 0, 0, 0, 1, 0, "max(0, x)", fold_relu, FROM_Y, 0, 0, 0, 0, 1,  \
-      0, "y > 0 ? dY : 0")                                                                         \
-    X(SCALED_TANH, "ScaledTanh", FW_ATTRS(alpha_beta), 0, 2, 0, 0, 0, 1, "alpha*tanh(beta*x)",     \
-      NULL, FROM_Y, 1, 3, 0, 0, 0, 0, "dY*(alpha*beta - beta/alpha*(y*y))")                        \
-    X(SELU, "Selu", FW_ATTRS(selu), 1, 2, 0, 0, 1, 1, "gamma*(x > 0 ? x : alpha*(exp(x) - 1))",    \
-      NULL, FROM_Y, 1, 1, 0, 0, 1, 0, "dY*(y > 0 ? gamma : y + gamma*alpha)")                      \
-    X(SHRINK, "Shrink", FW_ATTRS(shrink), 2, 0, 0, 0, 2, 0,                                        \
-      "x < -lambd ? x + bias : x > lambd ? x - bias : 0", NULL, FROM_X, 0, 0, 0, 0, 2, 0,          \
-      "|x| > lambd ? dY : 0")                                                                      \
-    X(SIGMOID, "Sigmoid", FW_NO_ATTRS, 2, 0, 1, 0, 0, 1, "1/(1 + exp(-x))", NULL, FROM_Y, 1, 2, 0, \
-      0, 0, 0, "dY*y*(1 - y)")                                                                     \
-    X(SIN, "Sin", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "sin(x)", NULL, FROM_X, 0, 1, 0, 0, 0, 1,         \
-      "dY*cos(x)")                                                                                 \
-    X(SINH, "Sinh", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "sinh(x)", NULL, FROM_X, 0, 1, 0, 0, 0, 1,      \
-      "dY*cosh(x)")                                                                                \
-    X(SOFTPLUS, "Softplus", FW_NO_ATTRS, 3, 0, 0, 0, 2, 2, "max(x, 0) + log(1 + exp(-|x|))", NULL, \
-      FROM_Y, 2, 1, 0, 0, 0, 1, "dY*(1 - exp(-y))")                                                \
-    X(SOFTSIGN, "Softsign", FW_NO_ATTRS, 1, 0, 1, 0, 1, 0, "x/(1 + |x|)", NULL, FROM_Y, 1, 2, 0,   \
-      0, 1, 0, "dY*r*r, r = 1 - |y|")                                                              \
-    X(SQRT, "Sqrt", FW_NO_ATTRS, 0, 0, 0, 1, 0, 0, "sqrt(x)", NULL, FROM_Y, 0, 1, 1, 0, 0, 0,      \
-      "dY/(2*y)")                                                                                  \
-    X(SWISH, "Swish", FW_ATTRS(alpha_1), 1, 1, 1, 0, 0, 1, "x/(1 + exp(-alpha*x))", NULL, FROM_X,  \
-      4, 4, 1, 0, 0, 1, "dY*s*(1 + u*(1 - s)), u = alpha*x, s = 1/(1 + exp(-u))")                  \
-    X(TAN, "Tan", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "tan(x)", NULL, FROM_Y, 1, 2, 0, 0, 0, 0,         \
-      "dY*(1 + y*y)")                                                                              \
-    X(TANH, "Tanh", FW_NO_ATTRS, 0, 0, 0, 0, 0, 1, "tanh(x)", NULL, FROM_Y, 1, 2, 0, 0, 0, 0,      \
-      "dY*(1 - y*y)")                                                                              \
-    X(THRESHOLDED_RELU, "ThresholdedRelu", FW_ATTRS(alpha_1), 0, 0, 0, 0, 1, 0,                    \
-      "x > alpha ? x : 0", NULL, FROM_Y, 0, 0, 0, 0, 1, 0, "y != 0 ? dY : 0")
-
-/* X(id, name, minmax, formula, contents): constant almost everywhere, or no floats at all. */
-#define FLAT(X)                                          \
-    X(CEIL, "Ceil", 1, "ceil(x)", fold_ceil)             \
-    X(FLOOR, "Floor", 1, "floor(x)", fold_floor)         \
-    X(ROUND, "Round", 1, "half to even", fold_round)     \
-    X(SIGN, "Sign", 1, "sign(x)", fold_sign)             \
-    X(NOT, "Not", 0, "logic is no arithmetic", fold_not) \
-    X(BITWISE_NOT, "BitwiseNot", 0, "bit operations are no arithmetic", fold_bit_not)
+/* ---- the table ---- */
 
 // the list of rows, packed
 // clang-format off
@@ -418,8 +337,11 @@ FW_KERNELS(IS_INF, IS_NAN, NEG, CLIP, CLIP_GRAD, GELU, GELU_GRAD, FAST_GELU);
 FW_KERNELS(AFFINE, IMAGE_SCALER, SCALE, SCALE_BY);
 
 #define FAMILY(id, name, attrs, a, m, d, q, x, s, f, fold, from, ga, gm, gd, gq, gx, gs, gf) \
-    static const struct unary family_##id = {                                                \
-        {0, a, m, d, q, x, s}, {0, ga, gm, gd, gq, gx, gs}, from, fold, &rows[id##_GRAD]};
+    static const struct unary family_##id = {{0, a, m, d, q, x, FUNCTIONS_##s},              \
+                                             {0, ga, gm, gd, gq, gx, FUNCTIONS_##gs},        \
+                                             from,                                           \
+                                             fold,                                           \
+                                             &rows[id##_GRAD]};
 SMOOTH(FAMILY)
 #undef FAMILY
 #define FAMILY(id, name, x, f, fold_) \
@@ -467,9 +389,8 @@ static enum fw_status grad_clip(struct fw_grad *gr)
 #define WORD_3(class) " 3 " class
 #define WORD_4(class) " 4 " class
 #define WORD_7(class) " 7 " class
-#define COUNTS(a, m, d, q, x, s)                                                        \
-    WORD_##a("add") WORD_##m("mul") WORD_##d("div") WORD_##q("sqrt") WORD_##x("minmax") \
-        WORD_##s("special")
+#define COUNTS(a, m, d, q, x, s) \
+    WORD_##a("add") WORD_##m("mul") WORD_##d("div") WORD_##q("sqrt") WORD_##x("minmax") HOW_MANY_##s
 
 #define KERNEL_OF(kernel) .moments = &fw_moments_pointwise, FW_RUN_SHARED(kernel)
 #define LINEAR "dX = dY*factor; per element 1 mul"

@@ -82,7 +82,7 @@ static inline REAL sigmoid(REAL x)
 /* max(x, 0) + log(1 + exp(-|x|)): 3 add, 2 minmax, 2 special */
 static inline REAL softplus(REAL x)
 {
-    return ADD(MAX(x, 0), LOG(ADD((REAL)1, EXP(NEG(ABS(x))))));
+    return ADD(POSITIVE(x), LOG(ADD((REAL)1, EXP(NEG(ABS(x))))));
 }
 
 /* Both sides are computed, as the costs have it: loops without branches. */
@@ -114,13 +114,6 @@ static inline REAL softsign_grad(REAL dy, REAL y)
 {
     REAL s = SUB((REAL)1, ABS(y));
     return MUL(MUL(dy, s), s);
-}
-
-/* Of a node's constants, in what nobody counts. */
-static inline REAL uncounted_product(REAL a, REAL b)
-{
-    volatile long double wide = a;
-    return (REAL)(wide * b);
 }
 
 static inline REAL hard_swish_grad(REAL dy, REAL x)

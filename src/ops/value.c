@@ -8,7 +8,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-_Thread_local uint64_t fw_tally[FW_N_CLASSES];
+_Thread_local uint64_t fw_tally[FW_N_TALLIES];
 _Thread_local bool fw_wide;
 
 /* ---- calls ---- */
@@ -338,15 +338,16 @@ double fw_round_to(enum fw_dtype dtype, double x)
 
 /* ---- functions of kernels in long double ---- */
 
-float fw_wide_exp(float x)
-{
-    return (float)expl((long double)x);
-}
-
-float fw_wide_tanh(float x)
-{
-    return (float)tanhl((long double)x);
-}
+#define DEFINE(name)                           \
+    float fw_wide_##name(float x)              \
+    {                                          \
+        return (float)name##l((long double)x); \
+    }
+DEFINE(exp)
+DEFINE(log)
+DEFINE(tanh)
+DEFINE(erf)
+#undef DEFINE
 
 /* ---- random numbers ---- */
 

@@ -72,7 +72,7 @@ static inline bool fw_kernel_has(const struct fw_buffer *v, size_t i)
     return i < v->n || !fw_kernel_lacks(v, i);
 }
 
-extern _Thread_local uint64_t fw_tally[FW_N_CLASSES]; // of the counted build
+extern _Thread_local uint64_t fw_tally[FW_N_TALLIES]; // of the counted build
 /* Operations of such a tally: a fused multiply-add is two. */
 static inline uint64_t fw_tally_flop(const uint64_t *tally)
 {

@@ -25,7 +25,8 @@ fw_count fw_cost_member(struct fw_symbols *sym, const struct fw_cost *cost, unsi
     case FW_MEMBER_FLOP:
         return fw_cost_flop(sym, cost);
     default:
-        return cost->n[member - FW_MEMBER_CLASS];
+        return cost->n[member < FW_MEMBER_BYTES ? member - FW_MEMBER_CLASS
+                                                : FW_READ + (member - FW_MEMBER_BYTES)];
     }
 }
 

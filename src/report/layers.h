@@ -47,8 +47,9 @@ enum fw_member {
     FW_MEMBER_MAC,
     FW_MEMBER_MATMUL_FLOP,
     FW_MEMBER_FLOP,
-    FW_MEMBER_CLASS, // fma, and the other classes and bytes in the order of enum fw_cost_class
-    FW_N_MEMBERS = FW_MEMBER_CLASS + FW_N_COSTS
+    FW_MEMBER_CLASS, // fma, and the other classes in the order of enum fw_cost_class, and bytes
+    FW_MEMBER_BYTES = FW_MEMBER_CLASS + FW_N_CLASSES,
+    FW_N_MEMBERS = FW_MEMBER_BYTES + FW_N_COSTS - FW_READ
 };
 extern const char *const fw_member_names[FW_N_MEMBERS]; // "matmul_flop"
 fw_count fw_cost_member(struct fw_symbols *sym, const struct fw_cost *cost, unsigned member);

@@ -394,8 +394,8 @@ static const struct fw_column phase_columns[] = {
 
 static struct fw_value phase_cell(const struct fw_table *t, uint32_t row, uint32_t column)
 {
-    static const unsigned members[] = {0, FW_MEMBER_MAC, FW_MEMBER_FLOP, FW_MEMBER_CLASS + FW_READ,
-                                       FW_MEMBER_CLASS + FW_WRITE};
+    static const unsigned members[] = {0, FW_MEMBER_MAC, FW_MEMBER_FLOP, FW_MEMBER_BYTES,
+                                       FW_MEMBER_BYTES + 1};
     struct count *c = t->ctx;
     unsigned phase = c->phases[row];
     if (column == 0)
@@ -503,7 +503,7 @@ static enum fw_status add_formulas(struct count *c)
             unsigned p = c->phases[k];
             const char *phase = p == FW_N_PHASES ? "training_step" : fw_phase_keys[p];
             const char *key = fw_arena_printf(&c->r->arena, "%s.%s", phase, fw_member_names[m]);
-            bool shown = m <= FW_MEMBER_FLOP || m >= FW_MEMBER_CLASS + FW_READ;
+            bool shown = m <= FW_MEMBER_FLOP || m >= FW_MEMBER_BYTES;
             add_formula(f, key, fw_cost_member(c->sym, &c->phase_cost[p], m), shown);
         }
     if (f->n == 0)

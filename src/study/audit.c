@@ -47,7 +47,7 @@ static enum fw_status count_nodes(struct fw_audit *au, struct fw_error *err)
     FW_TRY(fw_exec_new(&e, g, &how, err));
     enum fw_status status = fw_exec_fill(e, err);
     for (uint32_t id = 0; id < g->n_nodes && status == FW_OK; id++) {
-        uint64_t tally[FW_N_CLASSES] = {0};
+        uint64_t tally[FW_N_TALLIES] = {0};
         status = fw_exec_node(e, id, tally, err);
         au->nodes[id].executed = fw_tally_flop(tally);
     }

@@ -106,7 +106,7 @@ static enum fw_status step(struct bench *b, const struct fw_trial *trial, uint32
     struct fw_trial_step *s = &ret->steps[t];
     const double *g = gradient_at(trial, t);
     size_t n = fw_trial_elements(trial);
-    uint64_t tally[FW_N_CLASSES];
+    uint64_t tally[FW_N_TALLIES];
     for (size_t i = 0; i < n; i++) // it may have been overwritten
         fw_buffer_put(b->value[1], i, g[i]);
     fw_exec_set_step(b->exec, t + 1);

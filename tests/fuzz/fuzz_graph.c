@@ -77,8 +77,9 @@ static void drop(struct answer *r)
 
 /* ---- comparing ---- */
 
-static const char *const class_names[FW_N_COSTS] = {"fma",    "add",     "mul",  "div",  "sqrt",
-                                                    "minmax", "special", "read", "write"};
+static const char *const class_names[FW_N_COSTS] = {"fma",    "add",     "mul",  "div", "sqrt",
+                                                    "minmax", "special", "exp",  "log", "tanh",
+                                                    "erf",    "read",    "write"};
 
 static void print(const struct fw_analysis *a, fw_count c, struct fw_str *out)
 {
@@ -353,7 +354,7 @@ static void execute(struct fw_analysis *a)
     for (uint32_t id = 0; status == FW_OK && id < g->n_nodes; id++) {
         if (may_be_wrong(&g->nodes[id]))
             break;
-        uint64_t tally[FW_N_CLASSES];
+        uint64_t tally[FW_N_TALLIES];
         struct fw_cost cost;
         // what a node costs, before its execution tells the graph more
         bool known = fw_node_cost(g, id, a->precision, &cost);

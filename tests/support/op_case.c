@@ -274,7 +274,8 @@ static void check_output(struct bench *b, unsigned i)
 }
 
 static const char *const class_names[FW_N_COSTS] = {
-    "fma", "add", "mul", "div", "sqrt", "minmax", "special", "read", "write",
+    "fma", "add", "mul",  "div", "sqrt", "minmax", "special",
+    "exp", "log", "tanh", "erf", "read", "write",
 };
 
 static void check_cost(struct bench *b, const char *what, const char *text,

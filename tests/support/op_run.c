@@ -112,8 +112,9 @@ static void check_counts(struct bench *b, uint32_t id, const uint64_t *tally)
     struct fw_cost cost = {{{0}}};
     b->cx.node = n;
     n->op->cost(&b->cx, &cost);
-    static const char *const names[] = {"fma", "add", "mul", "div", "sqrt", "minmax", "special"};
-    for (unsigned k = 0; k < FW_N_CLASSES; k++) {
+    static const char *const names[FW_N_TALLIES] = {
+        "fma", "add", "mul", "div", "sqrt", "minmax", "special", "exp", "log", "tanh", "erf"};
+    for (unsigned k = 0; k < FW_N_TALLIES; k++) {
         bool open = !fw_count_is_const(cost.n[k]); // a letter for what the contents decide
         if (open || fw_count_is(cost.n[k], (fw_i128)tally[k]))
             continue;
@@ -132,7 +133,7 @@ static void check_counts(struct bench *b, uint32_t id, const uint64_t *tally)
 static bool execute_all(struct bench *b, struct fw_exec *e, bool counted)
 {
     for (uint32_t id = 0; id < b->g.n_nodes; id++) {
-        uint64_t tally[FW_N_CLASSES];
+        uint64_t tally[FW_N_TALLIES];
         enum fw_status status = fw_exec_node(e, id, tally, &b->err);
         if (status == FW_UNSUPPORTED)
             return false;
