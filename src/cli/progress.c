@@ -1,15 +1,17 @@
 /* Signs of life on a terminal while something takes longer than half a second, and the end of what
- * takes longer than it may. A timer's signal does both, so that the library needs no hook for the
- * first and short work costs nothing. */
+ * takes longer than it may. A thread of its own does both, so that the library needs no hook for
+ * the first and short work costs nothing. It is no timer's signal: kernels of oneDNN use the
+ * stack's register for other things (2.6, products with AVX-512), where a signal's frame overwrites
+ * data. */
 #define _DEFAULT_SOURCE
 #include "cli/cli.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,16 +19,26 @@ enum { FIRST_MS = 500, EVERY_MS = 250, MAX_TEXT = 60 };
 
 static char line[MAX_TEXT + 16]; // "\r| counting resnet50.onnx"
 static size_t line_length;       // 0: no signs
-static volatile sig_atomic_t ticks;
 
 static struct {
-    volatile sig_atomic_t on; // what follows is whole
+    pthread_t thread;
+    bool runs;
+    pthread_mutex_t lock; // of what follows
+    pthread_cond_t changed;
+    bool over, idle;
+    unsigned ticks;
+    int64_t next_ms; // sign
+    bool watches;
     int64_t deadline_ms;
+} watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* What the end says: whole before it is watched for. */
+static struct {
     char last_words[600]; // on standard error
     size_t length;
     char report[1200]; // the same as JSON, on standard output
     size_t report_length;
-} watch;
+} farewell;
 
 static int64_t now_ms(void)
 {
@@ -38,33 +50,65 @@ static int64_t now_ms(void)
 static void end_process(void)
 {
     static const char clear[] = "\r\033[K";
-    ssize_t n = ticks > 0 ? write(STDERR_FILENO, clear, sizeof clear - 1) : 0;
-    n += write(STDOUT_FILENO, watch.report, watch.report_length);
-    n += write(STDERR_FILENO, watch.last_words, watch.length);
+    ssize_t n = watch.ticks > 0 ? write(STDERR_FILENO, clear, sizeof clear - 1) : 0;
+    n += write(STDOUT_FILENO, farewell.report, farewell.report_length);
+    n += write(STDERR_FILENO, farewell.last_words, farewell.length);
     (void)n;
     _exit(FW_LIMIT);
 }
 
-static void tick(int signal_number)
+static void give_sign(void)
 {
     static const char turns[] = "|/-\\";
-    (void)signal_number;
-    if (watch.on && now_ms() >= watch.deadline_ms)
-        end_process();
-    if (line_length == 0)
-        return;
-    line[1] = turns[ticks++ % 4];
+    line[1] = turns[watch.ticks++ % 4];
     if (write(STDERR_FILENO, line, line_length) < 0)
         return; // a terminal that is gone needs no sign
 }
 
-static void set_timer(long first_ms, long every_ms)
+/* Sleeps until there is something to do, or until something changes. A deadline only moves away, so
+ * that nobody wakes this thread for each. */
+static void *run_watch(void *nothing)
 {
-    struct itimerval timer = {.it_value = {first_ms / 1000, first_ms % 1000 * 1000},
-                              .it_interval = {every_ms / 1000, every_ms % 1000 * 1000}};
-    struct sigaction action = {.sa_handler = tick, .sa_flags = SA_RESTART};
-    if (first_ms == 0 || sigaction(SIGALRM, &action, NULL) == 0)
-        (void)setitimer(ITIMER_REAL, &timer, NULL);
+    pthread_mutex_lock(&watch.lock);
+    while (!watch.over) {
+        int64_t now = now_ms(), until = INT64_MAX;
+        if (watch.watches && now >= watch.deadline_ms)
+            end_process();
+        if (line_length > 0 && now >= watch.next_ms) {
+            give_sign();
+            watch.next_ms = now + EVERY_MS;
+        }
+        if (line_length > 0)
+            until = watch.next_ms;
+        if (watch.watches && watch.deadline_ms < until)
+            until = watch.deadline_ms;
+        struct timespec t = {(time_t)(until / 1000), (long)(until % 1000 * 1000000)};
+        watch.idle = until == INT64_MAX;
+        if (watch.idle)
+            (void)pthread_cond_wait(&watch.changed, &watch.lock);
+        else
+            (void)pthread_cond_timedwait(&watch.changed, &watch.lock, &t);
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return nothing;
+}
+
+/* Signals go on to those who work. Without a thread there are no signs, and only nodes that end see
+ * that time is up. */
+static void start_watch(void)
+{
+    pthread_condattr_t how;
+    sigset_t all, before;
+    if (watch.runs || pthread_condattr_init(&how) != 0)
+        return;
+    watch.over = watch.idle = false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    watch.runs = pthread_condattr_setclock(&how, CLOCK_MONOTONIC) == 0 &&
+                 pthread_cond_init(&watch.changed, &how) == 0 &&
+                 pthread_create(&watch.thread, NULL, run_watch, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_condattr_destroy(&how);
 }
 
 void cli_progress_start(const struct cli_args *args, const char *what)
@@ -79,28 +123,37 @@ void cli_progress_start(const struct cli_args *args, const char *what)
                      slash != NULL ? slash + 1 : model);
     line_length = n > 2 && (size_t)n < sizeof line ? (size_t)n : 0;
     cli_clean(line + 1); // behind the carriage return
-    ticks = 0;
+    watch.ticks = 0;
+    watch.next_ms = now_ms() + FIRST_MS;
     if (line_length > 0)
-        set_timer(FIRST_MS, EVERY_MS);
+        start_watch();
 }
 
 void cli_progress_stop(void)
 {
-    set_timer(0, 0);
-    watch.on = 0;
-    line_length = 0;
-    if (ticks > 0 && write(STDERR_FILENO, "\r\033[K", 4) < 0)
+    if (!watch.runs)
         return;
-    ticks = 0;
+    pthread_mutex_lock(&watch.lock);
+    watch.over = true;
+    watch.watches = false;
+    pthread_cond_signal(&watch.changed);
+    pthread_mutex_unlock(&watch.lock);
+    (void)pthread_join(watch.thread, NULL);
+    (void)pthread_cond_destroy(&watch.changed);
+    watch.runs = false;
+    line_length = 0;
+    if (watch.ticks > 0 && write(STDERR_FILENO, "\r\033[K", 4) < 0)
+        return;
+    watch.ticks = 0;
 }
 
 static int keep_report(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
-    if (len > sizeof watch.report - watch.report_length)
+    if (len > sizeof farewell.report - farewell.report_length)
         return 1;
-    memcpy(watch.report + watch.report_length, text, len);
-    watch.report_length += len;
+    memcpy(farewell.report + farewell.report_length, text, len);
+    farewell.report_length += len;
     return 0;
 }
 
@@ -108,19 +161,23 @@ void cli_watch(void *ctx, const char *work, unsigned seconds)
 {
     const struct cli_args *args = ctx;
     struct fw_error err = {.at = -1};
-    watch.on = 0;
-    if (work == NULL || seconds == 0)
-        return;
-    (void)cli_usage(&err, "%.300s: %s: more than %u seconds (raised by --limit time=N)",
-                    args->positional[0], work, seconds);
-    err.code = FW_LIMIT;
-    watch.report_length = 0;
-    cli_report_error(args, &err, keep_report, NULL);
-    int n = snprintf(watch.last_words, sizeof watch.last_words, "flopwise: %s\n", err.message);
-    watch.length = n > 0 && (size_t)n < sizeof watch.last_words ? (size_t)n : 0;
-    watch.deadline_ms =
-        now_ms() + (int64_t)seconds * 1000 + FIRST_MS; // nodes that end say it first
-    watch.on = 1;
-    if (line_length == 0) // one signal at the end: none disturbs what is measured
-        set_timer((long)seconds * 1000 + FIRST_MS, EVERY_MS);
+    pthread_mutex_lock(&watch.lock);
+    watch.watches = work != NULL && seconds > 0;
+    if (watch.watches) {
+        (void)cli_usage(&err, "%.300s: %s: more than %u seconds (raised by --limit time=N)",
+                        args->positional[0], work, seconds);
+        err.code = FW_LIMIT;
+        farewell.report_length = 0;
+        cli_report_error(args, &err, keep_report, NULL);
+        int n = snprintf(farewell.last_words, sizeof farewell.last_words, "flopwise: %s\n",
+                         err.message);
+        farewell.length = n > 0 && (size_t)n < sizeof farewell.last_words ? (size_t)n : 0;
+        // nodes that end say it first
+        watch.deadline_ms = now_ms() + (int64_t)seconds * 1000 + FIRST_MS;
+    }
+    if (watch.idle)
+        (void)pthread_cond_signal(&watch.changed);
+    pthread_mutex_unlock(&watch.lock);
+    if (work != NULL && seconds > 0)
+        start_watch();
 }

@@ -71,18 +71,35 @@ struct fw_dnn {
     struct fw_dnn_options o;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    dnnl_primitive_attr_t attr;
+    dnnl_primitive_attr_t attr, relu; // relu: with max(0, y) behind it
     struct fw_dnn_kernel *kernels;
     const struct fw_alloc *alloc;
 };
 
 /* The kernels of products are made with the first one: before any step, which would pay for it. */
-static bool make_products(void)
+bool fw_dnn_ready(void)
 {
     const float a[4] = {0};
     float c[4];
-    return fw_dnn.dnnl_sgemm('N', 'N', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success &&
+    return fw_dnn_there() &&
+           fw_dnn.dnnl_sgemm('N', 'N', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success &&
            fw_dnn.dnnl_sgemm('N', 'T', 2, 2, 2, 1, a, 2, a, 2, 0, c, 2) == dnnl_success;
+}
+
+static bool make_attr(dnnl_primitive_attr_t *ret, bool relu)
+{
+    dnnl_post_ops_t then;
+    bool good = fw_dnn.dnnl_primitive_attr_create(ret) == dnnl_success &&
+                fw_dnn.dnnl_primitive_attr_set_scratchpad_mode(*ret, dnnl_scratchpad_mode_user) ==
+                    dnnl_success;
+    if (!good || !relu)
+        return good;
+    if (fw_dnn.dnnl_post_ops_create(&then) != dnnl_success)
+        return false;
+    good = fw_dnn.dnnl_post_ops_append_eltwise(then, 1, dnnl_eltwise_relu, 0, 0) == dnnl_success &&
+           fw_dnn.dnnl_primitive_attr_set_post_ops(*ret, then) == dnnl_success;
+    (void)fw_dnn.dnnl_post_ops_destroy(then);
+    return good;
 }
 
 enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *options,
@@ -102,10 +119,7 @@ enum fw_status fw_dnn_open(struct fw_dnn **ret, const struct fw_dnn_options *opt
     bool good = fw_dnn.dnnl_engine_create(&d->engine, dnnl_cpu, 0) == dnnl_success &&
                 fw_dnn.dnnl_stream_create(&d->stream, d->engine, dnnl_stream_default_flags) ==
                     dnnl_success &&
-                fw_dnn.dnnl_primitive_attr_create(&d->attr) == dnnl_success &&
-                fw_dnn.dnnl_primitive_attr_set_scratchpad_mode(
-                    d->attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-                make_products();
+                make_attr(&d->attr, false) && make_attr(&d->relu, true) && fw_dnn_ready();
     if (!good) {
         fw_dnn_close(d);
         return fw_fail_memory(err);
@@ -131,6 +145,8 @@ void fw_dnn_close(struct fw_dnn *d)
         free_kernel(k);
     if (d->attr != NULL)
         (void)fw_dnn.dnnl_primitive_attr_destroy(d->attr);
+    if (d->relu != NULL)
+        (void)fw_dnn.dnnl_primitive_attr_destroy(d->relu);
     if (d->stream != NULL)
         (void)fw_dnn.dnnl_stream_destroy(d->stream);
     if (d->engine != NULL)
@@ -157,7 +173,7 @@ static const int arguments[FW_N_ROLES] = {
     [FW_ROLE_SHIFT] = DNNL_ARG_SHIFT,
     [FW_ROLE_DIFF_SCALE] = DNNL_ARG_DIFF_SCALE,
     [FW_ROLE_DIFF_SHIFT] = DNNL_ARG_DIFF_SHIFT,
-    [FW_ROLE_PLACES] = DNNL_ARG_WORKSPACE,
+    [FW_ROLE_KEPT] = DNNL_ARG_WORKSPACE,
 };
 
 struct making {
@@ -190,8 +206,10 @@ static dnnl_primitive_desc_t describe(const struct making *m, const void *desc,
                                       dnnl_primitive_desc_t forward)
 {
     dnnl_primitive_desc_t pd = NULL;
-    if (fw_dnn.dnnl_primitive_desc_create(&pd, desc, m->d->attr, m->d->engine, forward) !=
-        dnnl_success)
+    bool norm = m->f->kind == FW_FAST_NORM || m->f->kind == FW_FAST_NORM_GIVEN ||
+                m->f->kind == FW_FAST_NORM_DX; // has a flag for it
+    dnnl_primitive_attr_t attr = m->f->relu && !norm ? m->d->relu : m->d->attr;
+    if (fw_dnn.dnnl_primitive_desc_create(&pd, desc, attr, m->d->engine, forward) != dnnl_success)
         return NULL;
     return pd;
 }
@@ -328,6 +346,8 @@ static dnnl_primitive_desc_t make_norm(const struct making *m)
         dims[k] = f->x[k];
     if (f->kind == FW_FAST_NORM_GIVEN)
         flags |= dnnl_use_global_stats;
+    if (f->relu)
+        flags |= dnnl_fuse_norm_relu;
     dnnl_memory_desc_t x = wanted(m, FW_ROLE_SRC, (int)f->axes + 2, dims);
     dnnl_prop_kind_t kind =
         f->kind == FW_FAST_NORM_GIVEN ? dnnl_forward_inference : dnnl_forward_training;

@@ -12,6 +12,9 @@
 
 /* "oneDNN 2.6.3", or "none" where it is not installed or flopwise was built without. */
 const char *fw_dnn_version(void);
+/* Makes what all kernels share (program code), so that it is neither part of the first step nor of
+ * a network's memory. False when oneDNN is not there. */
+bool fw_dnn_ready(void);
 /* c = a * a of n x n numbers. False when oneDNN is not there. */
 bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads);
 /* Any product whose matrices have rows or columns of neighbours; on one thread where it is called
@@ -51,7 +54,7 @@ enum fw_role {
     FW_ROLE_SHIFT,
     FW_ROLE_DIFF_SCALE,
     FW_ROLE_DIFF_SHIFT,
-    FW_ROLE_PLACES, // of maxima, in a form of the library's own
+    FW_ROLE_KEPT, // for the way back, in a form of the library's own: places of maxima, signs
     FW_N_ROLES
 };
 

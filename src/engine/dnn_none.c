@@ -8,6 +8,11 @@ const char *fw_dnn_version(void)
     return "none";
 }
 
+bool fw_dnn_ready(void)
+{
+    return false;
+}
+
 bool fw_dnn_square_gemm(int n, const float *a, float *c, unsigned n_threads)
 {
     (void)n;

@@ -123,12 +123,15 @@ static enum fw_status start(struct fw_engine *e, struct fw_error *err)
     e->held = fw_arena_zalloc(&e->arena, (g->n_tensors + 1u) * sizeof *e->held);
     e->fast = fw_arena_array(&e->arena, nodes, sizeof *e->fast);
     e->by = fw_arena_array(&e->arena, nodes, sizeof *e->by);
+    e->along = fw_arena_array(&e->arena, nodes, sizeof *e->along);
+    e->kept = fw_arena_zalloc(&e->arena, nodes * sizeof *e->kept);
     e->kernels = fw_arena_zalloc(&e->arena, nodes * sizeof(struct fw_dnn_kernel *));
     e->blocks = fw_arena_zalloc(&e->arena, nodes);
     e->use = fw_arena_zalloc(&e->arena, nodes * sizeof *e->use);
     e->scratch = fw_arena_zalloc(&e->arena, e->o.n_threads * sizeof *e->scratch);
     if (e->held == NULL || e->fast == NULL || e->by == NULL || e->kernels == NULL ||
-        e->blocks == NULL || e->use == NULL || e->scratch == NULL)
+        e->along == NULL || e->kept == NULL || e->blocks == NULL || e->use == NULL ||
+        e->scratch == NULL)
         return fw_fail_memory(err);
     for (unsigned i = 0; i < e->o.n_threads; i++)
         fw_arena_init(&e->scratch[i], e->alloc);
@@ -219,12 +222,13 @@ const struct fw_node_use *fw_engine_use(const struct fw_engine *e)
 
 void fw_engine_size(const struct fw_engine *e, struct fw_engine_size *ret)
 {
-    *ret = (struct fw_engine_size){.fixed_bytes = e->size[FW_BLOCK_FIXED],
-                                   .moving_bytes = e->size[FW_BLOCK_MOVING],
-                                   .working_bytes = e->size[FW_BLOCK_WORKING],
-                                   .n_fast = e->n_fast,
-                                   .n_reference = e->n_reference,
-                                   .n_moves = e->n_moves};
+    *ret =
+        (struct fw_engine_size){.fixed_bytes = e->size[FW_BLOCK_FIXED],
+                                .moving_bytes = e->size[FW_BLOCK_MOVING],
+                                .working_bytes = e->size[FW_BLOCK_WORKING] + e->size[FW_BLOCK_KEPT],
+                                .n_fast = e->n_fast,
+                                .n_reference = e->n_reference,
+                                .n_moves = e->n_moves};
     for (unsigned i = 0; i < FW_N_BLOCKS; i++)
         ret->allocated_bytes += e->memory[i] != NULL ? e->size[i] : 0;
 }

@@ -22,6 +22,7 @@ struct fw_engine_options {
     bool fast;          // oneDNN where it has kernels; else plain C only
     bool winograd;      // see struct fw_dnn_options
     unsigned n_threads; // of plain C too; exact mode takes 1
+    bool apart;         // no tensor that can be watched is left out between two nodes
     const bool *wanted; // (n_nodes) the only ones that are executed, with what they take; NULL: all
     uint64_t seed;
     const struct fw_hyper *hyper;         // of the updates; NULL: the optimizer's usual values

@@ -14,6 +14,13 @@ struct fw_address fw_engine_working(struct fw_engine *e, uint64_t bytes)
     return at;
 }
 
+struct fw_address fw_engine_room(struct fw_engine *e, enum fw_block block, uint64_t bytes)
+{
+    struct fw_address at = {(e->size[block] + LINE - 1) / LINE * LINE, (uint8_t)block};
+    e->size[block] = at.offset + bytes;
+    return at;
+}
+
 struct fw_step *fw_engine_add_step(struct fw_engine *e, uint32_t node, enum fw_step_kind kind)
 {
     if (e->n_steps == e->cap_steps) {
@@ -62,8 +69,7 @@ static enum fw_status own_constant(struct fw_engine *e, uint32_t id, struct fw_e
     uint32_t n;
     const fw_dim *value = fw_tensor_value(e->g, id, &n);
     FW_REQUIRE(value != NULL, err, FW_UNSUPPORTED, "the contents of an input are not known");
-    h->at = (struct fw_address){(e->size[FW_BLOCK_OWN] + LINE - 1) / LINE * LINE, FW_BLOCK_OWN};
-    e->size[FW_BLOCK_OWN] = h->at.offset + fw_engine_bytes(e, id) + LINE;
+    h->at = fw_engine_room(e, FW_BLOCK_OWN, fw_engine_bytes(e, id) + LINE);
     h->there = true;
     return FW_OK;
 }
@@ -296,16 +302,22 @@ static bool rearranges_stored(const struct fw_engine *e, const struct fw_node *n
            (e->g->tensors[n->in[0]].flags & FW_TENSOR_WEIGHT_SIDE);
 }
 
-/* Nodes that were to be done along with this one do their own work. */
+/* A node that was to be done along with another one does its own work. */
+static enum fw_status part(struct fw_engine *e, uint32_t node, uint32_t from, struct fw_error *err)
+{
+    e->by[node] = node;
+    if (e->along[from] == node) {
+        e->along[from] = FW_NONE;
+        e->fast[from].relu = false;
+    }
+    return node < from ? compile_reference(e, node, err) : FW_OK; // its turn has been
+}
+
 static enum fw_status part_from_others(struct fw_engine *e, uint32_t node, struct fw_error *err)
 {
-    for (uint32_t id = 0; id < e->g->n_nodes; id++) {
-        if (e->by[id] != node || id == node)
-            continue;
-        e->by[id] = id;
-        if (id < node) // its turn has been
-            FW_TRY(compile_reference(e, id, err));
-    }
+    for (uint32_t id = 0; id < e->g->n_nodes; id++)
+        if (e->by[id] == node && id != node)
+            FW_TRY(part(e, id, node, err));
     return FW_OK;
 }
 
@@ -330,6 +342,10 @@ static enum fw_status compile_node(struct fw_engine *e, uint32_t node, struct fw
     }
     if (e->dnn != NULL)
         FW_TRY(fw_engine_compile_fast(e, node, &done, err));
+    if (!done && e->dnn != NULL && e->along[node] != FW_NONE) { // perhaps this node alone
+        FW_TRY(part(e, e->along[node], node, err));
+        FW_TRY(fw_engine_compile_fast(e, node, &done, err));
+    }
     if (done)
         return FW_OK;
     FW_TRY(part_from_others(e, node, err));

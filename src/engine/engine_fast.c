@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Port of a kernel: an input by its purpose (fw_fast.in), or an output. */
-enum from { END, IN, OUT };
+/* Port of a kernel: an input by its purpose (fw_fast.in), an output, or what it keeps for the way
+ * back. */
+enum from { END, IN, OUT, KEPT };
 enum order {
     ROWS, // row-major
     ANY,  // as the kernel likes
@@ -57,9 +58,9 @@ static const struct wiring wirings[FW_N_FASTS][MAX_WIRES] = {
                          {FW_ROLE_DIFF_SRC, OUT, 0, AS_X, false}},
     [FW_FAST_MAX_POOL] = {{FW_ROLE_SRC, IN, 0, AS_X, false},
                           {FW_ROLE_DST, OUT, 0, ANY, false},
-                          {FW_ROLE_PLACES, OUT, 1, ANY, true}},
+                          {FW_ROLE_KEPT, OUT, 1, ANY, true}},
     [FW_FAST_MAX_POOL_DX] = {{FW_ROLE_DIFF_DST, IN, 0, ANY, false},
-                             {FW_ROLE_PLACES, IN, 1, ANY, false},
+                             {FW_ROLE_KEPT, IN, 1, ANY, false},
                              {FW_ROLE_DIFF_SRC, OUT, 0, ANY, false}},
     [FW_FAST_MEAN_POOL] = {{FW_ROLE_SRC, IN, 0, AS_X, false}, {FW_ROLE_DST, OUT, 0, ANY, false}},
     [FW_FAST_MEAN_POOL_DX] = {{FW_ROLE_DIFF_DST, IN, 0, ANY, false},
@@ -106,6 +107,7 @@ void fw_engine_describe(struct fw_engine *e)
     for (uint32_t id = 0; id < g->n_nodes; id++) {
         struct fw_cx cx = {.g = g, .sym = g->sym, .node = &g->nodes[id]};
         e->by[id] = id;
+        e->along[id] = FW_NONE;
         if (g->nodes[id].op->fast == NULL || !g->nodes[id].op->fast(&cx, &e->fast[id]))
             e->fast[id].kind = FW_N_FASTS;
     }
@@ -166,16 +168,30 @@ struct wired {
 static uint32_t tensor_at(const struct fw_engine *e, uint32_t node, const struct wiring *w)
 {
     const struct fw_node *n = &e->g->nodes[node];
+    if (e->fast[node].relu && w->role == FW_ROLE_DST)
+        return e->g->nodes[e->along[node]].out[0];
+    if (e->fast[node].relu && w->role == FW_ROLE_DIFF_DST)
+        return e->g->nodes[e->along[node]].in[0];
     if (w->from == OUT)
         return w->number < n->n_out ? n->out[w->number] : FW_NONE;
     int8_t port = e->fast[node].in[w->number];
     return port < 0 ? FW_NONE : n->in[port];
 }
 
-static void set_order(const struct fw_engine *e, uint32_t node, const struct wired *w,
-                      const struct wiring *wire, uint32_t tensor, struct fw_dnn_port *port)
+static void add_port(struct wired *w, const struct wiring *wire, uint32_t tensor)
+{
+    w->ports[w->n] = (struct fw_dnn_port){.role = (enum fw_role)wire->role};
+    w->tensors[w->n] = tensor;
+    w->wire[w->n++] = wire;
+}
+
+/* Of the last port. */
+static void set_order(const struct fw_engine *e, uint32_t node, struct wired *w)
 {
     const struct fw_node *n = &e->g->nodes[node];
+    const struct wiring *wire = w->wire[w->n - 1];
+    uint32_t tensor = w->tensors[w->n - 1];
+    struct fw_dnn_port *port = &w->ports[w->n - 1];
     switch ((enum order)wire->order) {
     case ROWS:
         break;
@@ -183,7 +199,7 @@ static void set_order(const struct fw_engine *e, uint32_t node, const struct wir
         port->open = true;
         break;
     case AS_X:
-        port->layout = w->n == 0 ? e->held[tensor].layout : w->ports[0].layout;
+        port->layout = w->n == 1 ? e->held[tensor].layout : w->ports[0].layout;
         break;
     case OWN: {
         uint32_t weight = wire->from == OUT ? n->in[2] : tensor;
@@ -205,19 +221,17 @@ static bool wire_up(const struct fw_engine *e, uint32_t node, struct wired *ret)
             return false;
         if (t == FW_NONE)
             continue;
-        struct fw_dnn_port port = {.role = (enum fw_role)wire[i].role};
-        set_order(e, node, ret, &wire[i], t, &port);
-        ret->ports[ret->n] = port;
-        ret->tensors[ret->n] = t;
-        ret->wire[ret->n++] = &wire[i];
+        add_port(ret, &wire[i], t);
+        set_order(e, node, ret);
     }
     static const struct wiring bias = {FW_ROLE_DIFF_BIAS, OUT, 0, ROWS, true};
-    unsigned away = e->fast[node].bias_after;
-    if (e->fast[node].kind == FW_FAST_CONV_DW && away > 0) {
-        ret->ports[ret->n] = (struct fw_dnn_port){.role = FW_ROLE_DIFF_BIAS};
-        ret->tensors[ret->n] = e->g->nodes[node + away].out[0];
-        ret->wire[ret->n++] = &bias;
-    }
+    static const struct wiring signs = {FW_ROLE_KEPT, KEPT, 0, ANY, true};
+    uint32_t along = e->along[node];
+    if (e->fast[node].kind == FW_FAST_CONV_DW && along != FW_NONE)
+        add_port(ret, &bias, e->g->nodes[along].out[0]);
+    if (e->fast[node].relu &&
+        (e->fast[node].kind == FW_FAST_NORM || e->fast[node].kind == FW_FAST_NORM_DX))
+        add_port(ret, &signs, FW_NONE);
     return ret->n > 0;
 }
 
@@ -260,7 +274,7 @@ static struct fw_dnn_kernel *find_kernel(struct fw_engine *e, uint32_t node, str
     if (k != NULL && !keep_within_plan(e, w)) {
         struct wired rows = first;
         for (unsigned i = 0; i < rows.n; i++)
-            if (rows.wire[i]->from == OUT && rows.wire[i]->role != FW_ROLE_PLACES)
+            if (rows.wire[i]->from == OUT && rows.wire[i]->role != FW_ROLE_KEPT)
                 rows.ports[i] = (struct fw_dnn_port){.role = rows.ports[i].role};
         *w = rows;
         k = fw_dnn_make(e->dnn, &what, w->ports, w->n, forward, ret_scratch);
@@ -327,14 +341,24 @@ static enum fw_status add_norm(struct fw_engine *e, uint32_t node, struct fw_err
     return add_glue(e, node, &glue, err);
 }
 
+/* Made by the forward kernel, read by the one that goes back. */
+static struct fw_address kept(struct fw_engine *e, uint32_t node, const struct fw_dnn_port *port)
+{
+    if (e->fast[node].kind != FW_FAST_NORM)
+        return e->kept[e->g->nodes[node].layer];
+    e->kept[node] = fw_engine_room(e, FW_BLOCK_KEPT, fw_layout_bytes(port->layout));
+    return e->kept[node];
+}
+
 static enum fw_status add_kernel(struct fw_engine *e, uint32_t node, struct wired *w,
                                  struct fw_dnn_kernel *k, size_t scratch, struct fw_error *err)
 {
     struct fw_address at[FW_STEP_PORTS];
     for (unsigned i = 0; i < w->n; i++) {
-        bool places = w->ports[i].role == FW_ROLE_PLACES;
-        if (places)
-            at[i] = e->held[w->tensors[i]].at;
+        if (w->wire[i]->from == KEPT)
+            at[i] = kept(e, node, &w->ports[i]);
+        else if (w->ports[i].role == FW_ROLE_KEPT)
+            at[i] = e->held[w->tensors[i]].at; // the plan has a place for it
         else if (w->wire[i]->from == OUT)
             FW_TRY(place_output(e, w->tensors[i], &w->ports[i], &at[i], err));
         else
@@ -368,8 +392,11 @@ enum fw_status fw_engine_compile_fast(struct fw_engine *e, uint32_t node, bool *
     struct wired w;
     size_t scratch;
     *ret_done = false;
-    if (e->fast[node].kind >= FW_N_FASTS || !wire_up(e, node, &w))
+    const struct fw_fast *f = &e->fast[node];
+    if (f->kind >= FW_N_FASTS || !wire_up(e, node, &w))
         return FW_OK;
+    if (f->kind == FW_FAST_NORM_DX && f->relu && !e->fast[e->g->nodes[node].layer].relu)
+        return FW_OK; // no signs were kept
     struct fw_dnn_kernel *k = find_kernel(e, node, &w, &scratch);
     if (k == NULL)
         return FW_OK;

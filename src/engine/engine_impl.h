@@ -7,7 +7,14 @@
 #include "engine/engine.h"
 #include "ops/value.h"
 
-enum fw_block { FW_BLOCK_FIXED, FW_BLOCK_MOVING, FW_BLOCK_WORKING, FW_BLOCK_OWN, FW_N_BLOCKS };
+enum fw_block {
+    FW_BLOCK_FIXED,
+    FW_BLOCK_MOVING,
+    FW_BLOCK_WORKING, // of one node at a time
+    FW_BLOCK_KEPT,    // from a forward kernel for the one that goes back
+    FW_BLOCK_OWN,
+    FW_N_BLOCKS
+};
 
 struct fw_address {
     uint64_t offset;
@@ -78,6 +85,8 @@ struct fw_engine {
     struct fw_held *held;           // (n_tensors)
     struct fw_fast *fast;           // (n_nodes) kind FW_N_FASTS: not described
     uint32_t *by;                   // (n_nodes) node that does its work along, or itself
+    uint32_t *along;                // (n_nodes) such a node of this one's, by which it differs
+    struct fw_address *kept;        // (n_nodes) what its kernel keeps for the way back
     struct fw_dnn_kernel **kernels; // (n_nodes) or NULL
     uint8_t *blocks;       // (n_nodes) channels side by side in the order its kernel works in
     struct fw_step *steps; // (n_steps)
@@ -108,6 +117,7 @@ bool fw_engine_put_known(struct fw_engine *e, uint32_t tensor, struct fw_buffer 
 
 enum fw_status fw_engine_compile(struct fw_engine *e, struct fw_error *err);
 struct fw_address fw_engine_working(struct fw_engine *e, uint64_t bytes);
+struct fw_address fw_engine_room(struct fw_engine *e, enum fw_block block, uint64_t bytes);
 struct fw_step *fw_engine_add_step(struct fw_engine *e, uint32_t node, enum fw_step_kind kind);
 /* Whether who makes a tensor may choose its order. Of gradients and states it is that of the
  * parameter, which is made sure here. */

@@ -120,6 +120,51 @@ void test_engine__fast_as_plain_residual(void **state)
     compare("zoo:resnet18,size=64,classes=10", "2", 1e-2);
 }
 
+/* Nodes of this row whose work another kernel does. */
+static unsigned done_along(const struct fw_engine *e, const struct fw_graph *g, const char *op)
+{
+    unsigned n = 0;
+    for (uint32_t id = 0; id < g->n_nodes; id++) {
+        uint32_t by = id;
+        (void)fw_engine_kernel(e, id, &by);
+        n += by != id && strcmp(g->nodes[id].op->name, op) == 0;
+    }
+    return n;
+}
+
+/* Relu comes out of the kernel before it, its gradient goes into the one behind it: not where a sum
+ * of two branches stands between, and not where every tensor is to be seen. */
+void test_engine__relu_along(void **state)
+{
+    (void)state;
+    if (strcmp(fw_dnn_version(), "none") == 0)
+        skip();
+    static const struct {
+        const char *model;
+        bool inference;
+        bool apart;
+        unsigned forward, backward;
+    } want[] = {{"zoo:resnet18,size=64,classes=10", false, false, 9, 9},
+                {"zoo:resnet18,size=64,classes=10", false, true, 0, 0},
+                {"zoo:resnet18,size=64,classes=10", true, false, 9, 0},
+                {"zoo:convnet,size=32", false, false, 2, 0},
+                {"zoo:mlp,depth=3,width=24,act=relu", true, false, 2, 0}};
+    for (unsigned i = 0; i < sizeof want / sizeof *want; i++) {
+        struct fw_study *s = open_study(want[i].model, "2", want[i].inference);
+        const struct fw_analysis *a = &s->analysis;
+        struct fw_engine_options how = {.fast = true, .apart = want[i].apart, .n_threads = 1};
+        struct fw_engine *e;
+        assert_int_equal(fw_engine_new(&e, &s->analysis.model.graph,
+                                       a->trained ? a->training.places : a->inference.places, &how,
+                                       &fw_alloc_default, NULL),
+                         FW_OK);
+        assert_int_equal(done_along(e, &a->model.graph, "Relu"), want[i].forward);
+        assert_int_equal(done_along(e, &a->model.graph, "ReluGrad"), want[i].backward);
+        fw_engine_free(e);
+        fw_study_free(s);
+    }
+}
+
 void test_engine__memory_is_the_plan(void **state)
 {
     (void)state;

@@ -458,6 +458,11 @@ static void need_library(void)
     skip();
 }
 
+static bool is_pointwise(const struct fw_op *op)
+{
+    return op->fast == fw_fast_pointwise || op->fast == fw_fast_unary;
+}
+
 void test_fast__library_as_reference(void **state)
 {
     (void)state;
@@ -471,8 +476,7 @@ void test_fast__library_as_reference(void **state)
             const struct fw_op *op = &fw_op_tables[t]->rows[i];
             // updates are pointwise: engine_test.c runs whole steps
             bool update = strncmp(op->name, "Update", 6) == 0;
-            if (op->fast == NULL || op->fast == fw_fast_pointwise || update ||
-                was_seen(&fast_rows, op))
+            if (op->fast == NULL || is_pointwise(op) || update || was_seen(&fast_rows, op))
                 continue;
             print_message("%s:%s has a fast path that no case takes\n", op->domain, op->name);
             missing++;
@@ -490,7 +494,7 @@ void test_fast__pieces_as_reference(void **state)
     for (uint32_t t = 0; t < fw_n_op_tables; t++)
         for (uint32_t i = 0; i < fw_op_tables[t]->n; i++) {
             const struct fw_op *op = &fw_op_tables[t]->rows[i];
-            if (op->fast != fw_fast_pointwise || op->min_in > 2 || op->min_out != 1 ||
+            if (!is_pointwise(op) || op->min_in > 2 || op->min_out != 1 ||
                 (op->flags & FW_OP_INTERNAL) || op->run[FW_PLAIN] == NULL)
                 continue;
             struct op_case c = {.domain = op->domain, .name = op->name, .out = {""}};
@@ -518,7 +522,7 @@ void test_fast__shared_as_reference(void **state)
     for (uint32_t t = 0; t < fw_n_op_tables; t++)
         for (uint32_t i = 0; i < fw_op_tables[t]->n; i++) {
             const struct fw_op *op = &fw_op_tables[t]->rows[i];
-            if (!op->run_shared || op->fast == fw_fast_pointwise || was_seen(&shared_rows, op))
+            if (!op->run_shared || is_pointwise(op) || was_seen(&shared_rows, op))
                 continue;
             print_message("%s:%s shares its work in no case\n", op->domain, op->name);
             missing++;

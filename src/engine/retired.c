@@ -115,7 +115,8 @@ static uint64_t real_taps(const struct fw_fast *f)
 /* AVX2, 8 channels a block: sums over output channels are added up in pieces of 4 blocks, of 2 or
  * of 1 where rows are long (1x1: of 8, over input channels of 16), and a 1x1 kernel's weight
  * gradient is added up over the batch and over pieces of an image. */
-static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise)
+static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool pointwise,
+                          bool along)
 {
     enum { PIECE = 128, LAST = 192 }; // positions of an image; a last piece is shorter than LAST
     int64_t in = f->x[1] / f->group, out = f->y[1] / f->group, width = f->y[f->axes + 1];
@@ -132,7 +133,7 @@ static uint64_t sums_avx2(const struct fw_fast *f, uint64_t x, uint64_t y, bool 
     }
     uint64_t pieces = n < LAST ? 1 : (n - LAST) / PIECE + 2;
     return (pointwise ? fill(in, 8) * fill(f->y[1], 8) * (batch * pieces - 1) : 0) +
-           (f->bias_after > 0 ? y : 0);
+           (along ? y : 0);
 }
 
 /* Channels that a 1x1 kernel with AVX-512 adds up before it writes, by the height of the images
@@ -180,7 +181,8 @@ static uint64_t image_pieces(uint64_t n, uint64_t height, uint64_t width)
 
 /* AVX-512, 16 channels a block: sums over blocks of channels are added up, and a bias to them,
  * where a 1x1 kernel and one by channels begin with it. */
-static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, const char *kernel)
+static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, const char *kernel,
+                            bool along)
 {
     enum { LANES = 16 };
     int64_t in = f->x[1] / f->group, out = f->y[1] / f->group;
@@ -200,14 +202,13 @@ static uint64_t sums_avx512(const struct fw_fast *f, uint64_t x, uint64_t y, con
     default:
         if (pointwise)
             batch *= image_pieces(positions, (uint64_t)height, (uint64_t)f->y[f->axes + 1]);
-        return (pointwise ? (uint64_t)(wide_in * wide_out) * (batch - 1) : 0) +
-               (f->bias_after > 0 ? y : 0);
+        return (pointwise ? (uint64_t)(wide_in * wide_out) * (batch - 1) : 0) + (along ? y : 0);
     }
 }
 
 /* A product for each image and group, of the weights and the windows written out, padding and all:
  * gradients of data are added from windows into the image, those of a bias row by row. */
-static uint64_t by_products(const struct fw_fast *f, bool pointwise)
+static uint64_t by_products(const struct fw_fast *f, bool pointwise, bool along)
 {
     uint64_t positions = product(f->y, 2, f->axes + 2),
              rows = positions / (uint64_t)f->y[f->axes + 1];
@@ -228,13 +229,13 @@ static uint64_t by_products(const struct fw_fast *f, bool pointwise)
                (pointwise ? 0 : real_taps(f));
     uint64_t first = flop_of(out, k, n, &weights, &small, &windows_turned, false);
     uint64_t next = flop_of(out, k, n, &weights, &small, &windows_turned, true);
-    return groups * (first + (images - 1) * next) +
-           (f->bias_after > 0 ? y * (positions + rows) : 0);
+    return groups * (first + (images - 1) * next) + (along ? y * (positions + rows) : 0);
 }
 
 static uint64_t convolution(const struct fw_engine *e, uint32_t node, uint64_t mac)
 {
     const struct fw_fast *f = &e->fast[node];
+    bool along = e->along[node] != FW_NONE; // the gradient of a bias
     unsigned block = e->blocks[node];
     uint64_t x = product(f->x, 0, f->axes + 2), y = product(f->y, 0, f->axes + 2);
     bool pointwise = product(f->kernel, 0, f->axes) == 1;
@@ -242,15 +243,15 @@ static uint64_t convolution(const struct fw_engine *e, uint32_t node, uint64_t m
     bool always = strstr(kernel, "1x1") != NULL;
     uint64_t work = (uint64_t)(2 * padded_mac(f, mac, block > 0 ? block : 1, always));
     if (x > 0 && y > 0 && strstr(kernel, "gemm") != NULL)
-        return by_products(f, pointwise);
+        return by_products(f, pointwise, along);
     if (x == 0 || y == 0)
         return work;
     unsigned lanes = fw_dnn_is_avx2() ? 8 : 16;
     x = x / (uint64_t)f->x[1] * fill(f->x[1], lanes);
     y = y / (uint64_t)f->y[1] * fill(f->y[1], lanes);
     if (!fw_dnn_is_avx2())
-        return work + sums_avx512(f, x, y, kernel);
-    return work + sums_avx2(f, x, y, pointwise);
+        return work + sums_avx512(f, x, y, kernel, along);
+    return work + sums_avx2(f, x, y, pointwise, along);
 }
 
 /* One for each tap and for the division; where padding does not count, how much there is of it is

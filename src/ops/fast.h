@@ -48,9 +48,6 @@ struct fw_fast {
     int64_t begin[FW_FAST_AXES], end[FW_FAST_AXES];   // padding
     int64_t x[FW_FAST_AXES + 2], y[FW_FAST_AXES + 2]; // shapes of data: batch, channels, sizes
     bool with_padding;                                // a mean counts the padding
-    /* Of FW_FAST_CONV_DW, set by the engine: how many nodes later its bias' gradient is the one
-     * that comes out along with it; 0: none. */
-    uint8_t bias_after;
     /* Products: y (m, n) = a (m, k) * b (k, n), for each of the batch. */
     unsigned n_batch;
     int64_t batch[FW_FAST_BATCH];
@@ -58,10 +55,14 @@ struct fw_fast {
     struct fw_fast_matrix a, b, c;
     /* Normalisation. */
     double epsilon, momentum;
+    /* A pointwise node: it is y = max(0, x), or of (dy, y) its gradient. A normalisation, set by
+     * the engine: that comes after it, on the way back before it. */
+    bool relu;
 };
 
 /* Slots. False: this node has to be left to the reference kernel. */
 bool fw_fast_pointwise(struct fw_cx *c, struct fw_fast *ret);
+bool fw_fast_unary(struct fw_cx *c, struct fw_fast *ret); // pointwise too; says which is relu
 bool fw_fast_conv(struct fw_cx *c, struct fw_fast *ret);
 bool fw_fast_conv_dx(struct fw_cx *c, struct fw_fast *ret);
 bool fw_fast_conv_dw(struct fw_cx *c, struct fw_fast *ret);

@@ -410,13 +410,13 @@ static const struct fw_op rows[N_ROWS] = {
             .doc = "dX = " gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs), attrs_,              \
             FW_PORTS(1, 1, 1, 1), .flags = FW_OP_UNKNOWN_OK, .in_place = 1,                        \
             .family = &family_##id, .infer = infer, SAME, .cost = cost, .grad = grad,              \
-            KERNEL_OF(id), FW_POINTWISE},                                                          \
+            KERNEL_OF(id), .fast = fw_fast_unary},                                                 \
     [id##_GRAD] = {.name = name_ "Grad", .domain = "flopwise",                                     \
                    .formula = gf "; per element" COUNTS(ga, gm, gd, gq, gx, gs),                   \
                    .doc = FW_INTERNAL_DOC, attrs_, FW_PORTS(2, 2, 1, 1),                           \
                    .flags = FW_OP_INTERNAL | FW_OP_UNKNOWN_OK, .in_place = 1,     \
                    .family = &family_##id, .infer = fw_infer_same, .cost = cost_grad,              \
-                   .grad = fw_grad_none, FW_RUN_SHARED(id##_GRAD), FW_POINTWISE},
+                   .grad = fw_grad_none, FW_RUN_SHARED(id##_GRAD), .fast = fw_fast_unary},
     SMOOTH(ROWS)
 #undef ROWS
 #define ROWS(id, name_, x, f, fold)                                                                \

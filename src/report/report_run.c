@@ -1,6 +1,7 @@
 /* flopwise.run/1: what executing a network took, per phase and layer, beside what was predicted. */
 #include "report/answers.h"
 
+#include "base/limits.h"
 #include "engine/dnn.h"
 #include "engine/machine.h"
 #include "engine/peak.h"
@@ -314,6 +315,7 @@ static enum fw_status build(struct running *m, const struct fw_asked *asked,
     const struct fw_node_use *use = fw_engine_use(m->x->engine);
     fw_machine_here(&machine);
     FW_TRY(fw_peak_get(&machine, false, &m->peak, err));
+    (void)fw_limits_renew(m->x->a->model.alloc); // it may have been measured just now
     m->most = fw_peak_sure(&m->peak, how->n_threads);
     m->times = m->x->steps > 1 ? (double)(m->x->steps - 1) : 1;
     for (uint32_t id = 0; id < a->model.graph.n_nodes; id++)

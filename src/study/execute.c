@@ -376,7 +376,8 @@ static enum fw_status execute(struct run *r, struct fw_error *err)
     struct fw_execution *x = r->x;
     FW_TRY(check_sizes(x->a, err));
     fw_execution_begins(x, r->o, "before the first step");
-    (void)fw_dnn_version(); // loaded now, so that it is not taken for the network's memory
+    if (r->o->fast)
+        (void)fw_dnn_ready(); // now, so that it is not taken for the network's memory
     uint64_t before = resident_bytes();
     struct fw_engine_options how = {.fast = r->o->fast,
                                     .winograd = r->o->winograd,

@@ -79,8 +79,10 @@ static enum fw_status watch(struct fw_init_run *r, struct fw_error *err)
 static enum fw_status open_engine(struct fw_init_run *r, struct fw_analysis *a,
                                   struct fw_error *err)
 {
-    struct fw_engine_options how = {
-        .fast = strcmp(fw_dnn_version(), "none") != 0, .wanted = r->o.wanted, .seed = r->o.seed};
+    struct fw_engine_options how = {.fast = strcmp(fw_dnn_version(), "none") != 0,
+                                    .wanted = r->o.wanted,
+                                    .seed = r->o.seed,
+                                    .apart = true};
     how.n_threads = how.fast ? fw_usable_cores() : 1;
     if (how.n_threads > FW_MAX_THREADS)
         how.n_threads = FW_MAX_THREADS;
