@@ -171,9 +171,17 @@ static void soften_back(struct fw_run *r, const struct sizes *z, size_t head, co
         d[k] = MUL(d[k], scale);
 }
 
+/* Keys or values of a tensor of heads, folded or not, or of a packed one. */
+static size_t length_of(const struct fw_buffer *v)
+{
+    return (size_t)v->dims[v->rank == 4 ? 2 : 1];
+}
+
 KERNEL(attention_scores)
 {
     struct sizes z = sizes_of(r, S_P);
+    FW_REQUIRE(length_of(r->in[S_V]) == z.keys, r->cx.err, FW_UNSUPPORTED,
+               "there is no kernel for the gradient where keys come from earlier calls");
     size_t n = z.queries * z.keys;
     size_t width = width_of(r->in[S_DY], z.heads), unused, from, to;
     struct heads dy = heads_of(r->in[S_DY], z.heads);

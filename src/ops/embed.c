@@ -122,6 +122,9 @@ static enum fw_status infer_embed(struct fw_cx *c)
         FW_TRY(
             fw_same_dim(c, "width of the embeddings", y[2], fw_in(c, E_SEGMENT)->dims[1], &y[2]));
     }
+    for (unsigned k = 0; k < 2; k++) // of every token, or the same for all examples
+        if (fw_has_in(c, k == 0 ? E_SEGMENTS : E_POSITIONS))
+            FW_TRY(fw_want_broadcast_to(c, k == 0 ? E_SEGMENTS : E_POSITIONS, 2, ids));
     enum fw_dtype dtype = (enum fw_dtype)word->dtype;
     FW_TRY(fw_set_out(c, E_MASK_INDEX, FW_I32, 1, y));
     FW_TRY(fw_set_out(c, E_SUM, dtype, 3, y));

@@ -50,6 +50,15 @@ void test_embed__layer_norm(void **state)
          .name = "EmbedLayerNormalization",
          .in = {"i32[2,5]", "-", "f32[100,8]", "f32[64,8]", "-", "f32[8]"},
          .fails = FW_FORMAT},
+        {.domain = MS, // rows for segments that nobody names
+         .name = "EmbedLayerNormalization",
+         .in = {"i32[2,5]", "-", "f32[100,8]", "f32[64,8]", "f32[2,8]", "f32[8]", "f32[8]"},
+         .fails = FW_FORMAT},
+        {.domain = MS, // places of more examples than there are
+         .name = "EmbedLayerNormalization",
+         .in = {"i32[2,5]", "-", "f32[100,8]", "f32[64,8]", "-", "f32[8]", "f32[8]", "-",
+                "i32[4,5]"},
+         .fails = FW_SHAPE},
         /* dSum 560 - 30 add, 480 mul; gamma 320 - 10 - 8 add, 240 mul; beta 80 - 8; two tables 80
          */
         {.domain = MS,

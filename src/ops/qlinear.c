@@ -192,6 +192,8 @@ static enum fw_status infer_bits(struct fw_cx *c)
     for (unsigned i = 0; i < a->rank; i++)
         y[i] = a->dims[i];
     y[a->rank - 1u] = fw_dim_int(n);
+    if (fw_has_in(c, 5)) // a bias
+        FW_TRY(fw_want_broadcast_to(c, 5, a->rank, y));
     return fw_set_out(c, 0, (enum fw_dtype)a->dtype, a->rank, y);
 }
 

@@ -7,6 +7,19 @@
 
 #include <cmocka.h>
 
+void test_qlinear__bias_that_does_not_fit(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {
+        {.domain = "com.microsoft",
+         .name = "MatMulNBits",
+         .attrs = "K=20 N=3 bits=2 block_size=8",
+         .in = {"f32[4,20]", "u8[3,3,2]", "f32[9]", "u8[3]", "-", "f32[5,3]"},
+         .fails = FW_SHAPE},
+    };
+    OP_CASES_RUN(cases);
+}
+
 void test_qlinear__products(void **state)
 {
     (void)state;

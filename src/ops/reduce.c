@@ -262,7 +262,9 @@ static enum fw_status grad_cumprod(struct fw_grad *gr)
 
 static enum fw_status infer_sum_to(struct fw_cx *c)
 {
-    const struct fw_tensor *like = fw_in(c, 1);
+    const struct fw_tensor *x = fw_in(c, 0), *like = fw_in(c, 1);
+    if (x->rank != FW_RANK_UNKNOWN && like->rank != FW_RANK_UNKNOWN)
+        FW_TRY(fw_want_broadcast_to(c, 1, x->rank, x->dims));
     return fw_set_out(c, 0, (enum fw_dtype)fw_in(c, 0)->dtype, like->rank, like->dims);
 }
 

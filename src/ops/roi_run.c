@@ -168,6 +168,8 @@ static enum fw_status each_output(struct fw_run *r, const struct fw_buffer *x,
 
 KERNEL(roi_align)
 {
+    FW_REQUIRE(r->in[0]->n > 0 || r->out[0]->n == 0, r->cx.err, FW_SHAPE,
+               "images with elements are wanted");
     return each_output(r, r->in[0], r->out[0], reals(r, 0), NULL);
 }
 

@@ -181,6 +181,9 @@ static enum fw_status infer_stft(struct fw_cx *c)
     FW_TRY(fw_want_rank(c, 0, 2, 3));
     const struct fw_tensor *x = fw_in(c, 0);
     fw_dim step;
+    for (unsigned i = 1; i < 4; i += 2)
+        FW_REQUIRE(!fw_has_in(c, i) || fw_dtypes[fw_in(c, i)->dtype].class != 'f', c->err, FW_SHAPE,
+                   "input %u: a whole number is wanted", i);
     fw_dim n = frame_length(c);
     fw_dim y[4] = {x->dims[0]};
     if (fw_dim_is_bad(n))

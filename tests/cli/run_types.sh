@@ -89,3 +89,9 @@ g (float[3] x) => (y) <float scale = {1}, float zero = {0}, float bits = {1e30}>
 { y = qonnx.custom_op.general.Quant (x, scale, zero, bits) }
 M
 try run --infer --mode exact bits.onnxtxt
+cat >regions.onnxtxt <<'M' # of an image of nothing
+<ir_version: 10, opset_import: ["": 22]>
+g (float[1,2,0,9] x, float[5,4] regions, int64[5] images) => (y)
+{ y = RoiAlign <output_height = 2, output_width = 2, sampling_ratio = 2> (x, regions, images) }
+M
+try run --infer --mode exact regions.onnxtxt
