@@ -109,7 +109,10 @@ static enum fw_status grad_tile(struct fw_grad *gr)
 /* Each element of X is the sum of its copies: elements in - elements out. */
 static void cost_tile_grad(struct fw_cx *c, struct fw_cost *cost)
 {
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, 0)), 1);
+    fw_count dy = fw_elements(c, fw_in(c, 0));
+    if (fw_count_is_const(dy) && dy.word == 0) // repeated no times
+        return;
+    fw_cost_add(c, cost, FW_ADD, dy, 1);
     fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_out(c, 0)), -1);
 }
 

@@ -141,6 +141,11 @@ void test_move__expand(void **state)
         {.name = "Tile",
          .in = {"i64[2,2]=1,2,3,4", "i64[2]=1,2"},
          .out = {"i64[2,4]=1,2,1,2,3,4,3,4"}},
+        {.name = "Tile",
+         .in = {"*f32[2,3]", "i64[2]=2,0"},
+         .out = {"f32[4,0]"},
+         .cost = "",
+         .backward_input = ""},
         {.name = "Tile", .in = {"f32[2,2]", "i64[1]=2"}, .fails = FW_SHAPE},
     };
     OP_CASES_RUN(cases);
