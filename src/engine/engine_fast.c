@@ -283,7 +283,13 @@ static struct fw_dnn_kernel *find_kernel(struct fw_engine *e, uint32_t node, str
     }
     if (what.kind == FW_FAST_MAX_POOL_DX) // nobody else reads the places that oneDNN wrote
         return k;
-    return k != NULL && strncmp(fw_dnn_kernel_name(k), "ref", 3) != 0 ? k : NULL;
+    if (k == NULL)
+        return NULL;
+    const char *name = fw_dnn_kernel_name(k);
+    // one that goes by products takes relu number by number
+    bool slow = strncmp(name, "ref", 3) == 0 ||
+                (what.kind == FW_FAST_CONV && what.relu && strstr(name, "gemm") != NULL);
+    return slow ? NULL : k;
 }
 
 /* A parameter takes the order its first convolution likes, where that takes no more room. */
