@@ -166,7 +166,7 @@ static uint64_t best_part(uint64_t n, uint64_t least, uint64_t most, bool larges
  * many positions as fit into a cache of 32 KiB with 8 or 16 channels. */
 static uint64_t image_pieces(uint64_t n, uint64_t height, uint64_t width)
 {
-    enum { CACHE = 32 * 1024 / sizeof(float), STEEP = 19 };
+    enum { CACHE = 8192, STEEP = 19 }; // CACHE: numbers
     uint64_t step = best_part(n, n < 7 ? n : 7, n < 16 ? n : 16, true);
     if (n % step != 0)
         step = best_part(width, width < 4 ? width : 4, width, false);
@@ -321,7 +321,7 @@ static uint64_t normalisation(const struct fw_engine *e, uint32_t node)
 static uint64_t by_blocks(const struct fw_fast *f)
 {
     enum { LANES = 16, DEPTH = 512 };
-    bool deep = f->k > 2 * DEPTH && (f->a.column == 1 || f->k == 1);
+    bool deep = f->k > (int64_t)2 * DEPTH && (f->a.column == 1 || f->k == 1);
     uint64_t adds = f->k > 0 ? ((uint64_t)f->k - 1) / (deep ? 2 * DEPTH : DEPTH) : 0;
     return (uint64_t)f->m * fill(f->n, LANES) *
            (2 * (uint64_t)f->k + adds + (f->in[2] >= 0 ? 1 : 0));
