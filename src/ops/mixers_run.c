@@ -221,6 +221,9 @@ KERNEL(linear_attention) // (q, k, v, past?, decay?, beta?) -> y, state?
     struct linear l = linear_of(r, FW_LINEAR_Q, FW_LINEAR_DECAY);
     size_t cells = l.key * l.value;
     FW_TRY(open_linear(r, FW_LINEAR_Q, FW_LINEAR_DECAY, &l));
+    const struct fw_buffer *past = fw_run_in(r, FW_LINEAR_PAST);
+    FW_REQUIRE(past == NULL || past->n == l.batch * l.heads * cells, r->cx.err, FW_SHAPE,
+               "a past state of every head's keys and values is wanted");
     REAL *state = scratch_reals(r, cells + 1);
     REAL *missing = scratch_reals(r, l.value + 1);
     REAL *fresh = scratch_reals(r, l.value + 1);

@@ -175,6 +175,12 @@ UNARY_GRAD(RELU, 0, 0, pick(LESS(0, t), dy, 0))
 
 /* ---- of integers as well ---- */
 
+/* The least number stays what it is. */
+static int64_t negated(int64_t x)
+{
+    return (int64_t)(0 - (uint64_t)x);
+}
+
 /* y = expression of x, whole of x's bits where they are integers. */
 #define EITHER(id, real_expression, int_expression)            \
     UNARY(id##_OF_REALS, 0, 0, real_expression)                \
@@ -190,10 +196,10 @@ UNARY_GRAD(RELU, 0, 0, pick(LESS(0, t), dy, 0))
         }                                                      \
         return FW_OK;                                          \
     }
-EITHER(ABS, ABS(x), (TALLY(FW_MINMAX), x < 0 ? -x : x))
+EITHER(ABS, ABS(x), (TALLY(FW_MINMAX), x < 0 ? negated(x) : x))
 EITHER(RELU, MAX(x, 0), (TALLY(FW_MINMAX), x < 0 ? 0 : x))
 EITHER(SIGN, SIGN(x), (TALLY(FW_MINMAX), (x > 0) - (x < 0)))
-EITHER(NEG, NEG(x), (TALLY(FW_ADD), -x))
+EITHER(NEG, NEG(x), (TALLY(FW_ADD), negated(x)))
 EITHER(NOT, x == 0, x == 0)
 EITHER(BITWISE_NOT, x, ~x)
 
