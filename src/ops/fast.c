@@ -60,15 +60,6 @@ bool fw_fast_pointwise(struct fw_cx *c, struct fw_fast *ret)
     return true;
 }
 
-bool fw_fast_unary(struct fw_cx *c, struct fw_fast *ret)
-{
-    const char *name = c->node->op->name;
-    if (!fw_fast_pointwise(c, ret))
-        return false;
-    ret->relu = strcmp(name, "Relu") == 0 || strcmp(name, "ReluGrad") == 0;
-    return true;
-}
-
 /* ---- windows ---- */
 
 static bool set_shape(int64_t *to, const struct fw_tensor *t)

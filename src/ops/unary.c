@@ -382,6 +382,13 @@ static enum fw_status grad_clip(struct fw_grad *gr)
     return fw_emit(gr, 0, &rows[CLIP_GRAD], in, 4, NULL, &gr->dx[0]);
 }
 
+bool fw_fast_unary(struct fw_cx *c, struct fw_fast *ret)
+{
+    bool good = fw_fast_pointwise(c, ret);
+    ret->relu = good && (c->node->op == &rows[RELU] || c->node->op == &rows[RELU_GRAD]);
+    return good;
+}
+
 /* The text of counts, without the classes that are zero. */
 #define WORD_0(class) ""
 #define WORD_1(class) " 1 " class
