@@ -453,3 +453,77 @@ void gen_model(struct gen_model *m, const unsigned char *data, size_t n)
         if (m->values[i].graph == 0 && m->values[i].kind == GEN_MADE && !m->values[i].used)
             g->outputs[g->n_outputs++] = i;
 }
+
+/* ---- one operator ---- */
+
+/* A size: small, or one that was drawn before or a multiple or half of it, as gates and heads are.
+ */
+static int64_t related_size(struct gen_model *m)
+{
+    static const int64_t sizes[] = {2, 3, 4, 1, 0, 5, 6, 8};
+    static const int64_t times[] = {2, 2, 2, 4, 6, 8, 16, 1}; // halves
+    unsigned b = gen_draw(m, 256), of = 0;
+    for (int i = 0; i < m->n_values - 1; i++)
+        of += m->values[i].rank;
+    if (b < 96 || of == 0)
+        return sizes[b % 8];
+    unsigned at = gen_draw(m, of);
+    for (int i = 0; i < m->n_values; at -= m->values[i++].rank)
+        if (at < m->values[i].rank)
+            return m->values[i].dims[at] * times[b % 8] / 2;
+    return 1;
+}
+
+static int alone_source(struct gen_model *m, const struct gen_node *n, unsigned i)
+{
+    unsigned how = gen_draw(m, 16), type = gen_draw(m, 32);
+    if (how == 15 && i >= n->op->min_in)
+        return -1;
+    int at = new_value(m, GEN_INPUT, 0);
+    if (at < 0)
+        return -1;
+    struct gen_value *v = &m->values[at];
+    v->rank = 0;
+    if (how >= 12) {
+        stored(m, v, NULL, false);
+        return at;
+    }
+    if (how >= 9)
+        v->kind = GEN_STORED;
+    else if (type >= 16)
+        v->dtype = element_type(m);
+    else if (type >= 4 && i > 0 && n->in[0] >= 0)
+        v->dtype = m->values[n->in[0]].dtype;
+    unsigned rank = gen_draw(m, GEN_RANK + 1);
+    for (unsigned k = 0; k < rank; k++) {
+        int64_t size = related_size(m);
+        v->dims[v->rank++] = size;
+    }
+    return at;
+}
+
+void gen_alone(struct gen_model *m, const unsigned char *data, size_t size)
+{
+    *m = (struct gen_model){.p = data, .end = data + size, .n_graphs = 1, .depth = MAX_DEPTH};
+    struct gen_graph *g = &m->graphs[0];
+    struct gen_node *n = &g->nodes[0];
+    *n = (struct gen_node){.op = any_op(m)};
+    if (n->op == NULL || !has_room(m, n->op))
+        return;
+    for (unsigned want = between(m, n->op->min_in, n->op->max_in, GEN_PORTS); n->n_in < want;) {
+        int at = alone_source(m, n, n->n_in);
+        n->in[n->n_in++] = at;
+        if (at >= 0 && m->values[at].kind == GEN_INPUT)
+            g->inputs[g->n_inputs++] = at;
+    }
+    unsigned n_out = between(m, n->op->min_out > 0 ? n->op->min_out : 1, n->op->max_out, 4);
+    for (unsigned k = 0; k < n->op->n_attrs && n->n_attrs < GEN_ATTRS; k++)
+        if (n->op->attrs[k].required || gen_draw(m, 2) != 0)
+            attribute(m, g, n, &n->op->attrs[k]);
+    while (n->n_out < n_out) {
+        int at = new_value(m, GEN_MADE, 0);
+        g->outputs[g->n_outputs++] = n->out[n->n_out++] = at;
+    }
+    g->n_nodes = 1;
+    finish(m, g);
+}

@@ -72,6 +72,8 @@ struct gen_model {
 };
 
 void gen_model(struct gen_model *m, const unsigned char *data, size_t n);
+/* A model of one node; any operator without a body, sizes are numbers. */
+void gen_alone(struct gen_model *m, const unsigned char *data, size_t n);
 unsigned gen_draw(struct gen_model *m, unsigned below); // 0 when there are no bytes left
 
 /* ONNX, and ONNX's text format; both end with the same outputs in the same order. */

@@ -2,7 +2,8 @@
 # Usage: tests/fuzz/run.sh SECONDS [NAME...]
 # Fuzzes every target fuzz_NAME.c (or those named) for SECONDS each, with libFuzzer and the address
 # and undefined-behaviour sanitizers, starting from tests/fuzz/corpus/NAME and from what earlier
-# runs found (build-fuzz/corpus/NAME). tests/fuzz/NAME.dict is used where it exists. An input that
+# runs found (build-fuzz/corpus/NAME) and from what tests/fuzz/seeds_NAME.py writes, where there
+# is one. tests/fuzz/NAME.dict is used where it exists. An input that
 # breaks a target is left in build-fuzz/artifacts/NAME: mend the fault, add the input to the corpus.
 # One input may take FUZZ_TIMEOUT seconds by the clock (10; a machine with other work wants more).
 set -u
@@ -29,7 +30,7 @@ clang=$(command -v clang-14 || command -v clang) || {
 }
 CC=$clang tools/configure.sh $build -Dtests=true -Dfuzz=true -Ddebug=true \
     -Db_sanitize=address,undefined -Db_lundef=false || exit 1
-ninja -C $build fuzzers >$build/fuzz.log 2>&1 || {
+ninja -C $build fuzzers flopwise-unit >$build/fuzz.log 2>&1 || {
     cat $build/fuzz.log
     exit 1
 }
@@ -44,6 +45,10 @@ for name in "${names[@]}"; do
     [ -z "${FUZZ_SEED:-}" ] || args+=(-seed="$FUZZ_SEED")
     [ ! -f "tests/fuzz/$name.dict" ] || args+=(-dict="tests/fuzz/$name.dict")
     folders=("$corpus")
+    if [ -f "tests/fuzz/seeds_$name.py" ]; then
+        "tests/fuzz/seeds_$name.py" "$build/seeds/$name" "$build" || exit 1
+        folders+=("$build/seeds/$name")
+    fi
     [ ! -d "tests/fuzz/corpus/$name" ] || folders+=("tests/fuzz/corpus/$name")
     log=$build/fuzz_$name.log
     TIMEFORMAT='processor %U s'

@@ -30,6 +30,10 @@ void op_bench_close(struct bench *b);
 /* Appends the gradient: dy (n_out), dx (n_in), FW_NONE where there is none. */
 void op_bench_grad(struct bench *b, uint32_t *dy, uint32_t *dx);
 
+/* Writes the cases as models into the folder that FLOPWISE_OP_SEEDS names, instead of running them;
+ * see op_seed.c. false: it names none. */
+bool op_cases_write(const struct op_case *cases, size_t n);
+
 /* The checks on what runs; see op_run.c. Whether it was executed. */
 bool op_case_execute(const struct op_case *want, uint64_t seed);
 

@@ -456,6 +456,8 @@ static void run(struct bench *b)
 void op_cases_run(const struct op_case *cases, size_t n)
 {
     assert_true(n > 0);
+    if (op_cases_write(cases, n))
+        return;
     for (size_t i = 0; i < n; i++) {
         struct bench b;
         op_bench_open(&b, &cases[i], 0);

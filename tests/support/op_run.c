@@ -281,6 +281,8 @@ bool op_case_execute(const struct op_case *want, uint64_t seed)
 
 void op_cases_execute(const struct op_case *cases, size_t n)
 {
+    if (op_cases_write(cases, n))
+        return;
     for (size_t i = 0; i < n; i++)
         for (uint64_t seed = 1; seed <= OP_CASE_SEEDS; seed++)
             if (!op_case_execute(&cases[i], seed))
