@@ -165,11 +165,12 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost, const struct atte
     fw_cost_add(c, cost, FW_MUL, s, (attr[FW_ATTEND_SCALED].i != 0 ? 1 : 0) + (capped ? 2 : 0));
     fw_cost_add(c, cost, FW_EXP, s, 1);
     fw_cost_add(c, cost, FW_TANH, s, capped ? 1 : 0);
-    fw_cost_add(c, cost, FW_ADD, s, fw_has_in(c, BIAS) ? 3 : 2);
-    fw_cost_add(c, cost, FW_MINMAX, s, 1);
+    fw_cost_add(c, cost, FW_ADD, s, fw_has_in(c, BIAS) ? 2 : 1);
     fw_cost_add(c, cost, FW_DIV, s, 1);
-    fw_cost_add(c, cost, FW_ADD, rows, sunk ? 1 : -1);
-    fw_cost_add(c, cost, FW_MINMAX, rows, sunk ? 0 : -1);
+    fw_count joins = sunk ? s : fw_joins(c, s, rows); // of the sum and of the maximum
+    fw_cost_add(c, cost, FW_ADD, joins, 1);
+    fw_cost_add(c, cost, FW_MINMAX, joins, 1);
+    fw_cost_add(c, cost, FW_ADD, rows, sunk ? 1 : 0);
     fw_cost_add(c, cost, FW_EXP, rows, sunk ? 1 : 0);
     if (fw_has_out(c, STATS) && attr[FW_ATTEND_FLASH].i != 0) { // max + log(sum), kept
         fw_cost_add(c, cost, FW_ADD, rows, 1);
@@ -249,9 +250,9 @@ static void cost_grad_of(struct fw_cx *c, struct fw_cost *cost, const struct att
     fw_cost_add(c, cost, FW_FMA, dv, 2);
     fw_cost_add(c, cost, FW_FMA, d, 2 + (again || capped ? 1 : 0));
     fw_cost_add(c, cost, FW_MUL, s, 2 + scaled * (again || capped ? 2 : 1) + (drops ? 1 : 0));
-    fw_cost_add(c, cost, FW_ADD, s, 2 + (again ? 1 : 0));
+    fw_cost_add(c, cost, FW_ADD, s, 1 + (again ? 1 : 0));
     fw_cost_add(c, cost, FW_EXP, s, again ? 1 : 0);
-    fw_cost_add(c, cost, FW_ADD, rows_of(c, a), -1);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, s, rows_of(c, a)), 1);
     if (capped) {
         fw_cost_add(c, cost, FW_MUL, s, again ? 4 : 3);
         fw_cost_add(c, cost, FW_TANH, s, 1);

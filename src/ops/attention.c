@@ -420,11 +420,11 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost, const struct fw_a
     fw_cost_add(c, cost, FW_MUL, s, (a->scaled ? 1 : 0) + (a->softcap != 0 ? 2 : 0));
     fw_cost_add(c, cost, FW_EXP, s, 1);
     fw_cost_add(c, cost, FW_TANH, s, a->softcap != 0 ? 1 : 0);
-    fw_cost_add(c, cost, FW_ADD, s, 2 + (int64_t)a->mask_adds);
-    fw_cost_add(c, cost, FW_MINMAX, s, 1 + (int64_t)a->selects);
+    fw_cost_add(c, cost, FW_ADD, s, 1 + (int64_t)a->mask_adds);
+    fw_cost_add(c, cost, FW_MINMAX, s, (int64_t)a->selects);
     fw_cost_add(c, cost, FW_DIV, s, 1);
-    fw_cost_add(c, cost, FW_ADD, rows, -1);
-    fw_cost_add(c, cost, FW_MINMAX, rows, -1);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, s, rows), 1);
+    fw_cost_add(c, cost, FW_MINMAX, fw_joins(c, s, rows), 1);
 }
 
 /* What stands around the scores: projection, biases, rotation. */

@@ -51,8 +51,8 @@ static void cost_scores(struct fw_cx *c, struct fw_cost *cost)
     fw_count t = fw_count_of(fw_in(c, S_P)->dims[3]);
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, fw_elements(c, fw_in(c, S_DY)), t), 1);
     fw_cost_add(c, cost, FW_MUL, s, 2 + (attr[S_SCALED].i != 0 ? 1 : 0));
-    fw_cost_add(c, cost, FW_ADD, s, 2);
-    fw_cost_add(c, cost, FW_ADD, rows_of(c, S_P), -1);
+    fw_cost_add(c, cost, FW_ADD, s, 1);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, s, rows_of(c, S_P)), 1);
     if (attr[S_SOFTCAP].f == 0)
         return;
     const struct fw_tensor *q = fw_in(c, fw_has_in(c, S_Q) ? S_Q : S_DY); // packed: the same width
@@ -150,10 +150,11 @@ enum { B_FIRST, B_SECOND, B_LIKE, B_THIRD, B_N_IN };
 
 static void cost_bias(struct fw_cx *c, struct fw_cost *cost)
 {
+    fw_count n = fw_count_int(0);
     for (unsigned i = 0; i < B_N_IN; i++)
         if (i != B_LIKE)
-            fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, i)), 1);
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, B_LIKE)), -1);
+            n = fw_count_add(c->sym, n, fw_elements(c, fw_in(c, i)));
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, fw_elements(c, fw_in(c, B_LIKE))), 1);
 }
 
 /* dW = X^T dQKV from (dQKV, X, W): one fma per token and weight. */

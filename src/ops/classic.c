@@ -60,8 +60,8 @@ static void cost_transform(struct fw_cx *c, struct fw_cost *cost, const char *na
         fw_cost_add(c, cost, FW_EXP, n, 1);
     } else if (strcmp(name, "SOFTMAX") == 0 || strcmp(name, "SOFTMAX_ZERO") == 0) {
         fw_cost_add(c, cost, FW_MINMAX, per_example(c, e - 1), 1);
-        fw_cost_add(c, cost, FW_ADD, n, 2);
-        fw_cost_add(c, cost, FW_ADD, per_example(c, 1), -1);
+        fw_cost_add(c, cost, FW_ADD, n, 1);
+        fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, per_example(c, 1)), 1);
         fw_cost_add(c, cost, FW_DIV, n, 1);
         fw_cost_add(c, cost, FW_EXP, n, 1);
     } else if (strcmp(name, "PROBIT") == 0) {
@@ -474,9 +474,9 @@ static void cost_normalizer(struct fw_cx *c, struct fw_cost *cost)
     bool length = strcmp(norm, "L2") == 0;
     bool sum = strcmp(norm, "L1") == 0;
     fw_cost_add(c, cost, FW_DIV, n, 1);
-    fw_cost_add(c, cost, length ? FW_MUL : FW_MINMAX, n, 1); // squares, magnitudes or the maximum
-    fw_cost_add(c, cost, length || sum ? FW_ADD : FW_MINMAX, rows, -1);
-    fw_cost_add(c, cost, FW_ADD, n, length || sum ? 1 : 0);
+    fw_cost_add(c, cost, length ? FW_MUL : FW_MINMAX, n,
+                length || sum ? 1 : 0); // squares, magnitudes
+    fw_cost_add(c, cost, length || sum ? FW_ADD : FW_MINMAX, fw_joins(c, n, rows), 1);
     fw_cost_add(c, cost, FW_SQRT, rows, length ? 1 : 0);
 }
 

@@ -119,6 +119,12 @@ enum fw_status fw_conv_infer(struct fw_cx *c)
     y[fw_channel_axis(v.last, rank)] = v.channels_out;
     for (unsigned k = 0; k < v.window.n; k++)
         y[fw_first_axis(v.last) + k] = v.window.out[k];
+    if (form->z > 0 && fw_has_in(c, (unsigned)form->z)) {
+        FW_TRY(fw_want_rank(c, (unsigned)form->z, rank, rank));
+        for (unsigned k = 0; k < rank; k++)
+            FW_TRY(fw_same_dim(c, "what is added and the output",
+                               fw_in(c, (unsigned)form->z)->dims[k], y[k], &y[k]));
+    }
     const struct fw_tensor *like = form->type >= 0 ? fw_in(c, (unsigned)form->type) : NULL;
     return fw_set_out(c, 0, like != NULL ? (enum fw_dtype)like->dtype : FW_I32, rank, y);
 }

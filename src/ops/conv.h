@@ -85,6 +85,7 @@ struct fw_conv_form {
     int8_t type;  // input whose type the output takes, or -1: int32
     int8_t last;  // attribute that says channels are last; -1 never, -2 always
     int8_t extra; // attribute output_padding (output_shape follows), -1: not transposed
+    int8_t z;     // input of the output's shape that is added to it, 0: none
 };
 
 /* A convolution as read from its node. */

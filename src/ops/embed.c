@@ -125,6 +125,10 @@ static enum fw_status infer_embed(struct fw_cx *c)
     for (unsigned k = 0; k < 2; k++) // of every token, or the same for all examples
         if (fw_has_in(c, k == 0 ? E_SEGMENTS : E_POSITIONS))
             FW_TRY(fw_want_broadcast_to(c, k == 0 ? E_SEGMENTS : E_POSITIONS, 2, ids));
+    for (unsigned i = E_GAMMA; i <= E_BETA; i++) {
+        FW_TRY(fw_want_rank(c, i, 1, 1));
+        FW_TRY(fw_same_dim(c, "gamma and beta", y[2], fw_in(c, i)->dims[0], &y[2]));
+    }
     enum fw_dtype dtype = (enum fw_dtype)word->dtype;
     FW_TRY(fw_set_out(c, E_MASK_INDEX, FW_I32, 1, y));
     FW_TRY(fw_set_out(c, E_SUM, dtype, 3, y));
@@ -136,14 +140,14 @@ static void cost_embed(struct fw_cx *c, struct fw_cost *cost)
     fw_count n = fw_elements(c, fw_out(c, E_Y));
     fw_count tokens = fw_elements(c, fw_in(c, E_IDS));
     fw_cost_add(c, cost, FW_ADD, n, fw_has_in(c, E_SEGMENT) ? 2 : 1);
-    fw_cost_add(c, cost, FW_ADD, n, 4);
-    fw_cost_add(c, cost, FW_ADD, tokens, -1);
+    fw_cost_add(c, cost, FW_ADD, n, 3);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, tokens), 1);
     fw_cost_add(c, cost, FW_MUL, n, 3);
     fw_cost_add(c, cost, FW_DIV, tokens, 3);
     fw_cost_add(c, cost, FW_SQRT, tokens, 1);
     if (fw_has_in(c, E_MASK) && fw_has_out(c, E_MASK_INDEX)) {
-        fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, E_MASK)), 1);
-        fw_cost_add(c, cost, FW_ADD, fw_count_of(fw_in(c, E_IDS)->dims[0]), -1);
+        fw_count examples = fw_count_of(fw_in(c, E_IDS)->dims[0]);
+        fw_cost_add(c, cost, FW_ADD, fw_joins(c, fw_elements(c, fw_in(c, E_MASK)), examples), 1);
     }
     for (unsigned i = 0; i < c->node->n_in; i++) // of the tables one row per token
         fw_cost_bytes(c, cost, FW_READ,
@@ -164,8 +168,8 @@ static void cost_grad_sum(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_tensor *sum = fw_in(c, 1);
     fw_count n = fw_elements(c, sum);
     fw_count tokens = fw_product(c, sum->dims, 0, 2);
-    fw_cost_add(c, cost, FW_ADD, n, 7);
-    fw_cost_add(c, cost, FW_ADD, tokens, -3);
+    fw_cost_add(c, cost, FW_ADD, n, 4);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, tokens), 3);
     fw_cost_add(c, cost, FW_MUL, n, 6);
     fw_cost_add(c, cost, FW_DIV, tokens, 5);
     fw_cost_add(c, cost, FW_SQRT, tokens, 1);
@@ -178,9 +182,9 @@ static void cost_grad_scale(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_tensor *sum = fw_in(c, 2);
     fw_count n = fw_elements(c, sum);
     fw_count tokens = fw_product(c, sum->dims, 0, 2);
-    fw_cost_add(c, cost, FW_ADD, n, 4);
-    fw_cost_add(c, cost, FW_ADD, tokens, -1);
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, 1)), -1);
+    fw_cost_add(c, cost, FW_ADD, n, 2);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, tokens), 1);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, fw_elements(c, fw_in(c, 1))), 1);
     fw_cost_add(c, cost, FW_MUL, n, 3);
     fw_cost_add(c, cost, FW_DIV, tokens, 3);
     fw_cost_add(c, cost, FW_SQRT, tokens, 1);

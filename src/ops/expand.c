@@ -110,10 +110,7 @@ static enum fw_status grad_tile(struct fw_grad *gr)
 static void cost_tile_grad(struct fw_cx *c, struct fw_cost *cost)
 {
     fw_count dy = fw_elements(c, fw_in(c, 0));
-    if (fw_count_is_const(dy) && dy.word == 0) // repeated no times
-        return;
-    fw_cost_add(c, cost, FW_ADD, dy, 1);
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_out(c, 0)), -1);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, dy, fw_elements(c, fw_out(c, 0))), 1);
 }
 
 static void field_tile(struct fw_cx *c, unsigned in, unsigned out, struct fw_reach *ret)

@@ -52,7 +52,6 @@ struct fused {
     struct fw_conv_form conv; // first: conv.c reads a convolution's family
     uint8_t activation;       // attribute
     bool list;                // the numbers of the activation are one list behind it
-    bool adds_z;              // a fourth input is added before the activation
     void (*cost)(struct fw_cx *c, struct fw_cost *cost);
     enum fw_status (*grad_from)(struct fw_grad *gr, uint32_t dy);
 };
@@ -148,7 +147,7 @@ static void cost_fused(struct fw_cx *c, struct fw_cost *cost)
     const struct fused *f = c->node->op->family;
     fw_count y = fw_elements(c, fw_out(c, 0));
     f->cost(c, cost);
-    if (f->adds_z && fw_has_in(c, Z))
+    if (f->conv.z > 0 && fw_has_in(c, Z))
         fw_cost_add(c, cost, FW_ADD, y, 1);
     struct activation a = find_activation(c);
     c->gap = c->gap || !a.known;
@@ -201,7 +200,7 @@ static enum fw_status grad(struct fw_grad *gr)
     if (!known)
         return fw_grad_gap(gr);
     FW_TRY(f->grad_from(gr, dy));
-    return f->adds_z && fw_grad_needs(gr, Z) ? fw_grad_give(gr, Z, dy) : FW_OK;
+    return f->conv.z > 0 && fw_grad_needs(gr, Z) ? fw_grad_give(gr, Z, dy) : FW_OK;
 }
 
 /* A scale for each of A, B and Y: one factor for every element of the output. */
@@ -229,18 +228,16 @@ static void cost_clip_grad(struct fw_cx *c, struct fw_cost *cost)
 }
 
 static const struct fused fused_conv = {
-    .conv = {.x = 0, .w = 1, .bias = 2, .y = -1, .last = -1, .extra = -1},
+    .conv = {.x = 0, .w = 1, .bias = 2, .y = -1, .last = -1, .extra = -1, .z = Z},
     .activation = FW_N_CONV_ATTRS,
     .list = true,
-    .adds_z = true,
     .cost = fw_conv_cost,
     .grad_from = fw_conv_grad_from,
 };
 static const struct fused fused_conv_last = {
-    .conv = {.x = 0, .w = 1, .bias = 2, .y = -1, .last = -2, .extra = -1},
+    .conv = {.x = 0, .w = 1, .bias = 2, .y = -1, .last = -2, .extra = -1, .z = Z},
     .activation = FW_N_CONV_ATTRS,
     .list = true,
-    .adds_z = true,
     .cost = fw_conv_cost,
     .grad_from = fw_conv_grad_from,
 };

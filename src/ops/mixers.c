@@ -129,6 +129,9 @@ static enum fw_status infer_linear(struct fw_cx *c)
     int64_t q = c->node->attr[L_QUERY_HEADS].i;
     FW_REQUIRE(kv > 0 && q > 0 && q <= INT32_MAX && kv <= q && q % kv == 0, c->err, FW_SHAPE,
                "q_num_heads as a multiple of kv_num_heads is wanted");
+    FW_REQUIRE(fw_attr_is(c, L_RULE, "linear") || fw_attr_is(c, L_RULE, "gated") ||
+                   fw_attr_is(c, L_RULE, "delta") || fw_attr_is(c, L_RULE, "gated_delta"),
+               c->err, FW_UNSUPPORTED, "update_rule is none of linear, gated, delta, gated_delta");
     const struct fw_tensor *x = fw_in(c, L_Q);
     fw_dim key = fw_dim_div(c->sym, fw_in(c, L_K)->dims[2], fw_dim_int(kv));
     fw_dim value = fw_dim_div(c->sym, fw_in(c, L_V)->dims[2], fw_dim_int(kv));

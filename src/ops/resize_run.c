@@ -57,13 +57,6 @@ static double place(const struct rule *f, size_t o)
     return shift + (x + 0.5) / f->scale - 0.5;
 }
 
-/* Of scales that are next to nothing: as far away as any place. */
-static double within_reach(double x)
-{
-    const double far = 1e15;
-    return x > far ? far : x > -far ? x : -far; // what is no number is there too
-}
-
 static double round_nearest(const struct rule *f, double x)
 {
     if (is(f->nearest, "floor"))
@@ -88,7 +81,7 @@ static double shape_at(const struct rule *f, double d)
 /* The taps of one output position; what stands outside is moved to the edge, or left out. */
 static void tabulate_one(const struct rule *f, struct axis *axis, size_t o)
 {
-    double x = within_reach(place(f, o));
+    double x = fw_within_reach(place(f, o));
     double s = f->antialias && f->scale < 1 ? f->scale : 1;
     int64_t first = (int64_t)floor(x) - (int64_t)axis->taps / 2 + 1;
     double total = 0;
@@ -131,7 +124,7 @@ static enum fw_status tabulate(const struct fw_run *r, const struct rule *f, str
             tabulate_one(f, axis, o);
             continue;
         }
-        double x = within_reach(place(f, o));
+        double x = fw_within_reach(place(f, o));
         int64_t at = (int64_t)round_nearest(f, x);
         axis->beyond[o] = f->crop && (x < 0 || x > (double)f->in - 1);
         axis->at[o] = at < 0 ? 0 : at >= (int64_t)f->in ? (int64_t)f->in - 1 : at;
@@ -279,11 +272,8 @@ KERNEL(resize_grad) // (dy, x, roi?, scales?, sizes?)
 {
     struct resize z;
     const struct fw_buffer *dy = r->in[0];
-    bool *met = fw_arena_zalloc(r->scratch, r->out[0]->n + 1);
     REAL *dx = reals_out(r, 0);
     struct fw_walk w;
-    if (met == NULL)
-        return fw_fail_memory(r->cx.err);
     FW_TRY(open_resize(r, r->out[0], dy, 2, &z));
     zero_out(r, 0);
     fw_walk_init(&w, dy->rank, dy->dims);
@@ -293,8 +283,7 @@ KERNEL(resize_grad) // (dy, x, roi?, scales?, sizes?)
         REAL v = beyond ? 0 : reals(r, 0)[i];
         if (z.nearest) {
             at = nearest_of(&z, w.at, at);
-            dx[at] = JOIN(!met[at], dx[at], v);
-            met[at] = true;
+            dx[at] = ADD(dx[at], v);
         } else {
             scatter(&z, dx, w.at, 0, at, v);
         }

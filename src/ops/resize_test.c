@@ -9,7 +9,7 @@ void test_resize__sizes(void **state)
          .in = {"*f32[N,3,H,W]", "-", "f32[4]=1,1,2,2"},
          .out = {"f32[N,3,2*H,2*W]"},
          .cost = "",
-         .backward_input = "add=9*H*N*W"},
+         .backward_input = "add=12*H*N*W"},
         {.name = "Resize",
          .in = {"f32[1,1,5,H]", "-", "f32[4]=1,1,0.5,0.75"},
          .out = {"f32[1,1,2,floor(3*H/4)]"}},

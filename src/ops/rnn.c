@@ -358,7 +358,7 @@ static void cost_gates(struct fw_cx *c, struct fw_cost *cost)
     fw_count steps = fw_product(c, x, 0, 2);
     fw_count handed = steps;
     if (!fw_has_out(c, G_DH0))
-        handed = fw_count_sub(c->sym, steps, fw_count_of(x[1 - s]));
+        handed = fw_joins(c, steps, fw_count_of(x[1 - s]));
     fw_cost_add(c, cost, FW_FMA, fw_count_mul(c->sym, handed, fw_elements(c, r)), 1);
     bool resets = family_of(c)->kind == GRU && !option(c) && fw_has_in(c, G_H0);
     if (resets && !fw_has_out(c, G_DH0)) {
@@ -406,8 +406,7 @@ static void cost_recurrence(struct fw_cx *c, struct fw_cost *cost)
 /* elements - (what is left of them after summing over the steps) */
 static fw_count sum_adds(struct fw_cx *c, fw_count left)
 {
-    fw_count all = fw_count_mul(c->sym, steps_of(c), left);
-    return fw_count_sub(c->sym, all, left);
+    return fw_joins(c, fw_count_mul(c->sym, steps_of(c), left), left);
 }
 
 /* Both biases of a gate have the same gradient, which is summed once. */

@@ -37,8 +37,13 @@ enum {
 };
 static const struct fw_op rows[N_ROWS];
 
-static enum fw_status set_regions(struct fw_cx *c, int64_t height, int64_t width)
+/* Regions of so many numbers each. */
+static enum fw_status set_regions(struct fw_cx *c, int64_t height, int64_t width, int64_t numbers)
 {
+    fw_dim same;
+    FW_TRY(fw_want_rank(c, 0, 4, 4));
+    FW_TRY(fw_want_rank(c, 1, 2, 2));
+    FW_TRY(fw_same_dim(c, "numbers of a region", fw_in(c, 1)->dims[1], fw_dim_int(numbers), &same));
     FW_REQUIRE(height >= 1 && width >= 1, c->err, FW_SHAPE,
                "an output of at least 1 x 1 is wanted, found %lld x %lld", (long long)height,
                (long long)width);
@@ -56,11 +61,13 @@ static fw_count letter(struct fw_cx *c, const char *name)
 
 static enum fw_status infer_align(struct fw_cx *c)
 {
-    FW_TRY(fw_want_rank(c, 0, 4, 4));
-    FW_TRY(fw_want_rank(c, 1, 2, 2));
+    fw_dim same;
+    FW_TRY(fw_want_rank(c, 2, 1, 1));
     FW_REQUIRE(fw_attr_at(c, RATIO)->i >= 0 && fw_attr_at(c, RATIO)->i <= 1 << 20, c->err, FW_SHAPE,
                "sampling_ratio: 0 to 2^20 is wanted");
-    return set_regions(c, fw_attr_at(c, HEIGHT)->i, fw_attr_at(c, WIDTH)->i);
+    FW_TRY(set_regions(c, fw_attr_at(c, HEIGHT)->i, fw_attr_at(c, WIDTH)->i, 4));
+    return fw_same_dim(c, "regions and their images", fw_in(c, 1)->dims[0], fw_in(c, 2)->dims[0],
+                       &same);
 }
 
 static bool is_max(const struct fw_cx *c)
@@ -147,12 +154,10 @@ static enum fw_status grad_align(struct fw_grad *gr)
 
 static enum fw_status infer_roi_pool(struct fw_cx *c)
 {
-    FW_TRY(fw_want_rank(c, 0, 4, 4));
-    FW_TRY(fw_want_rank(c, 1, 2, 2));
     const struct fw_attr *shape = fw_attr_at(c, 0);
     FW_REQUIRE(shape->n == 2, c->err, FW_SHAPE, "pooled_shape: 2 numbers are wanted, found %u",
                shape->n);
-    return set_regions(c, shape->ints[0], shape->ints[1]);
+    return set_regions(c, shape->ints[0], shape->ints[1], 5);
 }
 
 /* A region: 4 mul and rounds, 2 sizes (2 add each) of at least 1, 2 divisions. An output: on each
@@ -202,6 +207,8 @@ static enum fw_status infer_unpool(struct fw_cx *c)
     fw_dim same;
     for (unsigned k = 0; k < rank; k++)
         FW_TRY(fw_same_dim(c, "values and indices", x->dims[k], fw_in(c, 1)->dims[k], &same));
+    struct fw_window w;
+    FW_TRY(fw_window_read_transposed(c, rank - 2, x->dims + 2, NULL, FW_NO_ATTR, FW_NO_ATTR, &w));
     if (fw_has_in(c, 2)) {
         uint32_t n;
         const fw_dim *shape = fw_in_value(c, 2, &n);
@@ -211,8 +218,6 @@ static enum fw_status infer_unpool(struct fw_cx *c)
                    n);
         return fw_set_out(c, 0, (enum fw_dtype)x->dtype, rank, shape);
     }
-    struct fw_window w;
-    FW_TRY(fw_window_read_transposed(c, rank - 2, x->dims + 2, NULL, FW_NO_ATTR, FW_NO_ATTR, &w));
     fw_dim y[FW_MAX_RANK] = {x->dims[0], x->dims[1]};
     for (unsigned k = 0; k < w.n; k++)
         y[2 + k] = w.out[k];

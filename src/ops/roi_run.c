@@ -50,12 +50,17 @@ static enum fw_status region_of(const struct fw_run *r, const struct align *a, s
         size = a->half ? size : MAX(size, 1);
         REAL bin = DIV(size, (REAL)bins[k]);
         double adaptive = ceil((double)bin);
-        adaptive = adaptive < 1 ? 1 : adaptive > 1 << 20 ? 1 << 20 : adaptive;
+        adaptive = adaptive > 1 << 20 ? 1 << 20 : adaptive > 1 ? adaptive : 1;
         ret->samples[k] = a->ratio > 0 ? (size_t)a->ratio : (size_t)adaptive;
         ret->start[k] = low;
         ret->step[k] = DIV(bin, (REAL)ret->samples[k]);
     }
     return FW_OK;
+}
+
+static size_t index_of(REAL x)
+{
+    return x > 0 ? (size_t)x : 0; // 0 too where it is no number
 }
 
 /* A sampling point: the four elements around it and their weights, 0 outside of the image. */
@@ -73,12 +78,12 @@ static struct point point_of(const struct align *a, const struct region *g, cons
     for (unsigned k = 0; k < 2; k++) {
         REAL last = (REAL)(size[k] - 1);
         REAL at = ADD(g->start[k], MUL((REAL)index[k] + (REAL)0.5, g->step[k]));
-        outside = outside || at < -1 || at > (REAL)size[k];
+        outside = outside || !(at >= -1 && at <= (REAL)size[k]);
         at = MIN(last, MAX(0, at));
         REAL floor_ = FLOOR(at);
         part[k][1] = SUB(at, floor_);
         part[k][0] = SUB((REAL)1, part[k][1]);
-        low[k] = (size_t)floor_;
+        low[k] = index_of(floor_);
         high[k] = low[k] + 1 < size[k] ? low[k] + 1 : low[k];
     }
     struct point p;
@@ -208,8 +213,8 @@ static void bin_ends(const struct bins *b, unsigned axis, size_t index, int64_t 
 {
     REAL first = ADD(FLOOR(MUL((REAL)index, b->size[axis])), b->low[axis]);
     REAL end = ADD(CEIL(MUL((REAL)(index + 1), b->size[axis])), b->low[axis]);
-    ret[0] = (size_t)MAX(0, MIN((REAL)size, first));
-    ret[1] = (size_t)MAX(0, MIN((REAL)size, end));
+    ret[0] = index_of(MAX(0, MIN((REAL)size, first)));
+    ret[1] = index_of(MAX(0, MIN((REAL)size, end)));
 }
 
 /* The greatest element of a bin; its place in the image, or -1 of an empty bin. */

@@ -191,8 +191,9 @@ static void cost_affine_grad(struct fw_cx *c, struct fw_cost *cost)
 {
     const struct fw_tensor *dy = fw_in(c, 0);
     fw_cost_add(c, cost, FW_MUL, fw_elements(c, dy), dy->rank - 2);
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, dy), dy->rank - 1);
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_out(c, 0)), -1);
+    fw_count n = fw_elements(c, dy);
+    fw_cost_add(c, cost, FW_ADD, n, dy->rank - 2);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, n, fw_elements(c, fw_out(c, 0))), 1);
 }
 
 static enum fw_status infer_col2im(struct fw_cx *c)

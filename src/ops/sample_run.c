@@ -124,13 +124,13 @@ static void locate(struct sampler *s, unsigned axis, REAL g, bool slopes)
     if (s->border || s->reflection)
         x = held_inside(s, axis, x);
     if (s->taps == 0) {
-        s->at[axis][0] = tap_of(s, axis, (int64_t)ROUND(x));
+        s->at[axis][0] = tap_of(s, axis, (int64_t)fw_within_reach((double)ROUND(x)));
         return;
     }
     REAL low = FLOOR(x);
     REAL t = SUB(x, low);
     REAL u = SUB((REAL)1, t);
-    int64_t first = (int64_t)low - (s->taps == 4);
+    int64_t first = (int64_t)fw_within_reach((double)low) - (s->taps == 4);
     for (size_t k = 0; k < s->taps; k++)
         s->at[axis][k] = tap_of(s, axis, first + (int64_t)k);
     if (s->taps == 2) {
@@ -399,26 +399,35 @@ KERNEL(col2im_grad) // (dy, columns, image shape, block shape)
 
 /* ---- MaxUnpool: (x, indices, output shape?) ---- */
 
-/* Indices count elements of the shape that the window gives, which stands at the beginning of a
- * larger output. */
-static size_t unpooled_place(const struct fw_run *r, const struct fw_buffer *x,
-                             const struct fw_buffer *y, size_t index)
+/* Indices count elements of the shape that the window gives (ret), which stands at the beginning of
+ * a larger output. */
+static enum fw_status unpooled_shape(const struct fw_run *r, const struct fw_buffer *x, size_t *ret)
 {
     const struct fw_attr *kernel = fw_run_attr(r, "kernel_shape");
     const struct fw_attr *strides = fw_run_attr(r, "strides");
     const struct fw_attr *pads = fw_run_attr(r, "pads");
     unsigned n = x->rank - 2u;
-    size_t place = 0;
-    size_t scale = 1;
-    for (unsigned k = x->rank; k-- > 0;) {
+    for (unsigned k = 0; k < x->rank; k++) {
         int64_t d = x->dims[k];
         if (k >= 2) {
             int64_t s = k - 2 < strides->n ? strides->ints[k - 2] : 1;
             int64_t both = pads->n == 2 * n ? pads->ints[k - 2] + pads->ints[n + k - 2] : 0;
             d = (d - 1) * s + kernel->ints[k - 2] - both;
         }
-        place += index % (size_t)d * scale;
-        index /= (size_t)d;
+        FW_REQUIRE(d > 0 || x->n == 0, r->cx.err, FW_SHAPE,
+                   "a window that gives elements is wanted");
+        ret[k] = (size_t)d;
+    }
+    return FW_OK;
+}
+
+static size_t unpooled_place(const size_t *shape, const struct fw_buffer *y, size_t index)
+{
+    size_t place = 0;
+    size_t scale = 1;
+    for (unsigned k = y->rank; k-- > 0;) {
+        place += index % shape[k] * scale;
+        index /= shape[k];
         scale *= (size_t)y->dims[k];
     }
     return place;
@@ -427,9 +436,11 @@ static size_t unpooled_place(const struct fw_run *r, const struct fw_buffer *x,
 KERNEL(max_unpool)
 {
     struct fw_buffer *y = r->out[0];
+    size_t shape[FW_MAX_RANK];
+    FW_TRY(unpooled_shape(r, r->in[0], shape));
     zero_out(r, 0);
     for (size_t i = 0; i < r->in[0]->n; i++) {
-        size_t at = unpooled_place(r, r->in[0], y, (size_t)fw_buffer_int(r->in[1], i));
+        size_t at = unpooled_place(shape, y, (size_t)fw_buffer_int(r->in[1], i));
         FW_REQUIRE(at < y->n, r->cx.err, FW_SHAPE, "an index is outside of the output");
         reals_out(r, 0)[at] = reals(r, 0)[i];
     }
@@ -438,8 +449,10 @@ KERNEL(max_unpool)
 
 KERNEL(max_unpool_grad) // (dy, indices)
 {
+    size_t shape[FW_MAX_RANK];
+    FW_TRY(unpooled_shape(r, r->in[1], shape));
     for (size_t i = 0; i < r->out[0]->n; i++) {
-        size_t at = unpooled_place(r, r->in[1], r->in[0], (size_t)fw_buffer_int(r->in[1], i));
+        size_t at = unpooled_place(shape, r->in[0], (size_t)fw_buffer_int(r->in[1], i));
         FW_REQUIRE(at < r->in[0]->n, r->cx.err, FW_SHAPE, "an index is outside of the output");
         reals_out(r, 0)[i] = reals(r, 0)[at];
     }

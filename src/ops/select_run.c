@@ -214,6 +214,14 @@ static void read_boxes(const struct fw_run *r, size_t batch, size_t n, bool cent
     }
 }
 
+struct nms {
+    struct box *boxes; // of one image (n)
+    bool *left;        // candidates that are not decided (n)
+    size_t n;
+    int64_t most;
+    REAL limit, least; // overlap, score
+};
+
 /* Overlap over union. */
 static REAL overlap(const struct box *a, const struct box *b)
 {
@@ -236,45 +244,57 @@ static size_t best_box(const REAL *scores, const bool *left, size_t n)
     return best;
 }
 
+/* Candidates of one class against each other; kept: the boxes in the order in which they win. */
+static size_t suppress(const struct nms *a, const REAL *scores, int64_t *kept)
+{
+    size_t n_left = 0, n_kept = 0;
+    for (size_t k = 0; k < a->n; k++)
+        n_left += a->left[k] = LESS(a->least, scores[k]);
+    for (int64_t taken = 0; taken < a->most && n_left > 0; taken++) {
+        size_t best = best_box(scores, a->left, a->n);
+        kept[n_kept++] = (int64_t)best;
+        a->left[best] = false;
+        n_left--;
+        for (size_t k = 0; k < a->n; k++) {
+            bool far = k == best || !LESS(a->limit, overlap(&a->boxes[best], &a->boxes[k]));
+            n_left -= a->left[k] && !far;
+            a->left[k] = a->left[k] && far;
+        }
+    }
+    return n_kept;
+}
+
 KERNEL(non_max_suppression) // (boxes, scores, most?, overlap?, score?) -> (selected, 3)
 {
     size_t batches = (size_t)r->in[1]->dims[0];
     size_t classes = (size_t)r->in[1]->dims[1];
     size_t n = (size_t)r->in[1]->dims[2];
-    int64_t most = fw_run_has(r, 2) ? fw_buffer_int(r->in[2], 0) : 0;
-    REAL limit = fw_run_has(r, 3) ? *reals_at_least(r, 3, 1) : 0;
-    REAL least = fw_run_has(r, 4) ? *reals_at_least(r, 4, 1) : -REAL_MAX;
+    struct nms a = {.n = n,
+                    .most = fw_run_has(r, 2) ? fw_buffer_int(r->in[2], 0) : 0,
+                    .limit = fw_run_has(r, 3) ? *reals_at_least(r, 3, 1) : 0,
+                    .least = fw_run_has(r, 4) ? *reals_at_least(r, 4, 1) : -REAL_MAX,
+                    .boxes = fw_arena_array(r->scratch, n + 1, sizeof *a.boxes),
+                    .left = fw_arena_array(r->scratch, n + 1, sizeof *a.left)};
     (void)reals_at_least(r, 0, batches * n * 4);
-    struct box *boxes = fw_arena_array(r->scratch, n + 1, sizeof *boxes);
-    bool *left = fw_arena_array(r->scratch, n + 1, sizeof *left);
-    int64_t *kept = fw_arena_array(r->scratch, batches * classes * n * 3 + 1, sizeof *kept);
-    size_t n_kept = 0;
-    if (boxes == NULL || left == NULL || kept == NULL)
+    int64_t *kept = fw_arena_array(r->scratch, batches * classes * n + 1, sizeof *kept);
+    size_t *n_kept = fw_arena_array(r->scratch, batches * classes + 1, sizeof *n_kept), all = 0;
+    if (a.boxes == NULL || a.left == NULL || kept == NULL || n_kept == NULL)
         return fw_fail_memory(r->cx.err);
-    for (size_t i = 0; i < batches * classes; i++) {
-        const REAL *scores = reals(r, 1) + i * n;
-        size_t n_left = 0;
-        if (i % classes == 0)
-            read_boxes(r, i / classes, n, fw_run_attr_int(r, "center_point_box", 0) != 0, boxes);
-        for (size_t k = 0; k < n; k++)
-            n_left += left[k] = LESS(least, scores[k]);
-        for (int64_t taken = 0; taken < most && n_left > 0; taken++) {
-            size_t best = best_box(scores, left, n);
-            kept[3 * n_kept] = (int64_t)(i / classes);
-            kept[3 * n_kept + 1] = (int64_t)(i % classes);
-            kept[3 * n_kept++ + 2] = (int64_t)best;
-            left[best] = false;
-            n_left--;
-            for (size_t k = 0; k < n; k++) {
-                bool far = k == best || !LESS(limit, overlap(&boxes[best], &boxes[k]));
-                n_left -= left[k] && !far;
-                left[k] = left[k] && far;
-            }
+    for (size_t b = 0; b < batches; b++) {
+        read_boxes(r, b, n, fw_run_attr_int(r, "center_point_box", 0) != 0, a.boxes);
+        for (size_t i = b * classes; i < (b + 1) * classes; i++) {
+            n_kept[i] = suppress(&a, reals(r, 1) + i * n, kept + all);
+            all += n_kept[i];
         }
     }
-    int64_t dims[2] = {(int64_t)n_kept, 3};
+    int64_t dims[2] = {(int64_t)all, 3};
     FW_TRY(r->shape(r, 0, 2, dims));
-    for (size_t i = 0; i < 3 * n_kept; i++)
-        fw_buffer_put_int(r->out[0], i, kept[i]);
+    for (size_t i = 0, at = 0; i < batches * classes; i++) {
+        for (size_t k = 0; k < n_kept[i]; k++, at++) {
+            fw_buffer_put_int(r->out[0], 3 * at, (int64_t)(i / classes));
+            fw_buffer_put_int(r->out[0], 3 * at + 1, (int64_t)(i % classes));
+            fw_buffer_put_int(r->out[0], 3 * at + 2, kept[at]);
+        }
+    }
     return FW_OK;
 }

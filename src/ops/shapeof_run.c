@@ -25,7 +25,7 @@ KERNEL(range) // start + k*delta
     bool real = is_real(start);
     double count =
         ceil((fw_buffer_get(r->in[1], 0) - fw_buffer_get(start, 0)) / fw_buffer_get(r->in[2], 0));
-    int64_t n = count > 0 ? (int64_t)count : 0;
+    int64_t n = count > 0 ? (int64_t)fw_within_reach(count) : 0;
     FW_TRY(r->shape(r, 0, 1, &n));
     for (size_t k = 0; k < r->out[0]->n; k++) {
         if (real) {

@@ -84,6 +84,13 @@ static fw_dim half_and_one(struct fw_cx *c, fw_dim n)
     return fw_dim_add(c->sym, fw_dim_floor_div(c->sym, n, fw_dim_int(2)), fw_dim_int(1));
 }
 
+static enum fw_status want_whole(struct fw_cx *c, unsigned i)
+{
+    FW_REQUIRE(!fw_has_in(c, i) || fw_dtypes[fw_in(c, i)->dtype].class != 'f', c->err, FW_SHAPE,
+               "input %u: a whole number is wanted", i);
+    return FW_OK;
+}
+
 static enum fw_status infer_dft(struct fw_cx *c)
 {
     FW_TRY(fw_want_rank(c, 0, 2, FW_MAX_RANK));
@@ -181,9 +188,8 @@ static enum fw_status infer_stft(struct fw_cx *c)
     FW_TRY(fw_want_rank(c, 0, 2, 3));
     const struct fw_tensor *x = fw_in(c, 0);
     fw_dim step;
-    for (unsigned i = 1; i < 4; i += 2)
-        FW_REQUIRE(!fw_has_in(c, i) || fw_dtypes[fw_in(c, i)->dtype].class != 'f', c->err, FW_SHAPE,
-                   "input %u: a whole number is wanted", i);
+    FW_TRY(want_whole(c, 1));
+    FW_TRY(want_whole(c, 3));
     fw_dim n = frame_length(c);
     fw_dim y[4] = {x->dims[0]};
     if (fw_dim_is_bad(n))
@@ -270,6 +276,9 @@ static void cost_window(struct fw_cx *c, struct fw_cost *cost)
 static enum fw_status infer_mel(struct fw_cx *c)
 {
     fw_dim y[2];
+    FW_TRY(want_whole(c, 0));
+    FW_TRY(want_whole(c, 1));
+    FW_TRY(want_whole(c, 2));
     if (!fw_scalar_in(c, 1, &y[0]))
         y[0] = fw_fresh_dim(c, "spectrogram", fw_dim_bad());
     else

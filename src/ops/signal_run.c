@@ -366,7 +366,8 @@ static void corners_of(const struct fw_run *r, size_t n, int64_t *corner)
         REAL mel = ADD(low, MUL((REAL)k, step));
         REAL hertz = MUL((REAL)700, SUB(EXP(DIV(mel, (REAL)(2595 / 2.302585092994046))), (REAL)1));
         REAL at = DIV(MUL(length, hertz), (REAL)fw_buffer_get(r->in[2], 0));
-        corner[k] = (int64_t)FLOOR((REAL)((double)at + 1e-6)); // a whole number stays one
+        REAL whole = FLOOR((REAL)((double)at + 1e-6)); // a whole number stays one
+        corner[k] = (int64_t)fw_within_reach((double)whole);
     }
 }
 

@@ -317,8 +317,7 @@ static void cost_pad_grad(struct fw_cx *c, struct fw_cost *cost)
         return;
     }
     fw_cost_bytes(c, cost, FW_READ, fw_in(c, 0));
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, fw_in(c, 0)), 1);
-    fw_cost_add(c, cost, FW_ADD, kept(c), -1);
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, fw_elements(c, fw_in(c, 0)), kept(c)), 1);
 }
 
 static enum fw_status infer_crop(struct fw_cx *c)

@@ -124,6 +124,13 @@ static inline double fw_random_unit(uint64_t *state)
 }
 double fw_random_normal(uint64_t *state); // mean 0, deviation 1
 
+/* A computed place that becomes an index: what is beyond any tensor, or no number, is only far. */
+static inline double fw_within_reach(double x)
+{
+    const double far = 1e15;
+    return x > far ? far : x > -far ? x : -far;
+}
+
 /* ---- what kernels ask of a node ---- */
 
 /* An attribute by name; the row's default where the node has none of its own. NULL: the row has

@@ -211,6 +211,13 @@ static bool class_like(const struct fw_tensor *t)
     return t->rank >= 2 && t->rank <= 3 && !fw_dim_is(t->dims[t->rank - 1], 1);
 }
 
+/* Whether what a network gives has one gradient: no sequence, nothing of an unknown shape. */
+static bool has_gradient(const struct fw_tensor *t)
+{
+    return (t->flags & FW_TENSOR_NEEDS_GRAD) && t->rank != FW_RANK_UNKNOWN &&
+           !(t->flags & FW_TENSOR_OPEN);
+}
+
 static enum fw_status attach_loss(struct fw_graph *g, uint32_t output, enum fw_loss loss,
                                   struct fw_error *err)
 {
@@ -231,7 +238,7 @@ static enum fw_status attach_losses(struct fw_graph *g, enum fw_loss loss, struc
         return FW_OK;
     for (uint32_t i = 0; i < g->n_outputs; i++) {
         const struct fw_tensor *t = &g->tensors[g->outputs[i]];
-        if ((t->flags & FW_TENSOR_NEEDS_GRAD) && t->rank != FW_RANK_UNKNOWN)
+        if (has_gradient(t))
             FW_TRY(attach_loss(g, g->outputs[i], loss, err));
     }
     return FW_OK;
@@ -306,7 +313,7 @@ static enum fw_status seed_outputs(struct walk *w)
     for (uint32_t i = 0; i < g->n_outputs; i++) {
         uint32_t out = g->outputs[i], seed;
         struct fw_tensor t = g->tensors[out];
-        if (!(t.flags & FW_TENSOR_NEEDS_GRAD) || t.rank == FW_RANK_UNKNOWN)
+        if (!has_gradient(&t))
             continue;
         FW_TRY(fw_graph_tensor(g, NULL, FW_KIND_INPUT, (enum fw_dtype)t.dtype, t.rank, t.dims,
                                &seed, w->err));
