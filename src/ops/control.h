@@ -4,7 +4,7 @@
 
 #include "ops/op.h"
 
-#define FW_CONTROL_FLAGS (FW_OP_OWN_BYTES | FW_OP_UNKNOWN_OK | FW_OP_CONTRACTION)
+#define FW_CONTROL_FLAGS (FW_OP_OWN_BYTES | FW_OP_UNKNOWN_OK | FW_OP_OPEN_OK | FW_OP_CONTRACTION)
 
 /* Input i of the node with its contents, as a value. */
 struct fw_tensor fw_body_outer(struct fw_cx *c, unsigned i);

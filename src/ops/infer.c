@@ -16,6 +16,17 @@ static enum fw_status check_arity(const struct fw_node *n, struct fw_error *err)
     return FW_OK;
 }
 
+static enum fw_status check_kinds(const struct fw_graph *g, const struct fw_node *n,
+                                  struct fw_error *err)
+{
+    if (n->op->flags & (FW_OP_OPEN_OK | FW_OP_INTERNAL | FW_OP_GAP))
+        return FW_OK;
+    for (unsigned i = 0; i < n->n_in; i++)
+        FW_REQUIRE(n->in[i] == FW_NONE || !(g->tensors[n->in[i]].flags & FW_TENSOR_OPEN), err,
+                   FW_SHAPE, "input %u: a tensor is wanted, it is a sequence, map or optional", i);
+    return FW_OK;
+}
+
 /* What is known of a node before its row is asked: do all inputs have a shape, and does anything
  * come from outside? */
 struct inputs_seen {
@@ -68,6 +79,8 @@ enum fw_status fw_infer_node_with(struct fw_graph *g, uint32_t id, const struct 
 {
     struct inputs_seen seen = look_at_inputs(g, &g->nodes[id]);
     enum fw_status status = check_arity(&g->nodes[id], err);
+    if (status == FW_OK)
+        status = check_kinds(g, &g->nodes[id], err);
     if (status == FW_OK && (seen.shapes_known || (g->nodes[id].op->flags & FW_OP_UNKNOWN_OK))) {
         struct fw_cx c = {.g = g, .sym = g->sym, .node = &g->nodes[id], .hooks = hooks, .err = err};
         status = g->nodes[id].op->infer(&c);

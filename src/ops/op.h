@@ -111,6 +111,7 @@ enum fw_op_flag {
                         // forward node's mask may leave out
     FW_OP_SHARES = 16384,   // output 0 is what each element has of its line's sum (Softmax)
     FW_OP_TRIANGLE = 32768, // may tell earlier places from later ones (Trilu, Less ...)
+    FW_OP_OPEN_OK = 65536,  // takes sequences, maps and optionals, not only tensors
 };
 
 struct fw_op {

@@ -435,13 +435,13 @@ static enum fw_status infer_has(struct fw_cx *c)
 
 #define NO_BYTES "no arithmetic, no bytes: elements are handed over"
 #define GAP_DOC "not built (named as missing)"
+#define TAKES_ANY FW_OP_UNKNOWN_OK | FW_OP_OPEN_OK | FW_OP_OWN_BYTES
 #define SEQUENCE_ROW(in_min, in_max)                                                   \
     .domain = "", .formula = NO_BYTES, .doc = GAP_DOC, FW_PORTS(in_min, in_max, 1, 1), \
-    .flags = FW_OP_UNKNOWN_OK | FW_OP_OWN_BYTES, .cost = fw_cost_free, .grad = fw_grad_gap
+    .flags = TAKES_ANY, .cost = fw_cost_free, .grad = fw_grad_gap
 #define QUESTION_ROW(in_min)                                                                  \
     .domain = "", .formula = NO_BYTES, .doc = "none: not a float", FW_PORTS(in_min, 1, 1, 1), \
-    .flags = FW_OP_UNKNOWN_OK | FW_OP_OWN_BYTES, .shape_only = 1, .cost = fw_cost_free,       \
-    .grad = fw_grad_none
+    .flags = TAKES_ANY, .shape_only = 1, .cost = fw_cost_free, .grad = fw_grad_none
 
 FW_KERNELS(sequence_at, sequence_construct, sequence_empty, sequence_erase, sequence_insert);
 FW_KERNELS(sequence_length, sequence_concat, sequence_split, optional, optional_get, optional_has);
@@ -453,7 +453,7 @@ static const struct fw_op rows[N_ROWS] = {
             .formula = NO_BYTES,
             .doc = "dElement = dY where the element is known, else not built (named as missing)",
             FW_PORTS(2, 3, 1, 1),
-            .flags = FW_OP_UNKNOWN_OK | FW_OP_OWN_BYTES,
+            .flags = TAKES_ANY,
             .infer = infer_at,
             .field = fw_field_whole,
             .cost = fw_cost_free,
@@ -497,7 +497,7 @@ static const struct fw_op rows[N_ROWS] = {
                 .doc = GAP_DOC,
                 FW_ATTRS(concat_attrs),
                 FW_PORTS(1, 1, 1, 1),
-                .flags = FW_OP_UNKNOWN_OK | FW_OP_OWN_BYTES,
+                .flags = TAKES_ANY,
                 .infer = infer_concat,
                 .field = fw_field_whole,
                 .cost = cost_concat,
@@ -509,7 +509,7 @@ static const struct fw_op rows[N_ROWS] = {
                .doc = GAP_DOC,
                FW_ATTRS(split_attrs),
                FW_PORTS(1, 2, 1, 1),
-               .flags = FW_OP_UNKNOWN_OK | FW_OP_OWN_BYTES,
+               .flags = TAKES_ANY,
                .infer = infer_split,
                .field = fw_field_whole,
                .cost = cost_split,

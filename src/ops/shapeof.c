@@ -33,7 +33,7 @@ static unsigned clamp_axis(int64_t v, unsigned rank)
 static enum fw_status infer_shape(struct fw_cx *c)
 {
     const struct fw_tensor *x = fw_in(c, 0);
-    if (x == NULL || x->rank == FW_RANK_UNKNOWN || (x->flags & FW_TENSOR_OPEN))
+    if (x == NULL || x->rank == FW_RANK_UNKNOWN)
         return fw_set_out_unknown(c, 0, FW_I64, 1);
     const struct fw_attr *attr = c->node->attr;
     unsigned from = clamp_axis(attr[START].i, x->rank);

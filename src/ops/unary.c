@@ -435,7 +435,8 @@ static const struct fw_op rows[N_ROWS] = {
 #undef ROWS
     [IDENTITY] = {.name = "Identity", .domain = "", .formula = FW_VIEW_FORMULA,
                   .doc = "dX = dY", FW_PORTS(1, 1, 1, 1),
-                  .flags = FW_OP_VIEW | FW_OP_MOVE | FW_OP_UNKNOWN_OK, .family = &family_identity,
+                  .flags = FW_OP_VIEW | FW_OP_MOVE | FW_OP_UNKNOWN_OK | FW_OP_OPEN_OK,
+                  .family = &family_identity,
                   .infer = infer_identity, SAME, .cost = fw_cost_free, .grad = grad_identity},
     [IS_INF] = {.name = "IsInf", .domain = "",
                 .formula = "minmax = elements * infinities asked for", .doc = "none: boolean",
