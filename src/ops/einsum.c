@@ -200,7 +200,7 @@ static void sum_out(struct fw_cx *c, struct fw_cost *cost, const struct fw_einsu
     }
     if (!fewer)
         return;
-    fw_count adds = fw_count_sub(c->sym, labels_product(c, e, all), labels_product(c, e, ret));
+    fw_count adds = fw_joins(c, labels_product(c, e, all), labels_product(c, e, ret));
     fw_cost_add(c, cost, FW_ADD, adds, 1);
 }
 

@@ -45,14 +45,18 @@ static void cost_rotary(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_tensor *cache = fw_in(c, p->cos);
     const struct fw_attr *attr = c->node->attr;
     fw_count n = fw_elements(c, x);
-    fw_count last = fw_count_of(x->dims[x->rank - 1u]);
-    int64_t heads = x->rank == 4 ? 1 : attr[R_HEADS].i;
-    if (attr[R_DIM].i != 0 && heads != 0) // part of each head: heads * dim of every last dimension
-        n = fw_count_div(
-            c->sym,
-            fw_count_mul(c->sym, n,
-                         fw_count_mul(c->sym, fw_count_int(heads), fw_count_int(attr[R_DIM].i))),
-            last);
+    if (attr[R_DIM].i !=
+        0) { // so many of each head's width; by the caches where heads are not told
+        fw_count width = fw_count_of(x->dims[x->rank - 1u]);
+        int64_t heads = x->rank == 4 ? 1 : attr[R_HEADS].i;
+        if (heads == 0) {
+            heads = 1;
+            width =
+                fw_count_mul(c->sym, fw_count_of(cache->dims[cache->rank - 1u]), fw_count_int(2));
+        }
+        fw_count turned = fw_count_mul(c->sym, fw_count_int(heads), fw_count_int(attr[R_DIM].i));
+        n = fw_count_div(c->sym, fw_count_mul(c->sym, n, turned), width);
+    }
     fw_cost_rotation(c, cost, n);
     struct fw_tensor row = *cache;
     fw_dim dims[3] = {x->dims[0], x->dims[x->rank == 4 ? 2 : 1], cache->dims[cache->rank - 1u]};

@@ -204,6 +204,9 @@ static enum fw_status infer_flex(struct fw_cx *c)
     fw_dim same;
     FW_TRY(fw_same_dim(c, "width of queries and keys", q[3], k[3], &same));
     FW_TRY(fw_same_dim(c, "keys and values", k[2], v[2], &same));
+    for (unsigned i = 1; i < 3; i++)
+        FW_TRY(fw_same_dim(c, "examples of a batch", q[0], fw_in(c, i)->dims[0], &same));
+    FW_TRY(fw_same_dim(c, "heads of keys and values", k[1], v[1], &same));
     const fw_dim scores[4] = {q[0], q[1], q[2], k[2]};
     FW_TRY(infer_modifier(c, F_SCORE, scores));
     FW_TRY(infer_modifier(c, F_PROB, scores));

@@ -218,7 +218,7 @@ static struct handed hand(REAL dy, REAL y, REAL count, bool mean, int64_t power)
         return (struct handed){dy, 1, false};
     if (power == 2)
         return (struct handed){DIV(dy, y), 2, false};
-    return (struct handed){DIV(dy, POW(y, (REAL)(power - 1))), power, false};
+    return (struct handed){DIV(dy, POW(y, (REAL)power - 1)), power, false};
 }
 
 static REAL take(struct handed h, REAL x)
@@ -229,7 +229,7 @@ static REAL take(struct handed h, REAL x)
         return LESS(x, 0) ? -h.value : h.value;
     if (h.power == 2)
         return MUL(h.value, x);
-    REAL v = MUL(h.value, POW(ABS(x), (REAL)(h.power - 1)));
+    REAL v = MUL(h.value, POW(ABS(x), (REAL)h.power - 1));
     return LESS(x, 0) ? -v : v;
 }
 

@@ -64,10 +64,16 @@ KERNEL(constant_of_shape)
     return FW_OK;
 }
 
+/* A diagonal that misses the matrix is as far away as one beside it. */
+static int64_t near_diagonal(int64_t k, int64_t height, int64_t width)
+{
+    return k > width ? width : k < -height ? -height : k;
+}
+
 KERNEL(eye_like)
 {
-    int64_t k = fw_run_attr_int(r, "k", 0);
     int64_t width = r->out[0]->dims[1];
+    int64_t k = near_diagonal(fw_run_attr_int(r, "k", 0), r->out[0]->dims[0], width);
     zero_out(r, 0);
     for (int64_t row = 0; row < r->out[0]->dims[0]; row++)
         if (row + k >= 0 && row + k < width)
@@ -78,10 +84,10 @@ KERNEL(eye_like)
 KERNEL(trilu) // (x, k?)
 {
     const struct fw_buffer *x = r->in[0];
-    int64_t k = fw_run_has(r, 1) ? fw_buffer_int(r->in[1], 0) : 0;
     bool upper = fw_run_attr_int(r, "upper", 1) != 0;
     int64_t width = x->dims[x->rank - 1];
     int64_t height = x->dims[x->rank - 2];
+    int64_t k = fw_run_has(r, 1) ? near_diagonal(fw_buffer_int(r->in[1], 0), height, width) : 0;
     struct moves m;
     FW_TRY(moves_open(r, x, r->out[0], &m));
     for (int64_t i = 0; i < (int64_t)x->n; i++) {

@@ -84,16 +84,22 @@ static fw_dim half_and_one(struct fw_cx *c, fw_dim n)
     return fw_dim_add(c->sym, fw_dim_floor_div(c->sym, n, fw_dim_int(2)), fw_dim_int(1));
 }
 
-static enum fw_status want_whole(struct fw_cx *c, unsigned i)
+static enum fw_status want_one_whole(struct fw_cx *c, unsigned i)
 {
-    FW_REQUIRE(!fw_has_in(c, i) || fw_dtypes[fw_in(c, i)->dtype].class != 'f', c->err, FW_SHAPE,
-               "input %u: a whole number is wanted", i);
+    if (!fw_has_in(c, i))
+        return FW_OK;
+    fw_count n = fw_elements(c, fw_in(c, i));
+    FW_REQUIRE(fw_dtypes[fw_in(c, i)->dtype].class != 'f' &&
+                   (!fw_count_is_const(n) || fw_count_is(n, 1)),
+               c->err, FW_SHAPE, "input %u: a whole number is wanted", i);
     return FW_OK;
 }
 
 static enum fw_status infer_dft(struct fw_cx *c)
 {
     FW_TRY(fw_want_rank(c, 0, 2, FW_MAX_RANK));
+    FW_TRY(want_one_whole(c, 1));
+    FW_TRY(want_one_whole(c, 2));
     const struct fw_tensor *x = fw_in(c, 0);
     unsigned axis;
     bool known;
@@ -188,14 +194,22 @@ static enum fw_status infer_stft(struct fw_cx *c)
     FW_TRY(fw_want_rank(c, 0, 2, 3));
     const struct fw_tensor *x = fw_in(c, 0);
     fw_dim step;
-    FW_TRY(want_whole(c, 1));
-    FW_TRY(want_whole(c, 3));
+    FW_TRY(want_one_whole(c, 1));
+    FW_TRY(want_one_whole(c, 3));
     fw_dim n = frame_length(c);
     fw_dim y[4] = {x->dims[0]};
     if (fw_dim_is_bad(n))
         n = fw_fresh_dim(c, "frame", x->dims[1]);
     FW_REQUIRE(!fw_dim_is_const(n) || n.word > 0, c->err, FW_SHAPE,
                "a frame of at least 1 is wanted, found %" PRId64, n.word);
+    if (fw_has_in(c, 2)) {
+        FW_TRY(fw_want_rank(c, 2, 1, 1));
+        FW_TRY(fw_same_dim(c, "window and frame", fw_in(c, 2)->dims[0], n, &n));
+    }
+    if (x->rank == 3)
+        FW_REQUIRE(!fw_dim_is_const(x->dims[2]) || x->dims[2].word == 1 || x->dims[2].word == 2,
+                   c->err, FW_SHAPE, "real or complex numbers are wanted, found parts: %" PRId64,
+                   x->dims[2].word);
     if (fw_scalar_in(c, 1, &step)) {
         FW_REQUIRE(!fw_dim_is_const(step) || step.word > 0, c->err, FW_SHAPE,
                    "a frame_step above 0 is wanted, found %" PRId64, step.word);
@@ -276,9 +290,9 @@ static void cost_window(struct fw_cx *c, struct fw_cost *cost)
 static enum fw_status infer_mel(struct fw_cx *c)
 {
     fw_dim y[2];
-    FW_TRY(want_whole(c, 0));
-    FW_TRY(want_whole(c, 1));
-    FW_TRY(want_whole(c, 2));
+    FW_TRY(want_one_whole(c, 0));
+    FW_TRY(want_one_whole(c, 1));
+    FW_TRY(want_one_whole(c, 2));
     if (!fw_scalar_in(c, 1, &y[0]))
         y[0] = fw_fresh_dim(c, "spectrogram", fw_dim_bad());
     else

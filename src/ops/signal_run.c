@@ -297,6 +297,8 @@ KERNEL(stft)
     const struct fw_buffer *x = r->in[0];
     struct frames f = frames_of(r, x);
     struct line l;
+    FW_REQUIRE(f.window == NULL || r->in[2]->n == f.n, r->cx.err, FW_SHAPE,
+               "a window of %zu numbers is wanted, found %zu", f.n, r->in[2]->n);
     int64_t dims[4] = {x->dims[0], (int64_t)f.count, (int64_t)f.out, 2};
     FW_TRY(r->shape(r, 0, 4, dims));
     FW_TRY(open_line(r, f.n, &l));
@@ -328,6 +330,8 @@ KERNEL(stft_grad) // (dy, step, window?, length?, x): each frame's adjoint trans
     if (f.n == 0)
         f.n = fw_run_attr_int(r, "onesided", 1) != 0 ? 2 * (f.out - 1) : f.out;
     f.count = (size_t)r->in[0]->dims[1];
+    FW_REQUIRE(f.window == NULL || r->in[2]->n == f.n, r->cx.err, FW_SHAPE,
+               "a window of %zu numbers is wanted, found %zu", f.n, r->in[2]->n);
     FW_TRY(open_line(r, f.n, &l));
     zero_out(r, 0);
     for (size_t i = 0; i < (size_t)x->dims[0] * f.count; i++) {

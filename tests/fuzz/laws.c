@@ -149,7 +149,9 @@ static void check_memory(struct fw_analysis *a, const struct fw_memory *m)
     require_same("a peak is the sum of its parts", "bytes", a, m->peak_bytes, a, sum);
     for (uint32_t i = 0; m->live != NULL && i < m->n_nodes; i++)
         most = m->live[i].word > most.word ? m->live[i] : most;
-    if (m->live != NULL && m->n_nodes > 0)
+    // with letters about, moments are compared as doubles, which hold 8 PiB to the byte
+    bool exact = m->peak_bytes.word < (fw_i128)1 << 53;
+    if (m->live != NULL && m->n_nodes > 0 && exact)
         require_same("a peak is the fullest moment", "bytes", a, fw_count_add(s, fixed, most), a,
                      m->peak_bytes);
     if (m->places != NULL && m->places->moving_bytes < m->places->moving_bound_bytes)

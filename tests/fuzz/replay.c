@@ -1,10 +1,12 @@
 /* Stands in for libFuzzer's driver: feeds each file named on the command line to the target, so
- * that the corpus is replayed by any compiler and sanitizer. The name is printed first: after a
- * crash the last line names the culprit. */
+ * that the corpus is replayed by any compiler and sanitizer; --random FIRST END makes inputs
+ * of random bytes, each by its number. The name is printed first: after a crash the last line names
+ * the culprit. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,9 +47,28 @@ static int replay(const char *path)
     return bad;
 }
 
+static void replay_random(unsigned long first, unsigned long end)
+{
+    for (unsigned long i = first; i < end; i++) {
+        uint8_t data[256];
+        uint64_t state = i;
+        printf("random %lu\n", i);
+        fflush(stdout);
+        for (size_t k = 0; k < sizeof data; k++) {
+            state = state * 6364136223846793005U + 1442695040888963407U;
+            data[k] = (uint8_t)((state >> 56) ^ (state >> 40));
+        }
+        LLVMFuzzerTestOneInput(data, sizeof data);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int bad = 0;
+    if (argc == 4 && strcmp(argv[1], "--random") == 0) {
+        replay_random(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+        return 0;
+    }
     for (int i = 1; i < argc; i++) {
         printf("%s\n", argv[i]);
         fflush(stdout);
