@@ -344,9 +344,9 @@ static enum fw_status attend_head_back(struct fw_run *r, const struct attend *a,
         return fw_fail_memory(r->cx.err);
     if (a->flash || a->cap != 0)
         FW_TRY(again(r, a, q, k, s));
-    if (a->flash)
+    if (p != NULL)
         probabilities(r, a, b, h, s, p);
-    const REAL *whole = a->flash ? p : reals(r, G_PROBS) + at;
+    const REAL *whole = p != NULL ? p : reals(r, G_PROBS) + at;
     const REAL *left = a->dropout > 0 ? reals(r, G_LEFT) + at : whole;
     struct matrix dv = head_of(reals_out(r, G_DV), b, g, a->total, a->groups, a->v_head);
     struct matrix dk = head_of(reals_out(r, G_DK), b, g, a->total, a->groups, a->head);

@@ -21,7 +21,7 @@ static inline struct heads heads_of(const struct fw_buffer *v, size_t heads)
 {
     bool folded = v->rank == 3;
     size_t last = (size_t)v->dims[v->rank - 1];
-    size_t width = folded ? last / heads : last;
+    size_t width = !folded ? last : heads > 0 ? last / heads : 0;
     size_t length = (size_t)v->dims[folded ? 1 : 2];
     if (!is_real(v))
         fw_kernel_wants_reals(v);

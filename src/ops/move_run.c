@@ -116,6 +116,9 @@ static enum fw_status map_reverse(struct fw_run *r, struct moves *m, unsigned fi
     for (size_t i = 0; i < m->y->n; i++) {
         int64_t length = fw_buffer_int(r->in[first], (size_t)w.at[batch]);
         int64_t t = w.at[time];
+        FW_REQUIRE(length <= m->x->dims[time], r->cx.err, FW_SHAPE,
+                   "lengths of at most %lld are wanted, found %lld", (long long)m->x->dims[time],
+                   (long long)length);
         m->from[i] = w.offset[0] + (t < length ? (length - 1 - 2 * t) * stride[time] : 0);
         fw_walk_next(&w);
     }

@@ -206,6 +206,8 @@ static enum fw_status unpack(const struct fw_run *r, struct matrix *ret)
     size_t n = (size_t)fw_attr_at(&r->cx, FW_BITS_N)->i;
     unsigned width = (unsigned)fw_attr_at(&r->cx, FW_BITS_WIDTH)->i;
     size_t block = (size_t)fw_attr_at(&r->cx, FW_BITS_BLOCK)->i;
+    FW_REQUIRE(k <= INT32_MAX && n <= INT32_MAX && block <= INT32_MAX, r->cx.err, FW_LIMIT,
+               "sizes of at most %d are wanted", INT32_MAX);
     FW_REQUIRE(width >= 1 && width <= 8 && block >= 1 && block * width % 8 == 0, r->cx.err,
                FW_UNSUPPORTED, "weights of 1 to 8 bits in blocks of whole bytes are wanted");
     size_t blocks = (k + block - 1) / block;

@@ -159,9 +159,12 @@ static bool function_of(struct walk *w, uint32_t base)
     if (node->n_in > MAX_INPUTS || node->op->run[FW_COUNTED] == NULL)
         return false;
     double *curve = fw_arena_array(w->arena, FW_CURVE_VALUES, sizeof *curve);
-    w->no_memory |= curve == NULL;
+    if (curve == NULL) {
+        w->no_memory = true;
+        return false;
+    }
     for (unsigned i = 0; i < node->n_in; i++) {
-        if (curve == NULL || !bring_input(w, i, start, &in[i]))
+        if (!bring_input(w, i, start, &in[i]))
             return false;
         const struct fw_moments *x = fw_moments_in(&w->m, i);
         if (x != NULL && x->known && x->function != NULL)
@@ -291,15 +294,13 @@ static void spread(struct walk *w, const struct fw_node *node)
 
 static void forward(struct walk *w, uint32_t node)
 {
-    struct fw_graph *g = w->m.cx.g;
-    struct fw_node copy = g->nodes[node];
-    w->m.cx.node = &copy;
+    const struct fw_node *n = w->m.cx.node;
     struct inputs s = look_at_inputs(w);
-    spread(w, &copy);
+    spread(w, n);
     const struct fw_tensor *first = fw_in(&w->m.cx, 0);
-    bool makes = false, table = copy.op->moments == &fw_moments_table && first != NULL &&
+    bool makes = false, table = n->op->moments == &fw_moments_table && first != NULL &&
                                 first->kind == FW_KIND_PARAM;
-    for (unsigned i = 0; i < copy.n_out; i++)
+    for (unsigned i = 0; i < n->n_out; i++)
         makes |= is_activation(fw_out(&w->m.cx, i)) ||
                  (is_float(fw_out(&w->m.cx, i)) && (table || s.n > 0));
     if ((s.n == 0 && !table) || !makes)
@@ -311,7 +312,7 @@ static void forward(struct walk *w, uint32_t node)
     w->m.weight = 0;
     if (!predict(w, &s))
         w->gap[node] = NO_RULE;
-    else if (copy.op->moments != NULL && copy.op->moments->layer)
+    else if (n->op->moments != NULL && n->op->moments->layer)
         add_layer(w, node);
     fw_arena_clear(&w->scratch);
 }
@@ -338,16 +339,15 @@ static void through(struct walk *w, const struct fw_moments *y)
 
 static void backward(struct walk *w, uint32_t node)
 {
-    struct fw_node copy = w->m.cx.g->nodes[node];
-    w->m.cx.node = &copy;
+    const struct fw_node *n = w->m.cx.node;
     struct fw_moments *y = fw_moments_out(&w->m, 0);
     bool reached = false;
-    for (unsigned i = 0; i < copy.n_out; i++)
-        reached |= copy.out[i] != FW_NONE && w->m.all[copy.out[i]].grad > 0;
+    for (unsigned i = 0; i < n->n_out; i++)
+        reached |= n->out[i] != FW_NONE && w->m.all[n->out[i]].grad > 0;
     if (!reached || w->gap[node] != 0)
         return;
-    const struct fw_moment_rule *rule = copy.op->moments;
-    if (rule != NULL && rule->pointwise && y->base != copy.out[0])
+    const struct fw_moment_rule *rule = n->op->moments;
+    if (rule != NULL && rule->pointwise && y->base != n->out[0])
         through(w, y);
     else
         (rule != NULL ? rule : &fw_moments_same)->backward(&w->m);
@@ -373,18 +373,27 @@ static void give_gradient(struct walk *w)
             w->m.all[g->outputs[i]].grad = 1;
 }
 
+/* Rules look at a copy of the node, which stays where it is. */
+static void visit(struct walk *w, uint32_t id, void (*rule)(struct walk *, uint32_t))
+{
+    struct fw_node copy = w->m.cx.g->nodes[id];
+    w->m.cx.node = &copy;
+    rule(w, id);
+    w->m.cx.node = NULL;
+}
+
 static enum fw_status walk(struct walk *w, uint32_t n_nodes, struct fw_error *err)
 {
     const struct fw_alloc *alloc = w->m.cx.g->alloc;
     start(w);
     for (uint32_t i = 0; i < n_nodes; i++) {
         FW_TRY(fw_in_time(alloc, i, err));
-        forward(w, i);
+        visit(w, i, forward);
     }
     give_gradient(w);
     for (uint32_t i = n_nodes; i-- > 0;) {
         FW_TRY(fw_in_time(alloc, i, err));
-        backward(w, i);
+        visit(w, i, backward);
     }
     return FW_OK;
 }

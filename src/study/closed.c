@@ -130,8 +130,8 @@ static void scale_to_rms(struct fw_closed *c)
 
 static void adafactor_start(struct fw_closed *c)
 {
-    double *rows = c->v, total = 0; // v has room for the columns, w for the rows
-    memset(c->v, 0, c->n * sizeof *rows);
+    double total = 0; // v has room for the columns, w for the rows
+    memset(c->v, 0, c->n * sizeof *c->v);
     for (size_t i = 0; i < c->m; i++) {
         double row = 0;
         for (size_t j = 0; j < c->n; j++) {
