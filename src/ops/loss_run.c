@@ -40,6 +40,7 @@ static enum fw_status label_of(const struct fw_run *r, const struct scores *s, s
 {
     int64_t label = fw_buffer_int(s->labels, p);
     *ret_ignored = s->has_ignored && label == s->ignored;
+    FW_REQUIRE(s->classes > 0, r->cx.err, FW_SHAPE, "scores of at least one class are wanted");
     FW_REQUIRE(*ret_ignored || (label >= 0 && (size_t)label < s->classes), r->cx.err, FW_SHAPE,
                "a label from 0 to %zu is wanted, found %lld", s->classes - 1, (long long)label);
     *ret = *ret_ignored ? 0 : (size_t)label;
