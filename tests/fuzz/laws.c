@@ -26,6 +26,7 @@ struct answer {
 
 /* What one input may take: where sizes depend on contents, execution may want any. */
 static const char *const limits[] = {"memory=256Mi", "time=30", NULL};
+static const char *const to_execute[] = {"time=2", NULL}; // loops may want any number of trips
 static struct fw_meter *meter;
 
 /* The model at hand in words, for who reads a finding; NULL where only the bytes are known. */
@@ -365,6 +366,9 @@ static void execute(struct fw_analysis *a, const struct fw_str *file)
     struct fw_graph *g = &a->model.graph;
     struct fw_exec *e;
     struct fw_error err;
+    if (fw_meter_set(meter, to_execute, &err) != FW_OK)
+        abort();
+    fw_meter_start(meter);
     struct fw_exec_options o = {.build = FW_COUNTED, .seed = 1, .alloc = fw_meter_alloc(meter)};
     if (fw_exec_new(&e, g, &o, &err) != FW_OK)
         return;
