@@ -75,6 +75,12 @@ static bool is_max(const struct fw_cx *c)
     return fw_attr_is(c, MODE, "max");
 }
 
+/* Where nothing is made of them, as of no channels, regions are not looked at. */
+static fw_count regions_of(struct fw_cx *c, const struct fw_tensor *y)
+{
+    return fw_count_is(fw_elements(c, y), 0) ? fw_count_int(0) : fw_count_of(y->dims[0]);
+}
+
 /* A region: 4 mul to scale, 2 sizes, 2 bins and 2 steps; half_pixel shifts 4 coordinates, else a
  * size is at least 1. A sampling point: on each axis 1 mul 1 add for its place, bounds and floor,
  * the fraction and its complement; 4 corner weights. *ret: points times channels. */
@@ -85,7 +91,7 @@ static void add_points(struct fw_cx *c, struct fw_cost *cost, const struct fw_te
     const char *mode = fw_attr_at(c, TRANSFORM)->s;
     bool half = mode == NULL || strcmp(mode, "half_pixel") == 0;
     fw_count each = ratio > 0 ? fw_count_int((fw_i128)ratio * ratio) : letter(c, "roi_samples");
-    fw_count regions = fw_count_of(y->dims[0]);
+    fw_count regions = regions_of(c, y);
     fw_cost_add(c, cost, FW_MUL, regions, 4);
     fw_cost_add(c, cost, FW_ADD, regions, half ? 6 : 2);
     fw_cost_add(c, cost, FW_MINMAX, regions, half ? 0 : 2);
@@ -164,7 +170,7 @@ static enum fw_status infer_roi_pool(struct fw_cx *c)
  * axis first and last element (2 mul, floor and ceil, 2 add, 4 bounds). */
 static void add_roi_pool(struct fw_cx *c, struct fw_cost *cost, const struct fw_tensor *y)
 {
-    fw_count regions = fw_count_of(y->dims[0]);
+    fw_count regions = regions_of(c, y);
     fw_cost_add(c, cost, FW_MUL, regions, 4);
     fw_cost_add(c, cost, FW_ADD, regions, 4);
     fw_cost_add(c, cost, FW_MINMAX, regions, 6);

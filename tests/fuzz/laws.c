@@ -2,12 +2,14 @@
 #include "laws.h"
 
 #include "api/net.h"
+#include "engine/engine.h"
 #include "engine/exec.h"
 #include "formats/formats.h"
 #include "gen.h"
 #include "graph/precision.h"
 #include "ops/update.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -391,6 +393,62 @@ static void execute(struct fw_analysis *a, const struct fw_str *file)
     fw_exec_free(e);
 }
 
+/* ---- fast against plain ---- */
+
+static struct fw_engine *run_engine(struct fw_analysis *a, const struct fw_memory *m, bool fast)
+{
+    struct fw_engine *e;
+    struct fw_error err;
+    struct fw_engine_options o = {.fast = fast, .n_threads = 1, .seed = 1};
+    fw_meter_start(meter);
+    if (fw_engine_new(&e, &a->model.graph, m->places, &o, fw_meter_alloc(meter), &err) != FW_OK)
+        return NULL;
+    if (fw_engine_fill(e, &err) == FW_OK && fw_engine_run(e, false, NULL, &err) == FW_OK)
+        return e;
+    fw_engine_free(e);
+    return NULL;
+}
+
+/* Whether a tensor is there in both and holds the same, but for rounding; what is no number is not
+ * compared. */
+static bool same_contents(struct fw_engine *fast, struct fw_engine *plain, uint32_t id, size_t n)
+{
+    enum { MOST = MOST_OPERATIONS };
+    static float x[MOST], y[MOST];
+    struct fw_error err;
+    double far = 0, whole = 0;
+    if (n > MOST || fw_engine_read(fast, id, x, n * sizeof *x, &err) != FW_OK ||
+        fw_engine_read(plain, id, y, n * sizeof *y, &err) != FW_OK)
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        far += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+        whole += (double)y[i] * (double)y[i];
+    }
+    return !isfinite(whole) || far <= 1e-6 * whole + 1e-10 * (double)n;
+}
+
+/* A single node that has a fast kernel, and what trains it, gives what plain C gives. */
+static void check_fast(struct fw_analysis *a, const struct fw_memory *m)
+{
+    const struct fw_graph *g = &a->model.graph;
+    if (a->n_forward != 1 || g->nodes[0].op->fast == NULL || m->places == NULL)
+        return;
+    struct fw_engine *fast = run_engine(a, m, true), *plain = run_engine(a, m, false);
+    for (uint32_t id = 0; fast != NULL && plain != NULL && id < g->n_tensors; id++) {
+        const struct fw_tensor *t = &g->tensors[id];
+        bool given = t->kind == FW_KIND_GRADIENT || t->kind == FW_KIND_PARAM ||
+                     (g->n_outputs > 0 && id == g->outputs[0]);
+        fw_count n = fw_tensor_elements(g, t);
+        if (given && t->dtype == FW_F32 && fw_count_is_const(n) &&
+            !same_contents(fast, plain, id, (size_t)n.word))
+            fail("fast kernels", "what plain C gives", t->name != NULL ? t->name : "a gradient");
+    }
+    if (fast != NULL && plain == NULL)
+        fail("plain C", "what fast kernels can", "an error");
+    fw_engine_free(fast);
+    fw_engine_free(plain);
+}
+
 struct fw_analysis_options laws_options(const uint8_t *data, size_t *size)
 {
     static const char *const optimizers[] = {"sgd", "adam", "momentum", "adamw"};
@@ -429,8 +487,10 @@ void laws_check(const struct fw_str *file, const struct fw_str *text,
         if (!o->inference)
             check_forward(&x, file, o);
         check_letters(&x, file, o);
-        if (is_small(&x.a))
+        if (is_small(&x.a)) {
             execute(&x.a, file);
+            check_fast(&x.a, o->inference ? &x.a.inference : &x.a.training);
+        }
     }
     drop(&x);
     fw_meter_leave(meter);
