@@ -229,6 +229,26 @@ static bool has_sequence(const struct fw_engine *e, const struct fw_node *n)
     return false;
 }
 
+/* Running statistics move on (advanced_in of the row). */
+static enum fw_status advance(struct fw_engine *e, const struct fw_node *n, struct fw_error *err)
+{
+    unsigned first = n->op->advanced_in;
+    for (unsigned i = first; first > 0 && i < n->n_in && i - first + 1 < n->n_out; i++) {
+        uint32_t to = n->in[i], from = n->out[i - first + 1];
+        bool both = from != FW_NONE && to != FW_NONE && e->held[from].there && e->held[to].there;
+        if (!both || e->g->tensors[to].producer != FW_NONE ||
+            fw_engine_bytes(e, to) != fw_engine_bytes(e, from))
+            continue;
+        struct fw_step *s = fw_engine_add_step(e, (uint32_t)(n - e->g->nodes), FW_STEP_COPY);
+        if (s == NULL)
+            return fw_fail_memory(err);
+        s->at[0] = e->held[from].at;
+        s->at[1] = e->held[to].at;
+        s->bytes = fw_engine_bytes(e, to);
+    }
+    return FW_OK;
+}
+
 static enum fw_status compile_reference(struct fw_engine *e, uint32_t node, struct fw_error *err)
 {
     const struct fw_node *n = &e->g->nodes[node];
@@ -255,7 +275,8 @@ static enum fw_status compile_reference(struct fw_engine *e, uint32_t node, stru
     }
     FW_TRY(add_call(e, node, pointwise, at, err));
     e->n_reference++;
-    return put_back(e, node, order, at, err);
+    FW_TRY(put_back(e, node, order, at, err));
+    return advance(e, n, err);
 }
 
 /* ---- views and the rest ---- */

@@ -63,7 +63,8 @@ static double distance(const float *a, const float *b, size_t n)
     return whole > 0 ? sqrt(far / whole) : sqrt(far);
 }
 
-/* After one training step every parameter and gradient is the same, but for rounding. */
+/* After one training step every parameter, gradient and running statistic is the same, but for
+ * rounding. */
 static void compare(const char *model, const char *batch, double allowed)
 {
     if (strcmp(fw_dnn_version(), "none") == 0) {
@@ -77,7 +78,8 @@ static void compare(const char *model, const char *batch, double allowed)
     const struct fw_graph *g = &s->analysis.model.graph;
     unsigned compared = 0;
     for (uint32_t i = 0; i < g->n_tensors; i++) {
-        if (g->tensors[i].kind != FW_KIND_PARAM && g->tensors[i].kind != FW_KIND_GRADIENT)
+        if (g->tensors[i].kind != FW_KIND_PARAM && g->tensors[i].kind != FW_KIND_GRADIENT &&
+            g->tensors[i].kind != FW_KIND_BUFFER)
             continue;
         size_t n = elements(&g->tensors[i]);
         float *a = malloc(n * sizeof *a), *b = malloc(n * sizeof *b);

@@ -358,6 +358,7 @@ static const struct fw_op rows[N_ROWS] = {
                      BATCH_ROW,
                      FW_PORTS(5, 5, 5, 5),
                      .flags = FW_OP_INTERNAL,
+                     .advanced_in = 3,
                      .cost = cost_training,
                      .grad = grad_norm,
                      FW_RUN(batch_norm_train),

@@ -145,6 +145,18 @@ static bool is_global(const struct fw_cx *c, const struct fw_pool_form *form)
     return true;
 }
 
+/* Whether a window lies in the padding as a whole. */
+static bool meets_nothing(const struct fw_fast *f)
+{
+    bool any = false;
+    for (unsigned k = 0; k < f->axes; k++) {
+        int64_t extent = (f->kernel[k] - 1) * f->dilation[k] + 1;
+        int64_t last = (f->y[k + 2] - 1) * f->stride[k];
+        any = any || extent <= f->begin[k] || last >= f->x[k + 2] + f->begin[k];
+    }
+    return any;
+}
+
 /* With ceil_mode the last window may reach beyond the padding, and a mean counts only up to there,
  * which is no more than the window's size. */
 static bool reaches_beyond(const struct fw_fast *f)
@@ -167,7 +179,7 @@ static bool set_pool(struct fw_cx *c, struct fw_fast *f, const struct fw_tensor 
     if (!set_shape(f->x, x) || !set_shape(f->y, y) || fw_channels_last(c, form->last))
         return false;
     if (!is_global(c, form))
-        return fw_pool_read(&quiet, &w) == FW_OK && set_window(f, &w) &&
+        return fw_pool_read(&quiet, &w) == FW_OK && set_window(f, &w) && !meets_nothing(f) &&
                !(f->with_padding && reaches_beyond(f));
     f->axes = x->rank - 2u;
     for (unsigned k = 0; k < f->axes; k++) {

@@ -127,6 +127,8 @@ struct fw_op {
     uint32_t weight_slots; // bit i: a stored float tensor at input i is a parameter
     uint32_t buffer_slots; // bit i: a stored float tensor at input i is a running statistic
     uint32_t in_place;     // bit i: output 0 may overwrite input i when nobody needs it later
+    uint8_t advanced_in;   // from this input on, stored tensors become outputs 1, 2 ... after each
+                           // execution: running statistics; 0: none
     uint32_t shape_only;   // bit i: of input i only the shape is used; it need not be kept or read
     const void *family;    // what differs between the rows of one table
     const struct fw_op *train_form; // the row that replaces this one when training, or NULL: the
