@@ -71,9 +71,10 @@ struct gen_model {
     bool wild;      // nodes stay although their shapes do not fit
 };
 
-void gen_model(struct gen_model *m, const unsigned char *data, size_t n);
+typedef void gen_make(struct gen_model *m, const unsigned char *data, size_t n);
+gen_make gen_model;
 /* A model of one node; any operator without a body, sizes are numbers. */
-void gen_alone(struct gen_model *m, const unsigned char *data, size_t n);
+gen_make gen_alone;
 unsigned gen_draw(struct gen_model *m, unsigned below); // 0 when there are no bytes left
 
 /* ONNX, and ONNX's text format; both end with the same outputs in the same order. */

@@ -5,7 +5,6 @@
 #include "engine/engine.h"
 #include "engine/exec.h"
 #include "formats/formats.h"
-#include "gen.h"
 #include "graph/precision.h"
 #include "ops/update.h"
 
@@ -495,4 +494,19 @@ void laws_check(const struct fw_str *file, const struct fw_str *text,
     }
     drop(&x);
     fw_meter_leave(meter);
+}
+
+void laws_check_made(const uint8_t *data, size_t size, gen_make *make)
+{
+    static struct gen_model model;
+    struct fw_str onnx, text;
+    struct fw_analysis_options o = laws_options(data, &size);
+    make(&model, data, size);
+    fw_str_init(&onnx, &fw_alloc_default);
+    fw_str_init(&text, &fw_alloc_default);
+    gen_write_onnx(&model, &onnx);
+    gen_write_text(&model, &text);
+    laws_check(&onnx, &text, &o);
+    fw_str_free(&onnx);
+    fw_str_free(&text);
 }

@@ -10,6 +10,7 @@
 #define TESTS_FUZZ_LAWS_H
 
 #include "base/str.h"
+#include "gen.h"
 #include "study/analysis.h"
 
 #include <stdint.h>
@@ -22,5 +23,7 @@ struct fw_analysis_options laws_options(const uint8_t *data, size_t *size);
  * model in ONNX's text format, which is compared and shown with a finding; or NULL. */
 void laws_check(const struct fw_str *file, const struct fw_str *text,
                 const struct fw_analysis_options *o);
+/* The same about a model that is made of the bytes before those that choose how to ask. */
+void laws_check_made(const uint8_t *data, size_t size, gen_make *make);
 
 #endif
