@@ -48,27 +48,53 @@ static int order(const struct slices *s, size_t a, size_t b)
     return 0;
 }
 
-/* The first slice of every value, in order of value or of appearance; of: which one each slice is.
- */
-static size_t find_unique(const struct slices *s, bool sorted, size_t *first, size_t *of)
+/* Slices in the order of their values, equal ones as they come; room: (2*n). */
+static const size_t *sort_slices(const struct slices *s, size_t *room)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        size_t k = 0;
-        while (k < n && order(s, first[k], i) != 0)
-            k++;
-        if (k == n)
-            first[n++] = i;
-    }
-    for (size_t a = 1; sorted && a < n; a++)
-        for (size_t b = a; b > 0 && order(s, first[b - 1], first[b]) > 0; b--) {
-            size_t t = first[b];
-            first[b] = first[b - 1];
-            first[b - 1] = t;
-        }
+    size_t *from = room, *to = room + s->n;
     for (size_t i = 0; i < s->n; i++)
-        for (of[i] = 0; order(s, first[of[i]], i) != 0;)
-            of[i]++;
+        from[i] = i;
+    for (size_t run = 1; run < s->n; run *= 2) {
+        for (size_t begin = 0; begin < s->n; begin += 2 * run) {
+            size_t middle = begin + run < s->n ? begin + run : s->n;
+            size_t end = middle + run < s->n ? middle + run : s->n;
+            size_t a = begin, b = middle;
+            for (size_t k = begin; k < end; k++)
+                to[k] = b == end || (a < middle && order(s, from[a], from[b]) <= 0) ? from[a++]
+                                                                                    : from[b++];
+        }
+        size_t *merged = to;
+        to = from;
+        from = merged;
+    }
+    return from;
+}
+
+/* The first slice of every value, in order of value or of appearance; of: which one each slice is;
+ * room: (2*n). */
+static size_t find_unique(const struct slices *s, bool sorted, size_t *first, size_t *of,
+                          size_t *room)
+{
+    const size_t *in_order = sort_slices(s, room);
+    size_t n = 0;
+    for (size_t k = 0; k < s->n; k++) {
+        if (k == 0 || order(s, in_order[k - 1], in_order[k]) != 0)
+            first[n++] = in_order[k];
+        of[in_order[k]] = n - 1;
+    }
+    if (sorted)
+        return n;
+    size_t *place = room, *appeared = room + s->n; // of a value among those that appeared
+    size_t seen = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (first[of[i]] == i) {
+            appeared[seen] = i;
+            place[of[i]] = seen++;
+        }
+        of[i] = place[of[i]];
+    }
+    for (size_t k = 0; k < n; k++)
+        first[k] = appeared[k];
     return n;
 }
 
@@ -87,11 +113,12 @@ KERNEL(unique) // -> values, first indices, inverse, counts
     }
     size_t *first = fw_arena_array(r->scratch, s.n + 1, sizeof *first);
     size_t *of = fw_arena_array(r->scratch, s.n + 1, sizeof *of);
-    if (first == NULL || of == NULL)
+    size_t *room = fw_arena_array(r->scratch, 2 * s.n + 1, sizeof *room);
+    if (first == NULL || of == NULL || room == NULL)
         return fw_fail_memory(r->cx.err);
     for (size_t i = 0; i < x->n; i++)
         TALLY(FW_MINMAX); // each element is compared with its entry in a table
-    size_t n = find_unique(&s, fw_run_attr_int(r, "sorted", 1) != 0, first, of);
+    size_t n = find_unique(&s, fw_run_attr_int(r, "sorted", 1) != 0, first, of, room);
     int64_t count = (int64_t)n;
     int64_t all = (int64_t)s.n;
     for (unsigned k = 0; k < x->rank; k++)
@@ -108,12 +135,12 @@ KERNEL(unique) // -> values, first indices, inverse, counts
         fw_buffer_put_int(r->out[1], i, (int64_t)first[i]);
     for (size_t i = 0; i < s.n && fw_run_out(r, 2) != NULL; i++)
         fw_buffer_put_int(r->out[2], i, (int64_t)of[i]);
-    for (size_t i = 0; i < n && fw_run_out(r, 3) != NULL; i++) {
-        int64_t found = 0;
-        for (size_t k = 0; k < s.n; k++)
-            found += of[k] == i;
-        fw_buffer_put_int(r->out[3], i, found);
-    }
+    for (size_t i = 0; i < n; i++)
+        room[i] = 0;
+    for (size_t i = 0; i < s.n; i++)
+        room[of[i]]++;
+    for (size_t i = 0; i < n && fw_run_out(r, 3) != NULL; i++)
+        fw_buffer_put_int(r->out[3], i, (int64_t)room[i]);
     return FW_OK;
 }
 
