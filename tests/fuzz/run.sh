@@ -41,6 +41,8 @@ for name in "${names[@]}"; do
     mkdir -p "$corpus" "$artifacts"
     args=(-max_total_time="$seconds" -timeout="${FUZZ_TIMEOUT:-10}"
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$artifacts/")
+    # an operator takes some hundred bytes, of which none is wasted
+    [ "$name" != op ] || args+=(-len_control=0 -max_len=256)
     # a fixed seed repeats a run (CI, so that a change is judged and not the dice); else it explores
     [ -z "${FUZZ_SEED:-}" ] || args+=(-seed="$FUZZ_SEED")
     [ ! -f "tests/fuzz/$name.dict" ] || args+=(-dict="tests/fuzz/$name.dict")
