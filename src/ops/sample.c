@@ -144,8 +144,9 @@ static void cost_sample_grad_grid(struct fw_cx *c, struct fw_cost *cost)
         fw_cost_add(c, cost, FW_ADD, fw_elements(c, grid), 4);
     }
     fw_cost_add(c, cost, FW_MUL, n, r * (mul + 1));
-    fw_cost_add(c, cost, FW_ADD, n, r * (all - 1 + 1));
-    fw_cost_add(c, cost, FW_ADD, fw_elements(c, grid), -1);
+    fw_cost_add(c, cost, FW_ADD, n, r * (all - 1));
+    fw_count terms = fw_count_mul(c->sym, n, fw_count_int(r));
+    fw_cost_add(c, cost, FW_ADD, fw_joins(c, terms, fw_elements(c, grid)), 1);
     fw_cost_add(c, cost, FW_MUL, fw_elements(c, grid), 1);
 }
 
