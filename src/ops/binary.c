@@ -120,25 +120,29 @@ static fw_dim fold_compare(struct fw_cx *c, fw_dim a, fw_dim b)
     return f->yes & bit ? fw_dim_int(1) : f->no & bit ? fw_dim_int(0) : fw_dim_bad();
 }
 
-/* Bools are 0 and 1, so logic is the bit operation. */
+/* Logic is the bit operation, of whose result a boolean keeps whether any bit is set. */
+static fw_dim bits(struct fw_cx *c, fw_dim a, fw_dim b, int64_t v)
+{
+    if (!fw_dim_is_const(a) || !fw_dim_is_const(b))
+        return fw_dim_bad();
+    return fw_dim_int(fw_out(c, 0)->dtype == FW_BOOL ? v != 0 : v);
+}
+
 static fw_dim fold_and(struct fw_cx *c, fw_dim a, fw_dim b)
 {
-    (void)c;
     if (fw_dim_is(a, 0) || fw_dim_is(b, 0))
         return fw_dim_int(0);
-    return fw_dim_is_const(a) && fw_dim_is_const(b) ? fw_dim_int(a.word & b.word) : fw_dim_bad();
+    return bits(c, a, b, a.word & b.word);
 }
 
 static fw_dim fold_or(struct fw_cx *c, fw_dim a, fw_dim b)
 {
-    (void)c;
-    return fw_dim_is_const(a) && fw_dim_is_const(b) ? fw_dim_int(a.word | b.word) : fw_dim_bad();
+    return bits(c, a, b, a.word | b.word);
 }
 
 static fw_dim fold_xor(struct fw_cx *c, fw_dim a, fw_dim b)
 {
-    (void)c;
-    return fw_dim_is_const(a) && fw_dim_is_const(b) ? fw_dim_int(a.word ^ b.word) : fw_dim_bad();
+    return bits(c, a, b, a.word ^ b.word);
 }
 
 /* Which element of input t stands at element `at` of the output under broadcasting. */
