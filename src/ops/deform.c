@@ -39,6 +39,7 @@ static enum fw_status check_places(struct fw_cx *c, unsigned i, const struct fw_
     fw_count n = fw_count_mul(c->sym, fw_window_taps(c, &v->window), fw_count_int(groups));
     n = fw_count_mul(c->sym, n, fw_count_int(per));
     fw_dim same;
+    FW_TRY(fw_same_dim(c, "examples of a batch", dims[0], v->batch, &same));
     FW_TRY(fw_same_dim(c, "places", dims[1], fw_dim_of(n), &same));
     for (unsigned k = 0; k < v->window.n; k++)
         FW_TRY(
