@@ -474,8 +474,8 @@ static void cost_normalizer(struct fw_cx *c, struct fw_cost *cost)
     bool length = strcmp(norm, "L2") == 0;
     bool sum = strcmp(norm, "L1") == 0;
     fw_cost_add(c, cost, FW_DIV, n, 1);
-    fw_cost_add(c, cost, length ? FW_MUL : FW_MINMAX, n,
-                length || sum ? 1 : 0); // squares, magnitudes
+    if (length || sum) // squares, magnitudes
+        fw_cost_add(c, cost, length ? FW_MUL : FW_MINMAX, n, 1);
     fw_cost_add(c, cost, length || sum ? FW_ADD : FW_MINMAX, fw_joins(c, n, rows), 1);
     fw_cost_add(c, cost, FW_SQRT, rows, length ? 1 : 0);
 }

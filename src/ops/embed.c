@@ -45,8 +45,8 @@ static void cost_rotary(struct fw_cx *c, struct fw_cost *cost)
     const struct fw_tensor *cache = fw_in(c, p->cos);
     const struct fw_attr *attr = c->node->attr;
     fw_count n = fw_elements(c, x);
-    if (attr[R_DIM].i !=
-        0) { // so many of each head's width; by the caches where heads are not told
+    // so many of each head's width; by the caches where heads are not told
+    if (attr[R_DIM].i != 0) {
         fw_count width = fw_count_of(x->dims[x->rank - 1u]);
         int64_t heads = x->rank == 4 ? 1 : attr[R_HEADS].i;
         if (heads == 0) {

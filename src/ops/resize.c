@@ -331,9 +331,8 @@ static const struct fw_op rows[N_ROWS] = {
     [RESIZE_GRAD] =
         {.name = "ResizeGrad",
          .domain = "flopwise",
-         .formula =
-             "nearest: add = elements(dY) - elements of X that were copied; else per element of "
-             "dY mul = T1 + T1*T2 + .., add = T1*T2*..",
+         .formula = "nearest: add = elements(dY); else per element of dY mul = T1 + T1*T2 + .., "
+                    "add = T1*T2*..",
          .doc = FW_INTERNAL_DOC,
          FW_ATTRS(resize_attrs),
          FW_PORTS(2, 5, 1, 1),
